@@ -1,0 +1,32 @@
+/**
+ * Hides chunks from everybody but the two ends: AES-256-GCM with a key of this transfer alone, the nonce being the
+ * chunk's sequence number as 12 big-endian bytes. A key is never used twice for one sequence number.
+ */
+export interface ChunkCipher {
+  /** Ciphertext followed by the 16-byte tag. The plaintext comes in pieces so that nobody has to join them. */
+  seal(sequence: number, plaintext: readonly Uint8Array[]): Uint8Array;
+  /** The plaintext, or undefined when the tag does not match. */
+  open(sequence: number, sealed: Uint8Array): Uint8Array | undefined;
+}
+
+/** SHA-256 over a stream. */
+export interface RunningHash {
+  update(bytes: Uint8Array): void;
+  /** The digest; the hash takes no more bytes afterwards. */
+  digest(): Uint8Array;
+}
+
+export const CHUNK_KEY_LABEL = 'xia migration chunks';
+export const CHUNK_KEY_BYTES = 32;
+export const CHUNK_NONCE_BYTES = 12;
+
+/** The nonce of a chunk. Sequence numbers stay below 2^48, so that the first six bytes are zero. */
+export function chunkNonce(sequence: number): Uint8Array {
+  const nonce = new Uint8Array(CHUNK_NONCE_BYTES);
+  let rest = sequence;
+  for (let i = CHUNK_NONCE_BYTES - 1; i >= 6; i--) {
+    nonce[i] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+  return nonce;
+}

@@ -1,0 +1,98 @@
+/** A chunk that the source offered: waiting to be fetched, being fetched, or fetched and waiting for its turn. */
+interface OfferedChunk {
+  readonly cid: Uint8Array;
+  readonly length: number;
+  plaintext: Uint8Array | undefined;
+}
+
+/**
+ * The offers between the last acknowledged and the newest chunk, by sequence number. Bounded by the limits that both
+ * ends agreed on, which `offer` checks before it keeps anything.
+ */
+export class FetchWindow {
+  readonly #maxFetches: number;
+  readonly #chunks = new Map<number, OfferedChunk>();
+  readonly #lengths = new Map<number, number>();
+  #nextOffer = 0;
+  #nextFetch = 0;
+  #nextTurn = 0;
+  #inFlight = 0;
+  #outstandingBytes = 0;
+  #acknowledged = 0;
+
+  constructor(maxFetches: number) {
+    this.#maxFetches = maxFetches;
+  }
+
+  /** Sealed bytes offered and not acknowledged. */
+  get outstandingBytes(): number {
+    return this.#outstandingBytes;
+  }
+
+  get outstandingChunks(): number {
+    return this.#lengths.size;
+  }
+
+  get offeredChunks(): number {
+    return this.#nextOffer;
+  }
+
+  /** True when every offered chunk has had its turn. */
+  get isDrained(): boolean {
+    return this.#nextTurn === this.#nextOffer;
+  }
+
+  /** Sequence number that the next offer must carry. */
+  get nextOffer(): number {
+    return this.#nextOffer;
+  }
+
+  offer(cid: Uint8Array, length: number): void {
+    this.#chunks.set(this.#nextOffer, { cid, length, plaintext: undefined });
+    this.#lengths.set(this.#nextOffer, length);
+    this.#outstandingBytes += length;
+    this.#nextOffer += 1;
+  }
+
+  /** The next chunk to fetch, or undefined when there is none or enough are on their way. */
+  startFetch(): { sequence: number; cid: Uint8Array; length: number } | undefined {
+    if (this.#inFlight >= this.#maxFetches || this.#nextFetch === this.#nextOffer) return undefined;
+    const sequence = this.#nextFetch++;
+    const { cid, length } = this.#chunks.get(sequence)!;
+    this.#inFlight += 1;
+    return { sequence, cid, length };
+  }
+
+  /** The length that was offered for a chunk being fetched; undefined for any other. */
+  awaitedLength(sequence: number): number | undefined {
+    const chunk = this.#chunks.get(sequence);
+    return chunk === undefined || chunk.plaintext !== undefined || sequence >= this.#nextFetch ? undefined : chunk.length;
+  }
+
+  arrived(sequence: number, plaintext: Uint8Array): void {
+    this.#chunks.get(sequence)!.plaintext = plaintext;
+    this.#inFlight -= 1;
+  }
+
+  /** The chunk whose turn it is, once it is here. */
+  takeTurn(): { sequence: number; plaintext: Uint8Array } | undefined {
+    const plaintext = this.#chunks.get(this.#nextTurn)?.plaintext;
+    if (plaintext === undefined) return undefined;
+    const sequence = this.#nextTurn++;
+    this.#chunks.delete(sequence);
+    return { sequence, plaintext };
+  }
+
+  /** Up to and including this sequence number nothing counts against the window any more. */
+  acknowledge(sequence: number): void {
+    for (; this.#acknowledged <= sequence; this.#acknowledged++) {
+      this.#outstandingBytes -= this.#lengths.get(this.#acknowledged) ?? 0;
+      this.#lengths.delete(this.#acknowledged);
+    }
+  }
+
+  clear(): void {
+    this.#chunks.clear();
+    this.#lengths.clear();
+  }
+}

@@ -1,0 +1,59 @@
+import * as v from 'valibot';
+
+/** Bytes that AES-256-GCM adds to a chunk: its tag. */
+export const SEAL_BYTES = 16;
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/**
+ * What one end is willing to hold. The smaller of the two ends' figures applies.
+ *
+ * Worst-case memory for chunks: at the source `windowBytes` published plus one chunk being filled; at the
+ * destination `windowBytes` arriving plus `holdBackBytes` (see {@link ReceiverOptions}) plus one chunk.
+ */
+export interface TransferLimits {
+  /** Sealed bytes offered and not acknowledged. A larger window bears a longer path: window >= bandwidth x round trip. */
+  readonly windowBytes: number;
+  /** Chunks offered and not acknowledged. */
+  readonly windowChunks: number;
+  /** The largest sealed chunk. */
+  readonly maxChunkBytes: number;
+}
+
+export const defaultLimits: TransferLimits = {
+  windowBytes: 32 * MIB,
+  windowChunks: 1024,
+  maxChunkBytes: MIB + SEAL_BYTES,
+};
+
+/**
+ * Plain bytes at the end of the stream that the destination keeps back until the source has given the VM up. They must
+ * contain QEMU's end marker; the description after it is about 100 KB for a small PC, some hundred for a large one.
+ */
+export const DEFAULT_HOLD_BACK_BYTES = MIB;
+
+/** Plain bytes in a chunk unless told otherwise: large enough to amortise signatures and requests, small enough to pipeline. */
+export const DEFAULT_CHUNK_BYTES = 256 * KIB;
+/** The range that `--chunk` accepts. */
+export const MIN_CHUNK_BYTES = 4 * KIB;
+export const MAX_CHUNK_BYTES = MIB;
+
+/** Limits as they come from the wire. A window must hold at least one chunk, or nothing would ever move. */
+export const limitsSchema = v.pipe(
+  v.strictObject({
+    windowBytes: v.pipe(v.number(), v.integer(), v.minValue(KIB), v.maxValue(4096 * MIB)),
+    windowChunks: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1 << 20)),
+    maxChunkBytes: v.pipe(v.number(), v.integer(), v.minValue(64), v.maxValue(16 * MIB)),
+  }),
+  v.check((limits) => limits.maxChunkBytes <= limits.windowBytes, 'the window is smaller than one chunk'),
+);
+
+/** The limits that both ends keep to. */
+export function agreeLimits(ours: TransferLimits, theirs: TransferLimits): TransferLimits {
+  return {
+    windowBytes: Math.min(ours.windowBytes, theirs.windowBytes),
+    windowChunks: Math.min(ours.windowChunks, theirs.windowChunks),
+    maxChunkBytes: Math.min(ours.maxChunkBytes, theirs.maxChunkBytes),
+  };
+}

@@ -1,0 +1,50 @@
+/** When to say that we are alive, and when the other end has been silent for too long. */
+export interface LivenessOptions {
+  /** An ALIVE goes out after this long without any other message. */
+  readonly keepAliveMs: number;
+  /** The peer counts as lost after this long without a byte from it. Longer than any handover of the network below. */
+  readonly idleTimeoutMs: number;
+}
+
+export const defaultLiveness: LivenessOptions = { keepAliveMs: 2_000, idleTimeoutMs: 15_000 };
+
+/** Times in milliseconds of the caller's clock. Silent (no deadline) until `start` and after `stop`. */
+export class Liveness {
+  readonly #options: LivenessOptions;
+  #running = false;
+  #sentAt = 0;
+  #heardAt = 0;
+
+  constructor(options: LivenessOptions) {
+    this.#options = options;
+  }
+
+  start(now: number): void {
+    this.#running = true;
+    this.#sentAt = now;
+    this.#heardAt = now;
+  }
+
+  stop(): void {
+    this.#running = false;
+  }
+
+  sent(now: number): void {
+    this.#sentAt = now;
+  }
+
+  heard(now: number): void {
+    this.#heardAt = now;
+  }
+
+  nextTimeout(): number {
+    if (!this.#running) return Infinity;
+    return Math.min(this.#sentAt + this.#options.keepAliveMs, this.#heardAt + this.#options.idleTimeoutMs);
+  }
+
+  due(now: number): 'lost' | 'say-alive' | undefined {
+    if (!this.#running) return undefined;
+    if (now >= this.#heardAt + this.#options.idleTimeoutMs) return 'lost';
+    return now >= this.#sentAt + this.#options.keepAliveMs ? 'say-alive' : undefined;
+  }
+}

@@ -1,0 +1,7 @@
+export * from './accelerator.js';
+export * from './migration.js';
+export * from './qemu-arguments.js';
+export * from './qemu-process.js';
+export * from './qmp-client.js';
+export { QEMU_BINARY } from './qemu-version.js';
+export type { QemuVersion, QmpEvent } from './qmp-messages.js';

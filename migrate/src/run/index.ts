@@ -1,0 +1,12 @@
+export {
+  ownXmigrate,
+  type MigrationSide,
+  type RunMigrationOptions,
+  type RunMoment,
+  type RunPhase,
+  type RunProgress,
+  type RunResult,
+} from './migration-plan.js';
+export { checkPair, machineFacts, pairFaults, type MachineFacts } from './preflight.js';
+export { ProgramFollower, type ProgramSummary } from './program-follower.js';
+export { runMigration } from './run-migration.js';

@@ -1,0 +1,87 @@
+import { fileURLToPath } from 'node:url';
+import type { MigrationProgress, QmpClient } from '../qemu/index.js';
+
+/** One of the two places of a migration. */
+export interface MigrationSide {
+  /** QEMU's monitor: the path of its QMP socket, or a conversation that stands already and stays open afterwards. */
+  readonly qmp: string | QmpClient;
+  /** ADDR:PORT of the XIA host that `xmigrate` attaches to on this side. */
+  readonly host: string;
+  /** Directory of this side's state files. Two sides on one machine need two. */
+  readonly stateDirectory: string;
+  /** PEM file of the identity that `xmigrate` uses here; default: a fresh one. */
+  readonly keyFile?: string;
+}
+
+/** What `runMigration` needs to know. Sizes in bytes, times in milliseconds. */
+export interface RunMigrationOptions {
+  readonly vm: string;
+  readonly source: MigrationSide;
+  readonly destination: MigrationSide;
+  /** ADs that both ends believe, comma separated; default: any. */
+  readonly trust?: string;
+  /** The command that starts `xmigrate`, as both QEMUs see it; default: this installation's. */
+  readonly xmigrate?: readonly string[];
+  readonly downtimeLimitMs?: number;
+  /** Default: as fast as the path bears. */
+  readonly maxBandwidthBytesPerSecond?: number;
+  readonly chunkBytes?: number;
+  readonly windowBytes?: number;
+  readonly holdBackBytes?: number;
+  /** Where the event files of the two ends are kept; default: a temporary directory that is removed afterwards. */
+  readonly eventsDirectory?: string;
+  /** How long the destination may take to listen, default 30 s. */
+  readonly listenTimeoutMs?: number;
+  /** How long after both ends are done the guest may take to run, default 30 s. */
+  readonly settleTimeoutMs?: number;
+  readonly pollMs?: number;
+  /** Gives the migration up while the VM is still the source's; after the commit it comes too late. */
+  readonly signal?: AbortSignal;
+}
+
+/** Names of the moments that a run passes, in order. */
+export type RunPhase = 'checked' | 'listening' | 'started' | 'connected' | 'stopped' | 'input-sent' | 'received' | 'committing' | 'taken' | 'resumed' | 'settled';
+
+export interface RunMoment {
+  readonly name: RunPhase;
+  /** Since the run began. */
+  readonly atMs: number;
+}
+
+/** How it goes, several times a second. */
+export interface RunProgress {
+  readonly phase: RunPhase | 'checking';
+  readonly atMs: number;
+  /** VM bytes and chunks offered so far. */
+  readonly bytes: number;
+  readonly chunks: number;
+  readonly bytesPerSecond: number;
+  /** QEMU's own view; undefined while its monitor does not answer. */
+  readonly qemu: MigrationProgress | undefined;
+}
+
+/** How it ended. Exactly one of the two QEMUs runs the guest, or none when `runner` says so. */
+export interface RunResult {
+  readonly vm: string;
+  /** `moved`: the guest runs at the destination. `stayed`: it is the source's. `in-doubt`: see `reason`; nobody was started. */
+  readonly outcome: 'moved' | 'stayed' | 'in-doubt';
+  readonly runner: 'source' | 'destination' | 'none';
+  /** Empty when moved. */
+  readonly reason: string;
+  readonly bytes: number;
+  readonly chunks: number;
+  readonly totalTimeMs: number;
+  /** As the source's QEMU measured it: until its last byte was written. */
+  readonly qemuDowntimeMs: number | undefined;
+  /** From the guest's stop at the source to its start at the destination, as seen on the two monitors. */
+  readonly pausedMs: number | undefined;
+  /** SHA-256 of the VM stream at each end, hexadecimal; undefined at an end that did not finish. */
+  readonly sha256: { readonly source: string | undefined; readonly destination: string | undefined };
+  readonly phases: readonly RunMoment[];
+  readonly peakRssMb: { readonly source: number | undefined; readonly destination: number | undefined };
+}
+
+/** The command that starts this installation's `xmigrate`. */
+export function ownXmigrate(): readonly string[] {
+  return [process.execPath, fileURLToPath(new URL('../../bin/xmigrate.js', import.meta.url))];
+}

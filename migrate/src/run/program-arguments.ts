@@ -1,0 +1,23 @@
+import { ownXmigrate, type MigrationSide, type RunMigrationOptions } from './migration-plan.js';
+
+function commonArguments(options: RunMigrationOptions, side: MigrationSide, eventsFile: string): string[] {
+  const words = ['--vm', options.vm, '--host', side.host, '--state', side.stateDirectory, '--events', eventsFile];
+  if (side.keyFile !== undefined) words.push('--key', side.keyFile);
+  if (options.trust !== undefined) words.push('--trust', options.trust);
+  if (options.windowBytes !== undefined) words.push('--window', String(options.windowBytes));
+  return words;
+}
+
+/** The command line that the source QEMU runs. */
+export function sendArguments(options: RunMigrationOptions, to: string, eventsFile: string): string[] {
+  const words = [...(options.xmigrate ?? ownXmigrate()), 'send', ...commonArguments(options, options.source, eventsFile), '--to', to];
+  if (options.chunkBytes !== undefined) words.push('--chunk', String(options.chunkBytes));
+  return words;
+}
+
+/** The command line that the destination QEMU runs. */
+export function receiveArguments(options: RunMigrationOptions, eventsFile: string): string[] {
+  const words = [...(options.xmigrate ?? ownXmigrate()), 'recv', ...commonArguments(options, options.destination, eventsFile)];
+  if (options.holdBackBytes !== undefined) words.push('--hold-back', String(options.holdBackBytes));
+  return words;
+}

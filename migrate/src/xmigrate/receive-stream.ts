@@ -1,0 +1,224 @@
+import type { Writable } from 'node:stream';
+import { contentDag, PrincipalType, Xid, type Dag } from 'xia-core';
+import {
+  CHUNK_KEY_BYTES,
+  CHUNK_KEY_LABEL,
+  Receiver,
+  type DestinationMark,
+  type OrderedChunk,
+  type ReceiverEvent,
+  type ReceiverOptions,
+  type ReceiverOutcome,
+} from '../protocol/index.js';
+import { chunkCipher, runningSha256 } from './chunk-crypto.js';
+import { endStream } from './end-stream.js';
+import { MachineClock, monotonicMs } from './machine-clock.js';
+import type { ChunkFetcher, ControlStream } from './transfer-ports.js';
+
+/** A peer that connects must say HELLO within this time, or the next one has its turn. */
+const HELLO_TIMEOUT_MS = 5_000;
+/** How long the process stays to see TAKEN arrive. The destination QEMU's main loop stands still meanwhile. */
+const LINGER_MS = 300;
+
+export interface ReceiveStreamOptions
+  extends Pick<ReceiverOptions, 'vm' | 'limits' | 'holdBackBytes' | 'maxFetches' | 'liveness' | 'decisionTimeoutMs'> {
+  /** Control streams as they are accepted. */
+  readonly streams: AsyncIterable<ControlStream>;
+  /** Whether the holder of this key may send here; default: anybody. */
+  readonly allows?: (source: Xid | undefined) => boolean;
+  readonly fetcher: ChunkFetcher;
+  /** The VM stream: what QEMU reads. Ended once the VM is whole, destroyed otherwise. */
+  readonly output: Writable;
+  /** Throws when the mark could not be made durable. */
+  readonly persist: (mark: DestinationMark, reason: string) => void;
+  readonly onEvent?: (event: ReceiverEvent) => void;
+  readonly onPeer?: (peer: Dag) => void;
+  /** A peer was sent away before a transfer began; the wait goes on. */
+  readonly onRefused?: (peer: Dag, reason: string) => void;
+  readonly onStart?: (stats: () => ReturnType<Receiver['stats']>) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Where chunks of the peer at this address are: at its host, by way of any cache that has them. */
+export function chunkDag(peer: Dag, cid: Uint8Array): Dag {
+  const hid = peer.find(PrincipalType.HID);
+  const content = new Xid(PrincipalType.CID, cid);
+  // A peer without a host would be no peer of a stream; its own chunks are then asked for where the path leads.
+  return contentDag(peer.find(PrincipalType.AD), hid ?? peer.intent, content);
+}
+
+/** Waits for a source, takes one VM stream from it and gives it to `output`. */
+export async function receiveStream(options: ReceiveStreamOptions): Promise<ReceiverOutcome> {
+  const accepted = options.streams[Symbol.asyncIterator]();
+  const { signal } = options;
+  const stopped = new Promise<undefined>((resolve) => {
+    if (signal?.aborted) resolve(undefined);
+    signal?.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+  let pending: Promise<IteratorResult<ControlStream>> | undefined;
+  for (;;) {
+    pending ??= accepted.next();
+    pending.catch(() => undefined);
+    const next = await Promise.race([pending, stopped]);
+    if (next === undefined || next.done === true) {
+      const reason = next === undefined ? 'stopped by the operator of the destination' : 'the node was closed';
+      return { kind: 'aborted', code: 'cancelled', reason, by: 'here' };
+    }
+    pending = undefined;
+    const stream = next.value;
+    if (options.allows?.(stream.peerHid) === false) {
+      options.onRefused?.(stream.peerDag, 'not on the list of sources');
+      stream.destroy();
+      continue;
+    }
+    const transfer = new IncomingTransfer(stream, options);
+    if (await transfer.begins()) {
+      void transfer.acceptMore(accepted);
+      return transfer.outcome;
+    }
+    options.onRefused?.(stream.peerDag, 'it did not begin a transfer');
+  }
+}
+
+/** One receiver's machine with its sockets and clock. */
+class IncomingTransfer {
+  readonly outcome: Promise<ReceiverOutcome>;
+  readonly #o: ReceiveStreamOptions;
+  readonly #receiver: Receiver;
+  readonly #clock: MachineClock;
+  readonly #fetches = new AbortController();
+  readonly #begun: Promise<boolean>;
+  #tellBegun!: (begun: boolean) => void;
+  #tellOutcome!: (outcome: ReceiverOutcome) => void;
+  #stream: ControlStream;
+
+  constructor(stream: ControlStream, options: ReceiveStreamOptions) {
+    this.#o = options;
+    this.#stream = stream;
+    this.outcome = new Promise((resolve) => (this.#tellOutcome = resolve));
+    this.#begun = new Promise((resolve) => (this.#tellBegun = resolve));
+    this.#receiver = new Receiver({
+      ...options,
+      cipher: chunkCipher(stream.exportKey(CHUNK_KEY_LABEL, CHUNK_KEY_BYTES)),
+      hash: runningSha256(),
+      sink: {
+        send: (bytes) => void this.#stream.write(bytes),
+        // Later, because a fetcher that throws at once must not call back into the machine.
+        fetch: (sequence, cid, length) => queueMicrotask(() => void this.#fetch(sequence, cid, length)),
+        emit: (chunk) => this.#emit(chunk),
+        persist: (mark, reason) => this.#persist(mark, reason),
+        onEvent: (event) => this.#event(event),
+      },
+    });
+    this.#clock = new MachineClock(this.#receiver, () => undefined);
+    this.#follow(stream);
+  }
+
+  /** Resolves when a transfer has begun (true) or this peer is of no use (false). */
+  async begins(): Promise<boolean> {
+    const timer = setTimeout(() => this.#input(() => this.#receiver.abort('refused', 'no HELLO came in time', monotonicMs())), HELLO_TIMEOUT_MS);
+    const begun = await this.#begun;
+    clearTimeout(timer);
+    if (!begun) void this.#end(LINGER_MS);
+    return begun;
+  }
+
+  /** Takes further streams: of the same source when it lost the first one in the commit, nobody else's. */
+  async acceptMore(accepted: AsyncIterator<ControlStream>): Promise<void> {
+    const source = this.#stream.peerHid;
+    try {
+      for (let next = await accepted.next(); next.done !== true; next = await accepted.next()) {
+        const from = next.value.peerHid;
+        const isSource = source !== undefined && from !== undefined && source.equals(from);
+        if (!isSource || !this.#receiver.acceptsResume) next.value.destroy();
+        else this.#follow(next.value);
+      }
+    } catch {
+      // The node is closing; the streams that stand decide the rest.
+    }
+  }
+
+  #follow(stream: ControlStream): void {
+    if (stream !== this.#stream) this.#stream.destroy();
+    this.#stream = stream;
+    const guarded = (act: () => void) => {
+      if (this.#stream === stream) this.#input(act);
+    };
+    stream.on('data', (bytes: Buffer) => guarded(() => this.#receiver.streamBytes(bytes, monotonicMs())));
+    stream.on('error', (error) => guarded(() => this.#receiver.streamClosed(error.message, monotonicMs())));
+    stream.on('end', () => guarded(() => this.#receiver.streamClosed('the source ended the control stream', monotonicMs())));
+    stream.on('close', () => guarded(() => this.#receiver.streamClosed('the control stream was closed', monotonicMs())));
+    this.#input(() => this.#receiver.streamOpened(monotonicMs()));
+  }
+
+  #input(act: () => void): void {
+    act();
+    this.#clock.rearm();
+  }
+
+  async #fetch(sequence: number, cid: Uint8Array, length: number): Promise<void> {
+    let sealed: Uint8Array;
+    try {
+      sealed = await this.#o.fetcher.fetch(chunkDag(this.#stream.peerDag, cid), { length, signal: this.#fetches.signal });
+    } catch (error) {
+      this.#input(() => this.#receiver.chunkFailed(sequence, (error as Error).message, monotonicMs()));
+      return;
+    }
+    this.#input(() => this.#receiver.chunkArrived(sequence, sealed, monotonicMs()));
+  }
+
+  #emit(chunk: OrderedChunk): void {
+    this.#o.output.write(chunk.plaintext, (error) => {
+      if (error == null) this.#input(() => this.#receiver.handedOn(chunk, monotonicMs()));
+    });
+  }
+
+  #persist(mark: DestinationMark, reason: string): boolean {
+    try {
+      this.#o.persist(mark, reason);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  readonly #outputError = (error: Error) => this.#input(() => this.#receiver.outputClosed(error.message, monotonicMs()));
+
+  readonly #aborted = () => {
+    // A reader that is gone also ends the program's signal, and is the truer reason.
+    const gone = this.#o.output.errored;
+    if (gone) this.#outputError(gone);
+    else this.#input(() => this.#receiver.abort('cancelled', 'stopped by the operator of the destination', monotonicMs()));
+  };
+
+  #event(event: ReceiverEvent): void {
+    const { output, signal } = this.#o;
+    if (event.kind === 'ready') {
+      output.on('error', this.#outputError);
+      signal?.addEventListener('abort', this.#aborted, { once: true });
+      this.#o.onPeer?.(this.#stream.peerDag);
+      this.#o.onStart?.(() => this.#receiver.stats());
+      this.#tellBegun(true);
+    }
+    if (event.kind === 'finished') {
+      this.#fetches.abort();
+      if (this.#receiver.hasBegun) void this.#conclude(event.outcome);
+      this.#tellBegun(this.#receiver.hasBegun);
+      if (!this.#receiver.hasBegun) return;
+    }
+    this.#o.onEvent?.(event);
+  }
+
+  async #conclude(outcome: ReceiverOutcome): Promise<void> {
+    const { output, signal } = this.#o;
+    if (outcome.kind === 'taken') output.end();
+    await this.#end(LINGER_MS);
+    signal?.removeEventListener('abort', this.#aborted);
+    this.#tellOutcome(outcome);
+  }
+
+  async #end(waitMs: number): Promise<void> {
+    this.#clock.stop();
+    await endStream(this.#stream, waitMs);
+  }
+}

@@ -1,0 +1,126 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { ExitCode, ExitRequest, PrincipalType, toHex, Xid } from 'xia-core';
+import { DEFAULT_HOLD_BACK_BYTES, type ReceiverOutcome } from '../protocol/index.js';
+import { checkMayReceive, OwnershipFile } from '../state/index.js';
+import { megabytes, sizeArgument } from './byte-size.js';
+import { closeNode } from './close-node.js';
+import { outcomeExitCode } from './outcome-code.js';
+import { receiveStream } from './receive-stream.js';
+import { startNode } from './start-node.js';
+import { addTransferOptions, limitsOf, type TransferCommandOptions } from './transfer-options.js';
+import { TransferReport } from './transfer-report.js';
+
+interface RecvCommandOptions extends TransferCommandOptions {
+  readonly listen?: Xid;
+  readonly register?: string;
+  readonly from?: readonly Xid[];
+  readonly holdBack: number;
+}
+
+const MIB = 1024 ** 2;
+
+function xidArgument(type: number, name: string): (text: string) => Xid {
+  return (text) => {
+    try {
+      const xid = Xid.parse(text);
+      if (xid.type === type) return xid;
+    } catch {
+      // Said below.
+    }
+    throw new InvalidArgumentError(`"${text}" is not a ${name} (${name}: and 40 hex digits).`);
+  };
+}
+
+function describe(outcome: ReceiverOutcome, vm: string): string {
+  switch (outcome.kind) {
+    case 'taken':
+      return `${vm} is here: ${megabytes(outcome.bytes)} MB in ${outcome.chunks} chunks`;
+    case 'aborted':
+      return `${vm} did not come: ${outcome.reason} (${outcome.code}${outcome.by === 'peer' ? ', says the source' : ''})`;
+    case 'failed':
+      return `${vm} was handed over, but QEMU here went away before it had the end of the stream (${outcome.reason}); see "xmigrate status --vm ${vm}"`;
+  }
+}
+
+async function receive(options: RecvCommandOptions, signal: AbortSignal): Promise<void> {
+  const file = new OwnershipFile(options.state, options.vm);
+  checkMayReceive(file);
+  const report = new TransferReport({ role: 'recv', vm: options.vm, eventsFile: options.events, json: options.json === true });
+  report.event('started', { pid: process.pid, vm: options.vm });
+  let outcome: ReceiverOutcome;
+  try {
+    const node = await startNode(options, signal);
+    // The service's name is that of the node's own key, so whoever dials it can check who answers.
+    const sid = options.listen ?? new Xid(PrincipalType.SID, node.hid.id);
+    const server = await node.listen(sid);
+    if (options.register !== undefined) await node.register(options.register, { sid });
+    report.event('listening', { dag: server.dag.toString(), name: options.register }, `waiting for ${options.vm} at ${server.dag.toString()}`);
+    let figures = () => ({ bytes: 0, chunks: 0, windowBytes: 0 });
+    let peer = '';
+    let transfer = '';
+    outcome = await receiveStream({
+      vm: options.vm,
+      limits: limitsOf(options),
+      holdBackBytes: options.holdBack,
+      streams: server,
+      fetcher: node,
+      output: process.stdout,
+      allows: (source) => options.from === undefined || options.from.some((hid) => source !== undefined && hid.equals(source)),
+      persist: (phase, reason) => void file.write({ role: 'destination', phase }, { ...figures(), transfer, peer, reason }),
+      onPeer: (dag) => {
+        peer = dag.toString();
+        report.event('connected', { peer }, `receiving from ${peer}`);
+      },
+      onRefused: (dag, reason) => report.event('refused', { peer: dag.toString(), reason }, `refused ${dag.toString()}: ${reason}`),
+      onStart: (stats) => {
+        figures = stats;
+        report.follow(stats);
+      },
+      onEvent: (event) => {
+        if (event.kind === 'finished') return;
+        const { kind, ...fields } = event;
+        if (event.kind === 'ready') transfer = toHex(event.transfer);
+        report.event(kind, event.kind === 'ready' ? { limits: event.limits, transfer } : fields);
+      },
+      signal,
+    });
+    const sha256 = outcome.kind === 'taken' ? toHex(outcome.sha256) : undefined;
+    const { kind, ...rest } = outcome;
+    report.summary({ ...rest, outcome: kind, sha256, exitCode: outcomeExitCode(outcome) }, describe(outcome, options.vm));
+    await closeNode(node);
+  } catch (error) {
+    report.summary({ outcome: 'error', reason: (error as Error).message, exitCode: ExitCode.FAILED }, `${options.vm} did not come`);
+    throw error;
+  }
+  const code = outcomeExitCode(outcome);
+  if (code !== ExitCode.OK) throw new ExitRequest(code);
+}
+
+/** `xmigrate recv`: what QEMU runs by `-incoming exec:` or `migrate-incoming exec:`. */
+export function recvCommand(signal: AbortSignal): Command {
+  const command = new Command('recv').description('wait for "xmigrate send" and write the VM stream to stdout');
+  addTransferOptions(command);
+  return command
+    .addOption(new Option('--listen <sid>', "the service to listen on (default: SID of this node's own key)").argParser(xidArgument(PrincipalType.SID, 'SID')))
+    .option('--register <name>', 'register this name for the service')
+    .addOption(
+      new Option('--from <hid...>', 'accept only these sources (default: any)').argParser((text: string, before: readonly Xid[] = []) => [
+        ...before,
+        xidArgument(PrincipalType.HID, 'HID')(text),
+      ]),
+    )
+    .addOption(
+      new Option('--hold-back <size>', 'bytes of the end of the stream that QEMU gets after the commit only')
+        .argParser(sizeArgument(MIB / 16, 64 * MIB))
+        .default(DEFAULT_HOLD_BACK_BYTES, '1M'),
+    )
+    .addHelpText(
+      'after',
+      `
+Only the VM's bytes go to stdout; progress and events go to stderr, as JSON lines with --json.
+
+Example, as an option of the destination QEMU:
+  -incoming "exec:xmigrate recv --vm vm1 --host 127.0.0.1:7002 --register vm1.move.xia"`,
+    )
+    .action((options: RecvCommandOptions) => receive(options, signal));
+}

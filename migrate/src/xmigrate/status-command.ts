@@ -1,0 +1,75 @@
+import { Command, Option } from 'commander';
+import { isProcessAlive, listOwnership, OwnershipFile, ownershipAdvice, takeBack, type OwnershipRecord } from '../state/index.js';
+import { megabytes } from './byte-size.js';
+import { stateOption } from './transfer-options.js';
+
+interface StateCommandOptions {
+  readonly state: string;
+  readonly vm?: string;
+  readonly json?: boolean;
+}
+
+function describe(record: OwnershipRecord): string {
+  const alive = isProcessAlive(record.pid);
+  const { owner, meaning, action } = ownershipAdvice(record, alive);
+  const lines = [
+    `${record.vm}: ${meaning}`,
+    `  owner   ${owner === 'here' ? 'this host' : owner === 'there' ? 'the other host' : 'undecided'}`,
+    `  state   ${record.role}/${record.phase} since ${record.updatedAt}, written by process ${record.pid} (${alive ? 'running' : 'gone'})`,
+    `  moved   ${megabytes(record.bytes)} MB in ${record.chunks} chunks`,
+  ];
+  if (record.peer !== '') lines.push(`  peer    ${record.peer}`);
+  if (action !== '') lines.push(`  to do   ${action}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function status(options: StateCommandOptions): void {
+  const records = options.vm === undefined ? listOwnership(options.state) : [new OwnershipFile(options.state, options.vm).read()];
+  const known = records.filter((record) => record !== undefined);
+  if (options.json === true) {
+    for (const record of known) {
+      const alive = isProcessAlive(record.pid);
+      process.stdout.write(`${JSON.stringify({ ...record, alive, ...ownershipAdvice(record, alive) })}\n`);
+    }
+    return;
+  }
+  if (known.length === 0) process.stdout.write(`nothing is known of ${options.vm ?? 'any VM'} in ${options.state}: no migration touched it\n`);
+  for (const record of known) process.stdout.write(describe(record));
+}
+
+/** `xmigrate status`: who owns which VM, and what to do after a crash. */
+export function statusCommand(): Command {
+  return new Command('status')
+    .description('say who owns a VM and what to do')
+    .option('--vm <name>', 'this VM only (default: all that this host knows)')
+    .addOption(stateOption())
+    .option('--json', 'one JSON object a line')
+    .addHelpText('after', '\nExample:\n  xmigrate status --vm vm1')
+    .action((options: StateCommandOptions) => status(options));
+}
+
+/** `xmigrate take-back`: the operator's decision for a VM whose handing over was not confirmed. */
+export function takeBackCommand(): Command {
+  return new Command('take-back')
+    .description('declare a VM to be this host\'s again after the destination is known not to run it')
+    .requiredOption('--vm <name>', 'the VM')
+    .addOption(stateOption())
+    .addOption(new Option('--destination-does-not-run-it', 'you have looked: "xmigrate status" there says so').makeOptionMandatory())
+    .addHelpText('after', '\nExample:\n  xmigrate take-back --vm vm1 --destination-does-not-run-it')
+    .action((options: StateCommandOptions & { vm: string }) => {
+      takeBack(new OwnershipFile(options.state, options.vm), options.vm);
+      process.stdout.write(`${options.vm} is this host's again; "cont" in its QEMU resumes it\n`);
+    });
+}
+
+/** `xmigrate forget`: removes the state file of a VM that was shut down, or whose story is over. */
+export function forgetCommand(): Command {
+  return new Command('forget')
+    .description('remove what this host remembers of a VM')
+    .requiredOption('--vm <name>', 'the VM')
+    .addOption(stateOption())
+    .addHelpText('after', '\nExample:\n  xmigrate forget --vm vm1')
+    .action((options: StateCommandOptions & { vm: string }) => {
+      new OwnershipFile(options.state, options.vm).remove();
+    });
+}

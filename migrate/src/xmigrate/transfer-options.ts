@@ -1,0 +1,43 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { Option, type Command } from 'commander';
+import { addAttachOptions, type AttachOptions } from 'xia-core';
+import { defaultLimits, MAX_CHUNK_BYTES, SEAL_BYTES, type TransferLimits } from '../protocol/index.js';
+import { sizeArgument } from './byte-size.js';
+
+const MIB = 1024 ** 2;
+
+export interface TransferCommandOptions extends AttachOptions {
+  readonly vm: string;
+  readonly state: string;
+  readonly events?: string;
+  readonly window: number;
+}
+
+/** Where state files are unless told otherwise: of the system for root, of the user for everybody else. */
+export function defaultStateDirectory(environment: NodeJS.ProcessEnv = process.env): string {
+  if (process.getuid?.() === 0) return '/var/lib/xmigrate';
+  return join(environment['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'xmigrate');
+}
+
+export function stateOption(): Option {
+  return new Option('--state <dir>', "directory of this host's state files").env('XMIGRATE_STATE').default(defaultStateDirectory());
+}
+
+/** The options that `send` and `recv` share. */
+export function addTransferOptions(command: Command): Command {
+  addAttachOptions(command);
+  return command
+    .requiredOption('--vm <name>', 'the VM; both ends must name the same')
+    .addOption(stateOption())
+    .option('--events <file>', 'append events and progress to this file, one JSON object a line')
+    .addOption(
+      new Option('--window <size>', 'sealed bytes in flight; the smaller of both ends counts')
+        .argParser(sizeArgument(2 * MIB, 1024 * MIB))
+        .default(defaultLimits.windowBytes, '32M'),
+    );
+}
+
+export function limitsOf(options: TransferCommandOptions): TransferLimits {
+  return { ...defaultLimits, windowBytes: options.window, maxChunkBytes: MAX_CHUNK_BYTES + SEAL_BYTES };
+}

@@ -1,0 +1,21 @@
+import type { Duplex } from 'node:stream';
+import type { Dag, Xid } from 'xia-core';
+
+/** What the transfer shells need of a node and its streams; `XiaNode` and `XiaStream` fit. */
+export interface ControlStream extends Duplex {
+  /** The peer's address as it is now. */
+  readonly peerDag: Dag;
+  /** The HID whose key the peer has proved to hold. */
+  readonly peerHid: Xid | undefined;
+  /** Key material that both ends of this secure stream share (RFC 8446 section 7.5). */
+  exportKey(label: string, length: number): Uint8Array;
+}
+
+export interface ChunkPublisher {
+  publish(bytes: Uint8Array): { readonly cid: Xid };
+  unpublish(cid: Xid): void;
+}
+
+export interface ChunkFetcher {
+  fetch(dag: Dag, options: { length: number; signal: AbortSignal }): Promise<Uint8Array>;
+}

@@ -1,0 +1,189 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { encodeMessage, MessageReader } from '../../../migrate/src/protocol/codec.js';
+import { Receiver, type OrderedChunk, type ReceiverEvent } from '../../../migrate/src/protocol/index.js';
+import type { ControlMessage } from '../../../migrate/src/protocol/messages.js';
+import { cidOf, fakeCipher, sha256 } from './fake-crypto.js';
+
+const transfer = new Uint8Array(16).fill(3);
+const limits = { windowBytes: 2048, windowChunks: 8, maxChunkBytes: 1016 };
+const hello: ControlMessage = { type: 'hello', versions: [1, 2], role: 'source', vm: 'vm1', transfer, resume: false, limits };
+
+let sent: ControlMessage[];
+let events: ReceiverEvent[];
+let marks: string[];
+let fetched: number[];
+let emitted: OrderedChunk[];
+let diskWorks: boolean;
+let receiver: Receiver;
+
+const say = (message: ControlMessage, now = 0) => receiver.streamBytes(encodeMessage(message), now);
+const types = () => sent.map((message) => message.type);
+const outcome = () => events.find((event) => event.kind === 'finished')?.outcome;
+
+beforeEach(() => {
+  sent = [];
+  events = [];
+  marks = [];
+  fetched = [];
+  emitted = [];
+  diskWorks = true;
+  const reader = new MessageReader();
+  receiver = new Receiver({
+    vm: 'vm1',
+    cipher: fakeCipher,
+    hash: sha256(),
+    limits,
+    holdBackBytes: 100,
+    maxFetches: 2,
+    sink: {
+      send(bytes) {
+        reader.push(bytes);
+        for (let next = reader.next(); next.kind === 'message'; next = reader.next()) sent.push(next.message);
+      },
+      fetch: (sequence) => void fetched.push(sequence),
+      emit: (chunk) => void emitted.push(chunk),
+      persist(mark) {
+        if (diskWorks) marks.push(mark);
+        return diskWorks;
+      },
+      onEvent: (event) => void events.push(event),
+    },
+  });
+  receiver.streamOpened(0);
+});
+
+const chunks = [new Uint8Array(80).fill(1), new Uint8Array(90).fill(2), new Uint8Array(60).fill(3)];
+const sealed = chunks.map((chunk, sequence) => fakeCipher.seal(sequence, [chunk]));
+
+function offerAll(): void {
+  say(hello);
+  sealed.forEach((bytes, sequence) => say({ type: 'offer', sequence, cid: cidOf(bytes), length: bytes.length }));
+}
+
+function done(): ControlMessage {
+  const hash = sha256();
+  for (const chunk of chunks) hash.update(chunk);
+  return { type: 'done', chunks: 3, bytes: 230, sha256: hash.digest() };
+}
+
+function bringToReceived(): void {
+  offerAll();
+  say(done());
+  for (const sequence of [0, 1, 2]) receiver.chunkArrived(sequence, sealed[sequence]!, 0);
+}
+
+describe('the receiver', () => {
+  it('fetches a bounded number of chunks at once', () => {
+    offerAll();
+    expect(fetched).toEqual([0, 1]);
+    receiver.chunkArrived(1, sealed[1]!, 0);
+    expect(fetched).toEqual([0, 1, 2]);
+  });
+
+  it('hands on in order whatever order chunks come in, and keeps the end back', () => {
+    offerAll();
+    receiver.chunkArrived(1, sealed[1]!, 0);
+    expect(emitted).toEqual([]);
+    receiver.chunkArrived(0, sealed[0]!, 0);
+    expect(emitted).toEqual([]);
+    receiver.chunkArrived(2, sealed[2]!, 0);
+    expect(emitted.map((chunk) => chunk.sequence)).toEqual([0]);
+  });
+
+  it('acknowledges what was handed on or fits the held-back part', () => {
+    say(hello);
+    const big = new Uint8Array(1000).fill(5);
+    const all = [0, 1].map((sequence) => fakeCipher.seal(sequence, [big]));
+    all.forEach((bytes, sequence) => say({ type: 'offer', sequence, cid: cidOf(bytes), length: bytes.length }));
+    receiver.chunkArrived(0, all[0]!, 0);
+    receiver.chunkArrived(1, all[1]!, 0);
+    expect(sent.at(-1)).toEqual({ type: 'ack', sequence: 0 });
+    receiver.handedOn(emitted[0]!, 0);
+    expect(sent.at(-1)).toEqual({ type: 'ack', sequence: 1 });
+  });
+
+  it('lets the end go only after COMMITTED, TAKEN first, and the mark before both', () => {
+    bringToReceived();
+    expect(types().at(-1)).toBe('received');
+    expect(emitted).toHaveLength(1);
+    say({ type: 'committed' });
+    expect(marks).toEqual(['receiving', 'received', 'running']);
+    expect(types().at(-1)).toBe('taken');
+    expect(emitted).toHaveLength(3);
+    receiver.handedOn(emitted[2]!, 0);
+    expect(outcome()).toMatchObject({ kind: 'taken', bytes: 230, chunks: 3 });
+  });
+
+  it('does not take what it cannot write down', () => {
+    bringToReceived();
+    diskWorks = false;
+    say({ type: 'committed' });
+    expect(types().at(-1)).toBe('abort');
+    expect(emitted).toHaveLength(1);
+  });
+
+  it('gives up when the source is not heard of again, and writes that down first', () => {
+    bringToReceived();
+    receiver.streamClosed('reset', 5);
+    expect(outcome()).toBeUndefined();
+    receiver.handleTimeout(30_005);
+    expect(marks.at(-1)).toBe('aborted');
+    expect(outcome()).toMatchObject({ kind: 'aborted', code: 'peer-lost' });
+  });
+
+  it('goes on with the source that comes back, not with a stranger', () => {
+    bringToReceived();
+    receiver.streamClosed('reset', 5);
+    receiver.streamOpened(10);
+    say({ ...hello, resume: true, transfer: new Uint8Array(16) }, 10);
+    expect(outcome()).toBeUndefined();
+    receiver.streamOpened(20);
+    say({ ...hello, resume: true }, 20);
+    say({ type: 'committed' }, 20);
+    expect(types().at(-1)).toBe('taken');
+  });
+
+  it('says that the VM never started when the reader goes away at the very end', () => {
+    bringToReceived();
+    say({ type: 'committed' });
+    receiver.outputClosed('EPIPE', 0);
+    expect(marks.at(-1)).toBe('failed');
+    expect(outcome()).toEqual({ kind: 'failed', reason: 'EPIPE' });
+  });
+
+  it.each<[string, () => void, string]>([
+    ['an offer out of order', () => say({ type: 'offer', sequence: 4, cid: new Uint8Array(20), length: 50 }), 'protocol'],
+    ['an offer beyond the window', () => [3, 4].forEach((sequence) => say({ type: 'offer', sequence, cid: new Uint8Array(20), length: 1016 })), 'protocol'],
+    ['an offer larger than a chunk may be', () => say({ type: 'offer', sequence: 3, cid: new Uint8Array(20), length: 1017 }), 'protocol'],
+    ['a DONE with another number of chunks', () => say({ ...done(), chunks: 4 } as ControlMessage), 'protocol'],
+    ['a chunk that was tampered with', () => receiver.chunkArrived(0, sealed[1]!.slice(0, 96), 0), 'integrity'],
+    ['a chunk that nobody has', () => receiver.chunkFailed(0, 'gone', 0), 'fetch-failed'],
+    ['a reader that goes away', () => receiver.outputClosed('EPIPE', 0), 'output-closed'],
+    ['COMMITTED before all is here', () => say({ type: 'committed' }), 'protocol'],
+  ])('aborts on %s', (_what, act, code) => {
+    offerAll();
+    act();
+    expect(outcome()).toMatchObject({ kind: 'aborted', code });
+    expect(marks.at(-1)).toBe('aborted');
+    expect(types().at(-1)).toBe('abort');
+  });
+
+  it('aborts on another sum', () => {
+    offerAll();
+    say({ ...done(), sha256: new Uint8Array(32) } as ControlMessage);
+    for (const sequence of [0, 1, 2]) receiver.chunkArrived(sequence, sealed[sequence]!, 0);
+    expect(outcome()).toMatchObject({ kind: 'aborted', code: 'integrity' });
+  });
+
+  it.each<[string, Partial<typeof hello>, string]>([
+    ['another VM', { vm: 'vm2' }, 'wrong-vm'],
+    ['an unknown version', { versions: [9] }, 'version'],
+    ['another destination', { role: 'destination' }, 'refused'],
+    ['a transfer that it does not know', { resume: true }, 'refused'],
+  ])('sends away %s without a trace', (_what, change, code) => {
+    say({ ...hello, ...change } as ControlMessage);
+    expect(outcome()).toMatchObject({ kind: 'aborted', code });
+    expect(marks).toEqual([]);
+    expect(receiver.hasBegun).toBe(false);
+  });
+});

@@ -1,0 +1,184 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { encodeMessage, MessageReader } from '../../../migrate/src/protocol/codec.js';
+import { Sender, type SenderEvent, type SenderSink } from '../../../migrate/src/protocol/index.js';
+import type { ControlMessage } from '../../../migrate/src/protocol/messages.js';
+import { cidOf, fakeCipher, sha256 } from './fake-crypto.js';
+
+const transfer = new Uint8Array(16).fill(3);
+const limits = { windowBytes: 4096, windowChunks: 4, maxChunkBytes: 1016 };
+const hello: ControlMessage = { type: 'hello', versions: [1], role: 'destination', vm: 'vm1', transfer, resume: false, limits };
+
+let sent: ControlMessage[];
+let events: SenderEvent[];
+let marks: string[];
+let diskWorks: boolean;
+let room: boolean;
+let published: Set<string>;
+let sender: Sender;
+
+const say = (message: ControlMessage, now = 0) => sender.streamBytes(encodeMessage(message), now);
+const types = () => sent.map((message) => message.type);
+const outcome = () => events.find((event) => event.kind === 'finished')?.outcome;
+
+beforeEach(() => {
+  sent = [];
+  events = [];
+  marks = [];
+  diskWorks = true;
+  room = true;
+  published = new Set();
+  const reader = new MessageReader();
+  const sink: SenderSink = {
+    send(bytes) {
+      reader.push(bytes);
+      for (let next = reader.next(); next.kind === 'message'; next = reader.next()) sent.push(next.message);
+    },
+    publish(_sequence, sealed) {
+      if (!room) return undefined;
+      const cid = cidOf(sealed);
+      published.add(Buffer.from(cid).toString('hex'));
+      return cid;
+    },
+    unpublish: (cid) => void published.delete(Buffer.from(cid).toString('hex')),
+    persist(mark) {
+      if (diskWorks) marks.push(mark);
+      return diskWorks;
+    },
+    onEvent: (event) => void events.push(event),
+  };
+  sender = new Sender({ vm: 'vm1', transfer, cipher: fakeCipher, hash: sha256(), sink, chunkBytes: 1000, flushAfterMs: 2 });
+  sender.streamOpened(0);
+  sent = [];
+});
+
+/** Everything up to the commit, with 10 bytes of input. */
+function bringToDone(): void {
+  say(hello);
+  sender.input(new Uint8Array(10), 0);
+  sender.inputEnded(0);
+}
+
+function received(): ControlMessage {
+  const done = sent.find((message) => message.type === 'done')!;
+  return { type: 'received', bytes: done.bytes, sha256: done.sha256 };
+}
+
+describe('the sender', () => {
+  it('reads nothing before the destination has answered', () => {
+    expect(sender.wantsInput).toBe(false);
+    say(hello);
+    expect(sender.wantsInput).toBe(true);
+  });
+
+  it('stops reading when the window is full and goes on when a chunk is acknowledged', () => {
+    say(hello);
+    while (sender.wantsInput) sender.input(new Uint8Array(700), 0);
+    expect(sender.stats()).toMatchObject({ chunks: 4, windowBytes: 4064 });
+    expect(published.size).toBe(4);
+    say({ type: 'ack', sequence: 1 });
+    expect(sender.stats()).toMatchObject({ chunks: 5, acknowledgedChunks: 2 });
+    expect(published.size).toBe(3);
+    expect(sender.wantsInput).toBe(true);
+  });
+
+  it('lets a chunk that is not full leave after 2 ms without input', () => {
+    say(hello);
+    sender.input(new Uint8Array(10), 5);
+    expect(types()).toEqual([]);
+    expect(sender.nextTimeout()).toBe(7);
+    sender.handleTimeout(7);
+    expect(types()).toEqual(['offer']);
+  });
+
+  it('lets the last piece and DONE leave at once', () => {
+    bringToDone();
+    expect(types()).toEqual(['offer', 'done']);
+  });
+
+  it('writes down that the VM is given up before it says so', () => {
+    bringToDone();
+    diskWorks = false;
+    say(received());
+    expect(types()).toEqual(['offer', 'done', 'abort']);
+    expect(outcome()).toMatchObject({ kind: 'aborted', code: 'state' });
+  });
+
+  it('finishes on TAKEN, and cannot abort after the commit', () => {
+    bringToDone();
+    say(received());
+    expect(marks).toEqual(['handed-over']);
+    expect(sender.abort('cancelled', 'late', 1)).toBe(false);
+    say({ type: 'taken' });
+    expect(outcome()).toMatchObject({ kind: 'handed-over', bytes: 10, chunks: 1 });
+    expect(published.size).toBe(0);
+  });
+
+  it('takes the VM back when the destination aborts in the commit', () => {
+    bringToDone();
+    say(received());
+    say({ type: 'abort', code: 'state', reason: 'disk full' });
+    expect(marks).toEqual(['handed-over', 'running']);
+    expect(outcome()).toMatchObject({ kind: 'aborted', by: 'peer' });
+  });
+
+  it('believes no ABORT of a stranger while in doubt', () => {
+    bringToDone();
+    say(received());
+    sender.streamClosed('reset', 10);
+    sender.handleTimeout(10);
+    expect(events.at(-1)).toEqual({ kind: 'reconnect' });
+    sender.streamOpened(20);
+    say({ type: 'abort', code: 'refused', reason: 'no such transfer' }, 20);
+    expect(outcome()).toBeUndefined();
+    expect(marks).toEqual(['handed-over']);
+    sender.handleTimeout(60_010);
+    expect(outcome()).toMatchObject({ kind: 'in-doubt' });
+  });
+
+  it('stops when there is no room to publish', () => {
+    say(hello);
+    room = false;
+    sender.input(new Uint8Array(1000), 0);
+    expect(types()).toEqual(['abort']);
+    expect(outcome()).toMatchObject({ kind: 'aborted', code: 'publish-failed' });
+  });
+
+  it('refuses other bytes than it sent', () => {
+    bringToDone();
+    say({ type: 'received', bytes: 10, sha256: new Uint8Array(32) });
+    expect(outcome()).toMatchObject({ kind: 'aborted', code: 'integrity' });
+    expect(marks).toEqual([]);
+  });
+
+  it('takes an input that ends before QEMU\'s end marker for a failed migration', () => {
+    say(hello);
+    sender.input(Buffer.from('5145564d0000000301020304', 'hex'), 0);
+    sender.inputEnded(0);
+    expect(types()).toEqual(['abort']);
+    expect(outcome()).toMatchObject({ kind: 'aborted', code: 'truncated' });
+  });
+
+  it('gives up a silent destination, and says ALIVE meanwhile', () => {
+    say(hello);
+    sender.handleTimeout(2_000);
+    expect(types()).toEqual(['alive']);
+    sender.handleTimeout(15_000);
+    expect(outcome()).toMatchObject({ kind: 'aborted', code: 'peer-lost' });
+  });
+
+  it.each<[string, ControlMessage]>([
+    ['an ACK of a chunk that was never offered', { type: 'ack', sequence: 0 }],
+    ['TAKEN before the commit', { type: 'taken' }],
+    ['RECEIVED before DONE', { type: 'received', bytes: 0, sha256: new Uint8Array(32) }],
+    ['a second HELLO', hello],
+  ])('aborts on %s', (_what, message) => {
+    say(hello);
+    say(message);
+    expect(outcome()).toMatchObject({ kind: 'aborted', code: 'protocol' });
+  });
+
+  it('refuses an answer for another VM and another version', () => {
+    say({ ...hello, vm: 'vm2' });
+    expect(outcome()).toMatchObject({ kind: 'aborted', code: 'protocol' });
+  });
+});

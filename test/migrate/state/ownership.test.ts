@@ -1,0 +1,135 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  checkMayReceive,
+  checkMaySend,
+  isProcessAlive,
+  listOwnership,
+  OwnershipFile,
+  ownershipAdvice,
+  ownershipPhases,
+  takeBack,
+  type OwnershipRecord,
+  type OwnershipStep,
+} from '../../../migrate/src/state/index.js';
+
+let directory: string;
+let file: OwnershipFile;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'ownership-'));
+  file = new OwnershipFile(join(directory, 'state'), 'vm1');
+});
+
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+/** Rewrites the record as if another process had written it. */
+function writtenBy(pid: number): void {
+  writeFileSync(file.path, JSON.stringify({ ...file.read()!, pid }));
+}
+
+const deadPid = 2 ** 22 - 1;
+
+describe('the state file', () => {
+  it('keeps what a step does not change, and counts the writes', () => {
+    file.write({ role: 'source', phase: 'sending' }, { transfer: 'ab'.repeat(16), peer: 'RE AD HID' });
+    const record = file.write({ role: 'source', phase: 'handed-over' }, { bytes: 10, chunks: 1 });
+    expect(file.read()).toEqual(record);
+    expect(record).toMatchObject({ vm: 'vm1', peer: 'RE AD HID', transfer: 'ab'.repeat(16), bytes: 10, sequence: 2, pid: process.pid });
+  });
+
+  it('leaves nothing but itself in the directory', () => {
+    file.write({ role: 'source', phase: 'sending' });
+    expect(readdirSync(join(directory, 'state'))).toEqual(['vm1.json']);
+  });
+
+  it('is refused when it is not one', () => {
+    expect(file.read()).toBeUndefined();
+    file.write({ role: 'source', phase: 'sending' });
+    writeFileSync(file.path, 'half a rec');
+    expect(() => file.read()).toThrow(/not JSON/);
+    writeFileSync(file.path, readFileSync(file.path, 'utf8').replace('half a rec', '{"format":1}'));
+    expect(() => file.read()).toThrow(/vm1\.json: /);
+  });
+
+  it('takes no path for a VM name', () => {
+    expect(() => new OwnershipFile(directory, '../x')).toThrow(/no VM name/);
+  });
+
+  it('is listed with the others by name', () => {
+    expect(listOwnership(join(directory, 'state'))).toEqual([]);
+    new OwnershipFile(join(directory, 'state'), 'vm2').write({ role: 'destination', phase: 'receiving' });
+    file.write({ role: 'source', phase: 'running' });
+    expect(listOwnership(join(directory, 'state')).map((record) => record.vm)).toEqual(['vm1', 'vm2']);
+  });
+});
+
+describe('who may move a VM', () => {
+  it('lets nobody send what was handed over', () => {
+    checkMaySend(file);
+    for (const phase of ['handed-over', 'gone'] as const) {
+      file.write({ role: 'source', phase });
+      expect(() => checkMaySend(file)).toThrow(/not this host's to send/);
+    }
+    file.write({ role: 'destination', phase: 'running' });
+    checkMaySend(file);
+  });
+
+  it('lets nobody interfere with a process that moves it', () => {
+    file.write({ role: 'source', phase: 'sending' });
+    writtenBy(process.ppid);
+    expect(() => checkMayReceive(file)).toThrow(/is sending vm1/);
+    expect(() => checkMaySend(file)).toThrow(/is sending vm1/);
+    writtenBy(deadPid);
+    checkMayReceive(file);
+    checkMaySend(file);
+  });
+
+  it('lets the operator take back what was handed over, and nothing else', () => {
+    expect(() => takeBack(file, 'vm1')).toThrow(/nothing is known/);
+    file.write({ role: 'destination', phase: 'running' });
+    expect(() => takeBack(file, 'vm1')).toThrow(/destination\/running/);
+    file.write({ role: 'source', phase: 'handed-over' });
+    expect(takeBack(file, 'vm1')).toMatchObject({ role: 'source', phase: 'running' });
+  });
+});
+
+describe('the advice', () => {
+  const record = (step: OwnershipStep): OwnershipRecord => file.write(step, { reason: 'a reason' });
+  const every: OwnershipStep[] = [
+    ...ownershipPhases.source.map((phase) => ({ role: 'source', phase }) as const),
+    ...ownershipPhases.destination.map((phase) => ({ role: 'destination', phase }) as const),
+  ];
+
+  it('names an owner for every record whose process is gone, but for the one that only the other host can tell', () => {
+    for (const step of every) {
+      const advice = ownershipAdvice(record(step), false);
+      expect(advice.meaning).toContain('vm1');
+      expect(advice.owner === 'undecided', `${step.role}/${step.phase}`).toBe(step.phase === 'handed-over');
+    }
+  });
+
+  it('never calls both hosts of one migration the owner', () => {
+    // Pairs that a crash can leave behind: the destination's mark implies the source's, never the other way round.
+    const pairs: [OwnershipStep, OwnershipStep][] = [
+      [{ role: 'source', phase: 'sending' }, { role: 'destination', phase: 'receiving' }],
+      [{ role: 'source', phase: 'sending' }, { role: 'destination', phase: 'received' }],
+      [{ role: 'source', phase: 'handed-over' }, { role: 'destination', phase: 'received' }],
+      [{ role: 'source', phase: 'handed-over' }, { role: 'destination', phase: 'running' }],
+      [{ role: 'source', phase: 'gone' }, { role: 'destination', phase: 'running' }],
+      [{ role: 'source', phase: 'gone' }, { role: 'destination', phase: 'failed' }],
+      [{ role: 'source', phase: 'running' }, { role: 'destination', phase: 'aborted' }],
+    ];
+    for (const [source, destination] of pairs) {
+      const owners = [ownershipAdvice(record(source), false).owner, ownershipAdvice(record(destination), false).owner];
+      expect(owners.filter((owner) => owner === 'here').length).toBeLessThanOrEqual(1);
+    }
+  });
+});
+
+it('knows whether a process lives', () => {
+  expect(isProcessAlive(process.pid)).toBe(true);
+  expect(isProcessAlive(deadPid)).toBe(false);
+});

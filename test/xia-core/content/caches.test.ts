@@ -1,0 +1,276 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { SeededRandom, toHex } from '../../../xia-core/src/bytes/index.js';
+import {
+  BufferPool,
+  CACHE_ENTRY_BYTES,
+  ChunkCache,
+  ChunkStore,
+  evictionPolicies,
+  PartialAssembler,
+  type EvictionPolicyName,
+} from '../../../xia-core/src/content/index.js';
+import { crypto } from './chunk-network.js';
+
+/** Chunk number `n`, and its CID. */
+function chunk(n: number, length = 100): { readonly bytes: Uint8Array; readonly id: Uint8Array } {
+  const bytes = new SeededRandom(n).bytes(length);
+  return { bytes, id: crypto.hash(bytes) };
+}
+
+const chunks = Array.from({ length: 12 }, (_, n) => chunk(n, 20 * n));
+
+describe('ChunkCache', () => {
+  it('serves what it took in until its time is over', () => {
+    const evicted: string[] = [];
+    const cache = new ChunkCache({ crypto, budgetBytes: 10_000, onEvict: (id) => evicted.push(toHex(id)) });
+    const { id, bytes } = chunk(1);
+    expect(cache.insert(id, bytes, 1000, 5, false)).toBe('inserted');
+    expect(cache.insert(id, bytes, 1000, 5, false)).toBe('present');
+    expect(cache.find(id, 1004)?.bytes).toEqual(bytes);
+    expect(cache.find(id, 1005)).toBeUndefined();
+    expect(cache.nextTimeout()).toBe(1005);
+    cache.handleTimeout(1005);
+    expect([cache.size, cache.bytes, evicted]).toEqual([0, 0, [toHex(id)]]);
+    expect(cache.nextTimeout()).toBe(Number.POSITIVE_INFINITY);
+    expect(cache.counters).toMatchObject({ hits: 1, misses: 1, expired: 1, evicted: 0 });
+  });
+
+  it('takes nothing whose hash is another, nothing too large, nothing that is over already', () => {
+    const cache = new ChunkCache({ crypto, budgetBytes: 1000 });
+    const large = chunk(2, 800);
+    expect(cache.insert(chunk(1).id, chunk(2).bytes, 1000, 0, false)).toBe('wrong-hash');
+    expect(cache.insert(large.id, large.bytes, 1000, 0, false)).toBe('too-large');
+    expect(cache.insert(chunk(1).id, chunk(1).bytes, 0, 0, false)).toBe('expired');
+    expect([cache.size, cache.counters.wrongHash, cache.counters.tooLarge]).toEqual([0, 1, 1]);
+  });
+
+  it('copies what it does not own', () => {
+    const cache = new ChunkCache({ crypto, budgetBytes: 10_000 });
+    const { id, bytes } = chunk(3);
+    const packet = bytes.slice();
+    cache.insert(id, packet, 1000, 0, false);
+    packet.fill(0);
+    expect(cache.find(id, 1)?.bytes).toEqual(bytes);
+  });
+
+  it('keeps nothing longer than its own limit', () => {
+    const cache = new ChunkCache({ crypto, budgetBytes: 10_000, maxTtlMs: 50 });
+    cache.insert(chunk(1).id, chunk(1).bytes, 1e9, 0, false);
+    expect(cache.find(chunk(1).id, 50)).toBeUndefined();
+  });
+
+  it.each<[EvictionPolicyName, number]>([
+    ['fifo', 0],
+    ['lru', 1],
+  ])('%s lets number %i go first after number 0 was used', (policy, first) => {
+    const cost = 100 + CACHE_ENTRY_BYTES;
+    const cache = new ChunkCache({ crypto, budgetBytes: 3 * cost, policy });
+    for (const n of [0, 1, 2]) cache.insert(chunk(n).id, chunk(n).bytes, 1000, 0, false);
+    cache.find(chunk(0).id, 1);
+    cache.insert(chunk(3).id, chunk(3).bytes, 1000, 1, false);
+    const held = [0, 1, 2, 3].filter((n) => cache.has(chunk(n).id));
+    expect(held).toEqual([0, 1, 2, 3].filter((n) => n !== first));
+  });
+
+  const operation = fc.record({
+    kind: fc.constantFrom('insert' as const, 'insert' as const, 'find' as const, 'remove' as const, 'wrong' as const),
+    n: fc.nat({ max: chunks.length - 1 }),
+    ttlMs: fc.integer({ min: 1, max: 50 }),
+    passedMs: fc.nat({ max: 5 }),
+  });
+
+  it.each(Object.keys(evictionPolicies) as EvictionPolicyName[])('with %s: keeps its bounds and never lies', (policy) => {
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 120 }), fc.integer({ min: 0, max: 3000 }), (operations, budgetBytes) => {
+        const local = new Set<string>();
+        const cache = new ChunkCache({
+          crypto,
+          budgetBytes,
+          policy,
+          onInsert: (id) => {
+            expect(local.has(toHex(id))).toBe(false);
+            local.add(toHex(id));
+          },
+          onEvict: (id) => expect(local.delete(toHex(id))).toBe(true),
+        });
+        const goodUntil = new Map<string, number>();
+        let now = 0;
+        for (const { kind, n, ttlMs, passedMs } of operations) {
+          now += passedMs;
+          cache.handleTimeout(now);
+          const { id, bytes } = chunks[n]!;
+          if (kind === 'insert' && cache.insert(id, bytes, ttlMs, now, false) === 'inserted') {
+            goodUntil.set(toHex(id), now + ttlMs);
+          } else if (kind === 'wrong') {
+            const other = chunks[(n + 1) % chunks.length]!.bytes;
+            expect(['wrong-hash', 'present', 'too-large']).toContain(cache.insert(id, other, ttlMs, now, false));
+          } else if (kind === 'remove') cache.remove(id);
+          else if (kind === 'find') {
+            const found = cache.find(id, now);
+            expect(found !== undefined).toBe(local.has(toHex(id)));
+            if (found !== undefined) expect(found.bytes).toEqual(bytes);
+          }
+          expect(cache.bytes).toBeLessThanOrEqual(budgetBytes);
+          expect(cache.size).toBe(local.size);
+          const held = chunks.filter((one) => cache.has(one.id));
+          expect(cache.bytes).toBe(held.reduce((sum, one) => sum + one.bytes.length + CACHE_ENTRY_BYTES, 0));
+          for (const key of local) expect(goodUntil.get(key)).toBeGreaterThan(now);
+        }
+      }),
+    );
+  });
+});
+
+describe('eviction policies', () => {
+  it.each(Object.keys(evictionPolicies) as EvictionPolicyName[])('%s does what a list does', (name) => {
+    const step = fc.record({ kind: fc.constantFrom('insert', 'use', 'remove', 'evict'), entry: fc.nat({ max: 9 }) });
+    fc.assert(
+      fc.property(fc.array(step), (steps) => {
+        const policy = evictionPolicies[name]();
+        let list: number[] = [];
+        const remove = (entry: number): void => {
+          policy.removed(entry);
+          list = list.filter((other) => other !== entry);
+        };
+        for (const { kind, entry } of steps) {
+          if (kind === 'insert' && !list.includes(entry)) {
+            policy.inserted(entry);
+            list.push(entry);
+          } else if (kind === 'use' && list.includes(entry)) {
+            policy.used(entry);
+            if (name === 'lru') list = [...list.filter((other) => other !== entry), entry];
+          } else if (kind === 'remove' && list.includes(entry)) remove(entry);
+          else if (kind === 'evict' && list.length > 0) remove(policy.victim());
+          expect(policy.victim()).toBe(list[0] ?? -1);
+        }
+      }),
+    );
+  });
+});
+
+describe('PartialAssembler', () => {
+  it('puts a chunk together from segments in any order, more than once each', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 300 }),
+        fc.integer({ min: 1, max: 50 }),
+        fc.nat(),
+        (length, segmentBytes, seed) => {
+          const { id, bytes } = chunk(seed, length);
+          const rng = new SeededRandom(seed);
+          const offsets = Array.from({ length: Math.ceil(length / segmentBytes) }, (_, i) => i * segmentBytes);
+          const missing = new Set(offsets);
+          const assembler = new PartialAssembler();
+          let whole: Uint8Array | undefined;
+          while (whole === undefined) {
+            const offset = offsets[rng.below(offsets.length)]!;
+            missing.delete(offset);
+            whole = assembler.add(id, offset, bytes.subarray(offset, offset + segmentBytes), length, 0);
+            expect(whole !== undefined).toBe(missing.size === 0);
+          }
+          expect(whole).toEqual(bytes);
+          expect([assembler.size, assembler.bytes]).toEqual([0, 0]);
+        },
+      ),
+    );
+  });
+
+  it('keeps its bounds whatever is claimed', () => {
+    const segment = fc.record({
+      n: fc.nat({ max: 30 }),
+      offset: fc.nat({ max: 5000 }),
+      length: fc.nat({ max: 50 }),
+      chunkLength: fc.constantFrom(0, 10, 1000, 5000, 4_000_000_000),
+    });
+    fc.assert(
+      fc.property(fc.array(segment, { maxLength: 100 }), (segments) => {
+        const assembler = new PartialAssembler({ maxBytes: 12_000, maxChunks: 5, maxChunkBytes: 5000 });
+        for (const [now, { n, offset, length, chunkLength }] of segments.entries()) {
+          assembler.add(new Uint8Array(20).fill(n), offset, new Uint8Array(length), chunkLength, now);
+          expect(assembler.bytes).toBeLessThanOrEqual(12_000);
+          expect(assembler.size).toBeLessThanOrEqual(5);
+        }
+      }),
+    );
+  });
+
+  it('lets the chunk go that was left alone for longest', () => {
+    const assembler = new PartialAssembler({ maxChunks: 2 });
+    const piece = new Uint8Array(10);
+    const id = (n: number): Uint8Array => new Uint8Array(20).fill(n);
+    assembler.add(id(1), 0, piece, 20, 0);
+    assembler.add(id(2), 0, piece, 20, 1);
+    assembler.add(id(1), 0, piece, 20, 2);
+    assembler.add(id(3), 0, piece, 20, 3);
+    expect(assembler.counters.evicted).toBe(1);
+    expect(assembler.add(id(1), 10, piece, 20, 4)).toHaveLength(20);
+    expect(assembler.add(id(2), 10, piece, 20, 5)).toBeUndefined();
+  });
+
+  it('does not keep a chunk in very many pieces', () => {
+    const assembler = new PartialAssembler();
+    for (let i = 0; i < 3000; i++) assembler.add(new Uint8Array(20), 2 * i, new Uint8Array(1), 100_000, 0);
+    expect(assembler.counters.fragmented).toBeGreaterThan(0);
+  });
+
+  it('does not believe a second length', () => {
+    const assembler = new PartialAssembler();
+    assembler.add(new Uint8Array(20), 0, new Uint8Array(5), 10, 0);
+    expect(assembler.add(new Uint8Array(20), 0, new Uint8Array(5), 5, 0)).toBeUndefined();
+    expect(assembler.counters.contradictory).toBe(1);
+    assembler.forget(new Uint8Array(20));
+    expect([assembler.size, assembler.bytes]).toEqual([0, 0]);
+  });
+});
+
+describe('ChunkStore', () => {
+  it('keeps what is published until it was taken back as often', () => {
+    const store = new ChunkStore();
+    const { id, bytes } = chunk(1);
+    expect([store.put(id, bytes, 0), store.put(id, bytes, 0)]).toEqual(['stored', 'already-stored']);
+    expect([store.remove(id), store.find(id, 1e12)?.bytes]).toEqual([false, bytes]);
+    expect([store.remove(id), store.find(id, 0), store.remove(id)]).toEqual([true, undefined, false]);
+    expect([store.bytes, store.size]).toEqual([0, 0]);
+  });
+
+  it('refuses what does not fit rather than dropping what it promised', () => {
+    const store = new ChunkStore({ budgetBytes: 150, maxChunks: 2 });
+    expect(store.put(chunk(1).id, chunk(1).bytes, 0)).toBe('stored');
+    expect(store.put(chunk(2).id, chunk(2).bytes, 0)).toBe('full');
+    expect(store.put(chunk(3, 10).id, chunk(3, 10).bytes, 0)).toBe('stored');
+    expect(store.put(chunk(4, 10).id, chunk(4, 10).bytes, 0)).toBe('full');
+    expect(store.counters).toMatchObject({ stored: 2, refused: 2 });
+  });
+
+  it('lets go what has a lifetime, the longest one counting', () => {
+    const expired: string[] = [];
+    const store = new ChunkStore({ onExpire: (id) => expired.push(toHex(id)) });
+    store.put(chunk(1).id, chunk(1).bytes, 0, 100);
+    store.put(chunk(1).id, chunk(1).bytes, 50, 100);
+    store.put(chunk(2).id, chunk(2).bytes, 0);
+    expect(store.nextTimeout()).toBe(150);
+    store.handleTimeout(149);
+    expect(store.size).toBe(2);
+    expect(store.find(chunk(1).id, 150)).toBeUndefined();
+    store.handleTimeout(150);
+    expect([store.size, expired]).toEqual([1, [toHex(chunk(1).id)]]);
+  });
+});
+
+describe('BufferPool', () => {
+  it('gives memory out again, and only its own', () => {
+    const pool = new BufferPool(200_000);
+    const first = pool.take(70_000);
+    expect([first.length, first.buffer.byteLength]).toEqual([70_000, 131_072]);
+    pool.give(first);
+    pool.give(new Uint8Array(10));
+    pool.give(new Uint8Array(65_536).subarray(1));
+    expect(pool.idleBytes).toBe(131_072);
+    const second = pool.take(100_000);
+    expect([second.length, second.buffer === first.buffer, pool.idleBytes]).toEqual([100_000, true, 0]);
+    for (const bytes of [pool.take(1), pool.take(1), pool.take(131_072), second]) pool.give(bytes);
+    expect(pool.idleBytes).toBe(131_072);
+    expect(pool.take(0)).toHaveLength(0);
+  });
+});

@@ -1,0 +1,70 @@
+import { copyFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { QemuProcess, queryRunState, type QemuBoot, type RunState } from 'xmigrate';
+import type { Testbed } from '../xtestbed/index.js';
+import { SerialLog } from './serial-log.js';
+
+/** The same card at every site: its address is part of the state that moves. */
+const GUEST_MAC = '52:54:00:77:00:02';
+export const GUEST_MEMORY_MB = 640;
+const ATTACHMENT = 'vm0';
+
+export interface PlaceOptions {
+  readonly testbed: Testbed;
+  readonly host: string;
+  /** Tells the QEMUs of a run apart. */
+  readonly number: number;
+  readonly accelerator: 'tcg' | 'kvm';
+  /** Absent for a destination, which waits for the guest to come. */
+  readonly boot?: QemuBoot;
+  readonly preallocate: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** A QEMU whose guest is plugged into a host of the testbed, or waits there for the guest to come. */
+export class PlacedVm implements AsyncDisposable {
+  readonly host: string;
+  readonly qemu: QemuProcess;
+  readonly serial: SerialLog;
+  readonly #logFile: string;
+
+  private constructor(host: string, qemu: QemuProcess, logFile: string) {
+    this.host = host;
+    this.qemu = qemu;
+    this.serial = new SerialLog(qemu.files.serialLog);
+    this.#logFile = logFile;
+  }
+
+  /** @throws XiaError as `QemuProcess.start` */
+  static async start({ testbed, host, number, accelerator, boot, preallocate, signal }: PlaceOptions): Promise<PlacedVm> {
+    const socket = testbed.node(host).vms[ATTACHMENT];
+    if (socket === undefined) throw new Error(`${host} has no place for a virtual machine`);
+    const name = `${host}.qemu-${number}`;
+    const qemu = await QemuProcess.start({
+      name,
+      // QEMU's sockets need a short path; the console is copied to the logs at the end.
+      directory: join(testbed.state.socketDir, name),
+      accelerator,
+      memoryMb: GUEST_MEMORY_MB,
+      network: { path: socket, mac: GUEST_MAC },
+      ...(boot === undefined ? { incoming: true, preallocate } : { boot }),
+      signal,
+    });
+    return new PlacedVm(host, qemu, join(testbed.runDir, 'logs', `${name}.serial.log`));
+  }
+
+  async runState(): Promise<RunState> {
+    return queryRunState(this.qemu.qmp);
+  }
+
+  /** Ends QEMU and keeps its console. */
+  async stop(): Promise<void> {
+    await this.qemu.stop();
+    await mkdir(join(this.#logFile, '..'), { recursive: true });
+    await copyFile(this.qemu.files.serialLog, this.#logFile).catch(() => {});
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}

@@ -1,0 +1,148 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { Command } from 'commander';
+import {
+  addAttachOptions,
+  contentDag,
+  Dag,
+  integerArgument,
+  PrincipalType,
+  runMain,
+  startFromOptions,
+  XiaError,
+  Xid,
+  type AttachOptions,
+  type XiaNode,
+} from 'xia-core';
+import { writeJsonLine } from '../common/json-output.js';
+import { DEFAULT_CHUNK_BYTES, formatManifest, parseManifest, type Manifest } from './manifest.js';
+
+/** Chunks asked for at a time; the fetcher's congestion window decides what is really under way. */
+const FETCHES_AT_ONCE = 4;
+const LARGEST_CHUNK_BYTES = 16 << 20;
+
+interface PutOptions extends AttachOptions {
+  readonly chunkBytes: number;
+  readonly manifest?: string;
+}
+
+interface GetOptions extends AttachOptions {
+  readonly output: string;
+  readonly from?: string;
+  readonly timeout: number;
+}
+
+async function put(file: string, options: PutOptions, signal: AbortSignal): Promise<void> {
+  const content = await readFile(file);
+  await using node = await startFromOptions(options, signal);
+  const chunks: Manifest['chunks'] = [];
+  for (let at = 0; at < content.length; at += options.chunkBytes) {
+    const piece = content.subarray(at, at + options.chunkBytes);
+    chunks.push({ dag: node.publish(piece).dag, bytes: piece.length });
+  }
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  const manifest: Manifest = { name: basename(file), bytes: content.length, sha256, chunks };
+  if (options.manifest !== undefined) await writeFile(options.manifest, formatManifest(manifest));
+  if (options.json) {
+    writeJsonLine({ ...manifest, chunks: chunks.map(({ dag, bytes }) => ({ dag: dag.toString(), bytes })) });
+  } else {
+    for (const { dag, bytes } of chunks) process.stdout.write(`${dag.toString()}  ${bytes}\n`);
+    process.stderr.write(`xchunk: serving ${chunks.length} chunks of ${basename(file)} until Ctrl-C\n`);
+  }
+  if (!signal.aborted) await once(signal, 'abort');
+}
+
+/** `CID:...` alone needs `--from`, the host that surely has it; a whole address needs nothing. */
+function chunkAddress(text: string, from: string | undefined): Dag {
+  if (!text.startsWith('CID:')) {
+    const dag = Dag.parse(text);
+    if (dag.intent.type !== PrincipalType.CID) throw new XiaError('usage', `${text} is not the address of a chunk`);
+    return dag;
+  }
+  if (from === undefined) throw new XiaError('usage', `${text}: a bare CID needs --from with the address of a host that has it`);
+  const host = Dag.parse(from);
+  return contentDag(host.find(PrincipalType.AD), host.intent, Xid.parse(text));
+}
+
+async function fetchAll(node: XiaNode, manifest: Manifest, out: FileHandle, signal: AbortSignal): Promise<void> {
+  const offsets = manifest.chunks.map(((at) => ({ bytes }: { bytes: number }) => (at += bytes) - bytes)(0));
+  let next = 0;
+  const worker = async () => {
+    for (let index = next++; index < manifest.chunks.length; index = next++) {
+      const { dag, bytes } = manifest.chunks[index] as Manifest['chunks'][number];
+      const content = await node.fetch(dag, { length: bytes, signal });
+      if (content.length !== bytes) throw new XiaError('refused', `${dag.toString()} has ${content.length} bytes, not ${bytes}`);
+      await out.write(content, 0, content.length, offsets[index]);
+    }
+  };
+  await Promise.all(Array.from({ length: FETCHES_AT_ONCE }, worker));
+}
+
+async function sha256Of(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  const handle = await open(file);
+  try {
+    for await (const piece of handle.createReadStream({ autoClose: false })) hash.update(piece as Buffer);
+  } finally {
+    await handle.close();
+  }
+  return hash.digest('hex');
+}
+
+async function get(source: string, options: GetOptions, signal: AbortSignal): Promise<void> {
+  const isAddress = /^(CID:|RE |DAG )/.test(source);
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(options.timeout)]);
+  const manifest = isAddress ? undefined : parseManifest(await readFile(source, 'utf8'), source);
+  const address = isAddress ? chunkAddress(source, options.from) : undefined;
+  await using node = await startFromOptions(options, signal);
+  // Nobody finds half a file under the name that was asked for.
+  const temporary = `${options.output}.part`;
+  try {
+    if (address !== undefined) {
+      await writeFile(temporary, await node.fetch(address, { signal: limited }));
+    } else if (manifest !== undefined) {
+      const out = await open(temporary, 'w');
+      await fetchAll(node, manifest, out, limited).finally(() => out.close());
+      if ((await sha256Of(temporary)) !== manifest.sha256) throw new XiaError('refused', `${source}: the chunks do not make up the file of the manifest`);
+    }
+    await rename(temporary, options.output);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+  if (options.json) writeJsonLine({ output: options.output, chunks: manifest?.chunks.length ?? 1 });
+}
+
+/** The `xchunk` program. */
+export function program(signal: AbortSignal): Command {
+  const command = new Command('xchunk').description('Publishes files as chunks named by their content, and fetches them from wherever they are.');
+  const putCommand = command
+    .command('put')
+    .description('publish a file, print the addresses of its chunks, serve them until Ctrl-C')
+    .argument('<file>')
+    .option('--chunk-bytes <n>', 'bytes in a chunk', integerArgument(1, LARGEST_CHUNK_BYTES), DEFAULT_CHUNK_BYTES)
+    .option('-m, --manifest <file>', 'write the list of the chunks here, for get')
+    .action(async (file: string, options: PutOptions) => put(file, options, signal));
+  addAttachOptions(putCommand);
+  const getCommand = command
+    .command('get')
+    .description('fetch a chunk, or every chunk of a manifest; what does not match its name never reaches the file')
+    .argument('<source>', 'an address "RE ( AD:... HID:... ) CID:...", a bare CID, or a manifest file')
+    .requiredOption('-o, --output <file>', 'where to put it')
+    .option('--from <address>', 'for a bare CID: the address of a host that has it')
+    .option('--timeout <ms>', 'give up after this long', integerArgument(1, 86_400_000), 60_000)
+    .action(async (source: string, options: GetOptions) => get(source, options, signal));
+  addAttachOptions(getCommand);
+  return command.addHelpText(
+    'after',
+    `
+Example:
+  xtestbed exec HOST_A -- xchunk put film.mp4 -m film.json
+  xtestbed exec HOST_C -- xchunk get film.json -o copy.mp4`,
+  );
+}
+
+export async function main(argv: string[]): Promise<void> {
+  await runMain(program, argv);
+}

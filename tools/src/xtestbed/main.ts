@@ -1,0 +1,134 @@
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Command, Option } from 'commander';
+import { ExitCode, ExitRequest, runMain } from 'xia-core';
+import { isRunning } from './processes.js';
+import { Testbed, type NodeStatus } from './testbed.js';
+import { builtInTopologies, loadTopology } from './topology.js';
+
+interface CommonOptions {
+  readonly dir: string;
+  readonly json?: true;
+}
+
+const dirOption = () => new Option('-d, --dir <folder>', 'the run folder of the testbed').env('XTESTBED_DIR').default('runs/testbed');
+
+function statusLines(nodes: readonly NodeStatus[]): string {
+  const rows = nodes.map((node) => [
+    node.name,
+    node.kind,
+    node.ad,
+    node.running ? `pid ${node.pid}` : 'not running',
+    node.access ?? '-',
+    node.peakRssMb === undefined ? '-' : `${node.peakRssMb} MB`,
+    node.hid,
+  ]);
+  const header = ['NODE', 'KIND', 'AD', 'PROCESS', 'ATTACH AT', 'PEAK RSS', 'HID'];
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  return [header, ...rows].map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
+}
+
+async function printStatus(testbed: Testbed, json: true | undefined): Promise<NodeStatus[]> {
+  const nodes = await testbed.status();
+  if (json) for (const node of nodes) process.stdout.write(`${JSON.stringify(node)}\n`);
+  else process.stdout.write(`${statusLines(nodes)}\n`);
+  return nodes;
+}
+
+async function up(topologyName: string, options: CommonOptions & { readonly wait?: true }, signal: AbortSignal): Promise<void> {
+  const topology = await loadTopology(topologyName);
+  const testbed = await Testbed.up(topology, options.dir, { signal });
+  await printStatus(testbed, options.json);
+  if (!options.wait) return;
+  if (!signal.aborted) await once(signal, 'abort');
+  await testbed.down();
+}
+
+async function exec(host: string, command: readonly string[], options: CommonOptions, signal: AbortSignal): Promise<void> {
+  const testbed = await Testbed.open(options.dir);
+  const [program = '', ...args] = command;
+  const child = testbed.exec(host, program, args);
+  // The terminal sends Ctrl-C to the command as well; SIGTERM is sent to us alone.
+  signal.addEventListener('abort', () => child.kill('SIGTERM'));
+  const [code, by] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  if (by !== null || code !== 0) throw new ExitRequest((code ?? ExitCode.FAILED) as ExitCode);
+}
+
+async function logs(name: string, options: CommonOptions & { readonly follow?: true }, signal: AbortSignal): Promise<void> {
+  const node = (await Testbed.open(options.dir)).node(name);
+  let offset = 0;
+  const copy = async () => {
+    const { size } = await stat(node.logFile).catch(() => ({ size: 0 }));
+    if (size <= offset) return;
+    for await (const piece of createReadStream(node.logFile, { start: offset, end: size - 1 })) process.stdout.write(piece as Buffer);
+    offset = size;
+  };
+  await (await open(node.logFile, 'a')).close();
+  await copy();
+  while (options.follow && !signal.aborted) {
+    const running = node.process !== undefined && (await isRunning(node.process));
+    await delay(200, undefined, { signal }).catch(() => {});
+    await copy();
+    if (!running) return;
+  }
+}
+
+/** The `xtestbed` program. */
+export function program(signal: AbortSignal): Command {
+  const command = new Command('xtestbed')
+    .description('Runs a whole XIA network on this machine, one process per node.')
+    .addHelpText(
+      'after',
+      `
+Example:
+  xtestbed up inter-ad                    # keys, configuration and processes in runs/testbed
+  xtestbed exec HOST_C -- xping -c 3 'RE AD:... HID:...'
+  xtestbed status
+  xtestbed down`,
+    );
+  command
+    .command('up')
+    .description('generate and start a network')
+    .argument('<topology>', `${builtInTopologies.join(', ')}, or a YAML file`)
+    .addOption(dirOption())
+    .option('--wait', 'stay in the foreground and end the network on Ctrl-C')
+    .option('--json', 'one JSON object per node')
+    .action(async (topology: string, options: CommonOptions & { readonly wait?: true }) => up(topology, options, signal));
+  command
+    .command('down')
+    .description('end the network')
+    .addOption(dirOption())
+    .action(async (options: CommonOptions) => (await Testbed.open(options.dir)).down());
+  command
+    .command('status')
+    .description('what runs, where it listens, what it uses; exit 1 when a node is down')
+    .addOption(dirOption())
+    .option('--json', 'one JSON object per node')
+    .action(async (options: CommonOptions) => {
+      const nodes = await printStatus(await Testbed.open(options.dir), options.json);
+      if (nodes.some((node) => !node.running)) throw new ExitRequest(ExitCode.FAILED);
+    });
+  command
+    .command('exec')
+    .description('run a command whose XIA programs attach to a host of the network')
+    .argument('<host>')
+    .argument('<command...>')
+    .passThroughOptions()
+    .addOption(dirOption())
+    .action(async (host: string, words: string[], options: CommonOptions) => exec(host, words, options, signal));
+  command
+    .command('logs')
+    .description("print a node's log")
+    .argument('<node>')
+    .option('-f, --follow', 'go on while it runs')
+    .addOption(dirOption())
+    .action(async (name: string, options: CommonOptions & { readonly follow?: true }) => logs(name, options, signal));
+  // Needed for passThroughOptions: what follows "exec HOST --" is not ours to read.
+  return command.enablePositionalOptions();
+}
+
+export async function main(argv: string[]): Promise<void> {
+  await runMain(program, argv);
+}

@@ -1,0 +1,89 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { XiaError } from '../bytes/index.js';
+import { generateIdentity, loadIdentity } from '../io/index.js';
+import { XiaNode } from '../node/index.js';
+import { PrincipalType, Xid } from '../xid/index.js';
+import { formatEndpoint, isLoopback, parseEndpoint } from './endpoint.js';
+
+/** What `addAttachOptions` adds to `command.opts()`. */
+export interface AttachOptions {
+  readonly host?: string;
+  readonly key?: string;
+  readonly trust?: readonly Xid[];
+  readonly attachTimeout?: number;
+  readonly json?: boolean;
+}
+
+/** Largest UDP payload over IPv4, which the loopback interface carries in one piece. */
+const LOOPBACK_MTU = 65_507;
+const DEFAULT_ATTACH_TIMEOUT_MS = 10_000;
+
+function collectAds(text: string, previous: readonly Xid[] = []): Xid[] {
+  const ads = text
+    .split(/[\s,]+/)
+    .filter((part) => part !== '')
+    .map((part) => {
+      try {
+        const xid = Xid.parse(part);
+        if (xid.type === PrincipalType.AD) return xid;
+      } catch {
+        // Said below.
+      }
+      throw new InvalidArgumentError(`"${part}" is not an AD (AD: and 40 hex digits).`);
+    });
+  return [...previous, ...ads];
+}
+
+/** A commander parser of whole numbers within bounds. */
+export function integerArgument(minimum: number, maximum: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^-?\d+$/.test(text.trim()) && value >= minimum && value <= maximum) return value;
+    throw new InvalidArgumentError(`A whole number from ${minimum} to ${maximum} is needed.`);
+  };
+}
+
+/** A commander parser of decimal numbers within bounds. */
+export function numberArgument(minimum: number, maximum: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= minimum && value <= maximum) return value;
+    throw new InvalidArgumentError(`A number from ${minimum} to ${maximum} is needed.`);
+  };
+}
+
+/** The options of every program that attaches to a host: `--host`, `--key`, `--trust`, `--attach-timeout`, `--json`. */
+export function addAttachOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--host <addr:port>', 'the access face of the XIA host to attach to').env('XIA_HOST'))
+    .addOption(new Option('--key <file>', 'PEM file of the identity (default: a fresh one)').env('XIA_KEY'))
+    .addOption(new Option('--trust <ads>', 'the ADs to believe, separated by commas (default: any)').env('XIA_TRUST').argParser(collectAds))
+    .addOption(
+      new Option('--attach-timeout <ms>', 'how long to wait for the host')
+        .default(DEFAULT_ATTACH_TIMEOUT_MS)
+        .argParser(integerArgument(1, 600_000)),
+    )
+    .option('--json', 'one JSON object a line on stdout');
+}
+
+/**
+ * Starts this process' node as those options say and waits until it is attached.
+ * @throws XiaError `usage` without a host, `bad-key`, `attach-timeout`
+ */
+export async function startFromOptions(options: AttachOptions, signal?: AbortSignal): Promise<XiaNode> {
+  if (options.host === undefined) {
+    throw new XiaError('usage', 'no XIA host to attach to: give --host ADDR:PORT or set XIA_HOST (see "xtestbed exec")');
+  }
+  const peer = parseEndpoint(options.host);
+  const local = isLoopback(peer.host);
+  const listen = peer.host.includes(':') ? (local ? '[::1]:0' : '[::]:0') : local ? '127.0.0.1:0' : '0.0.0.0:0';
+  const identity = options.key === undefined ? generateIdentity() : await loadIdentity(options.key);
+  return XiaNode.start({
+    identity,
+    role: 'application',
+    faces: [{ name: 'host', role: 'uplink', ...(local ? { mtu: LOOPBACK_MTU } : {}), udp: { listen, peers: [formatEndpoint(peer)] } }],
+    attachTimeoutMs: options.attachTimeout ?? DEFAULT_ATTACH_TIMEOUT_MS,
+    ...(options.trust === undefined ? {} : { trustedAds: options.trust }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+}

@@ -1,0 +1,118 @@
+import { chmod, mkdir, unlink } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
+import * as v from 'valibot';
+import { XiaError } from '../bytes/index.js';
+import { LineSplitter } from './line-splitter.js';
+
+/** Linux keeps a UNIX socket's path in 108 bytes, the last of them zero. */
+const MAXIMUM_PATH_BYTES = 107;
+const MAXIMUM_REQUEST_BYTES = 64 * 1024;
+const MAXIMUM_CONNECTIONS = 32;
+
+const requestSchema = v.strictObject({
+  id: v.pipe(v.number(), v.safeInteger()),
+  method: v.pipe(v.string(), v.maxLength(64)),
+  params: v.optional(v.record(v.string(), v.unknown()), {}),
+});
+
+/** Answers one method; what it returns must survive `JSON.stringify`. */
+export type ControlHandler = (params: Record<string, unknown>) => unknown;
+
+async function isAlive(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+}
+
+/**
+ * The local control socket of a daemon: newline-delimited JSON, `{id, method, params}` answered by `{id, result}` or
+ * `{id, error: {code, message}}`, for the owner of the process only (mode 0600).
+ */
+export class ControlServer {
+  readonly path: string;
+  readonly #server: Server;
+  readonly #handlers: ReadonlyMap<string, ControlHandler>;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(path: string, handlers: ReadonlyMap<string, ControlHandler>) {
+    this.path = path;
+    this.#handlers = handlers;
+    this.#server = createServer((socket) => this.#serve(socket));
+    this.#server.maxConnections = MAXIMUM_CONNECTIONS;
+  }
+
+  /**
+   * Listens on a path; the socket that a dead process left there is removed first.
+   * @throws XiaError `already-running` when somebody answers on that path; `bad-config` when the path is too long
+   */
+  static async listen(path: string, handlers: Readonly<Record<string, ControlHandler>>): Promise<ControlServer> {
+    if (Buffer.byteLength(path) > MAXIMUM_PATH_BYTES) {
+      throw new XiaError('bad-config', `${path}: the path of a control socket has at most ${MAXIMUM_PATH_BYTES} bytes`, { path });
+    }
+    if (await isAlive(path)) throw new XiaError('already-running', `${path}: another process is serving this control socket`, { path });
+    await mkdir(dirname(path), { recursive: true });
+    await unlink(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+    const server = new ControlServer(path, new Map(Object.entries(handlers)));
+    await new Promise<void>((resolve, reject) => {
+      server.#server.once('error', reject);
+      // The mode is narrowed before the socket exists, not after: nobody can slip in between.
+      const umask = process.umask(0o177);
+      try {
+        server.#server.listen(path, resolve);
+      } finally {
+        process.umask(umask);
+      }
+    });
+    await chmod(path, 0o600);
+    return server;
+  }
+
+  /** Closes every connection and removes the socket. */
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #serve(socket: Socket): void {
+    const splitter = new LineSplitter(MAXIMUM_REQUEST_BYTES);
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    socket.on('data', (piece: Buffer) => {
+      const lines = splitter.push(piece);
+      if (lines === 'too-long') {
+        socket.end(`${JSON.stringify({ id: null, error: { code: 'bad-request', message: 'request too long' } })}\n`);
+        return;
+      }
+      for (const line of lines) void this.#answer(line, socket);
+    });
+  }
+
+  async #answer(line: string, socket: Socket): Promise<void> {
+    let id: number | null = null;
+    let answer: object;
+    try {
+      const request = v.parse(requestSchema, JSON.parse(line));
+      id = request.id;
+      const handler = this.#handlers.get(request.method);
+      if (handler === undefined) throw new XiaError('bad-request', `no method "${request.method}"`, { method: request.method });
+      answer = { id, result: (await handler(request.params)) ?? null };
+    } catch (error) {
+      const code = error instanceof XiaError ? error.code : 'bad-request';
+      answer = { id, error: { code, message: error instanceof Error ? error.message : String(error) } };
+    }
+    if (!socket.destroyed) socket.write(`${JSON.stringify(answer)}\n`);
+  }
+}

@@ -1,0 +1,19 @@
+export { finishChecksum, internetChecksum, sumWords } from './checksum.js';
+export { concatBytes, copyBytes, equalBytes } from './compare.js';
+export { errorCodes, XiaError, type ErrorCode } from './error.js';
+export { fromHex, toHex } from './hex.js';
+export {
+  readU16BE,
+  readU16LE,
+  readU32BE,
+  readU32LE,
+  readU48BE,
+  writeU16BE,
+  writeU16LE,
+  writeU32BE,
+  writeU32LE,
+  writeU48BE,
+} from './integers.js';
+export { SeededRandom, type RandomSource } from './random.js';
+export { RangeSet } from './range-set.js';
+export { TimerQueue } from './timer-queue.js';

@@ -1,0 +1,51 @@
+/** Where the fetcher's chunk buffers come from and go back to. */
+export interface BufferSource {
+  /** Memory of exactly `length` bytes, which may hold old content. */
+  take(length: number): Uint8Array;
+  /** Memory from `take` that nobody reads or writes any more. */
+  give(bytes: Uint8Array): void;
+}
+
+/** Buffers are made in multiples of this, so that chunks of nearly equal size share them. */
+const GRAIN_BYTES = 65_536;
+
+/**
+ * Keeps buffers for use again. Fresh memory is slow to touch for the first time, several times slower than copying into
+ * memory that was in use; a transfer of gigabytes in equal chunks needs only as many buffers as are in flight.
+ */
+export class BufferPool implements BufferSource {
+  readonly #maxIdleBytes: number;
+  /** Idle memory by its size in grains. */
+  readonly #idle = new Map<number, ArrayBufferLike[]>();
+  #idleBytes = 0;
+
+  /** @param maxIdleBytes memory to keep for later at most */
+  constructor(maxIdleBytes = 64 * 1024 * 1024) {
+    this.#maxIdleBytes = maxIdleBytes;
+  }
+
+  /** Bytes kept for later. */
+  get idleBytes(): number {
+    return this.#idleBytes;
+  }
+
+  take(length: number): Uint8Array {
+    const grains = Math.ceil(length / GRAIN_BYTES);
+    const memory = this.#idle.get(grains)?.pop();
+    if (memory === undefined) return new Uint8Array(new ArrayBuffer(grains * GRAIN_BYTES), 0, length);
+    this.#idleBytes -= memory.byteLength;
+    return new Uint8Array(memory, 0, length);
+  }
+
+  /** Memory of another shape than `take` makes is left to the garbage collector. */
+  give(bytes: Uint8Array): void {
+    const size = bytes.buffer.byteLength;
+    if (bytes.byteOffset !== 0 || size === 0 || size % GRAIN_BYTES !== 0) return;
+    if (this.#idleBytes + size > this.#maxIdleBytes) return;
+    const grains = size / GRAIN_BYTES;
+    const list = this.#idle.get(grains);
+    if (list === undefined) this.#idle.set(grains, [bytes.buffer]);
+    else list.push(bytes.buffer);
+    this.#idleBytes += size;
+  }
+}

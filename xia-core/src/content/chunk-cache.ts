@@ -1,0 +1,155 @@
+import { copyBytes, equalBytes, TimerQueue } from '../bytes/index.js';
+import type { CryptoSuite } from '../xid/index.js';
+import type { ChunkSource, StoredChunk } from './chunk-source.js';
+import { evictionPolicies, type EvictionPolicy, type EvictionPolicyName } from './eviction-policy.js';
+import { IdMap } from './id-map.js';
+
+/** What an entry costs beside its bytes, so that a great many small chunks do not slip through the budget. */
+export const CACHE_ENTRY_BYTES = 256;
+
+export interface ChunkCacheOptions {
+  readonly crypto: Pick<CryptoSuite, 'hash'>;
+  /** Bytes at most, each chunk counted with {@link CACHE_ENTRY_BYTES} on top. 0 caches nothing. */
+  readonly budgetBytes: number;
+  /** `lru` by default. */
+  readonly policy?: EvictionPolicyName | EvictionPolicy;
+  /** No chunk is kept longer, whatever its publisher allowed; a day by default. */
+  readonly maxTtlMs?: number;
+  /** A CID can be served from here now. */
+  readonly onInsert?: (id: Uint8Array) => void;
+  /** A CID can no longer be served from here. */
+  readonly onEvict?: (id: Uint8Array) => void;
+}
+
+export type InsertOutcome = 'inserted' | 'present' | 'wrong-hash' | 'too-large' | 'expired';
+
+interface CachedChunk extends StoredChunk {
+  readonly id: Uint8Array;
+  readonly slot: number;
+}
+
+/**
+ * Chunks kept because they came by. Holds only bytes whose hash it has checked, within a budget; old ones make room by the
+ * policy, and go when their time is over. Lookup, insertion and eviction are O(1), a lifetime O(log n).
+ */
+export class ChunkCache implements ChunkSource {
+  readonly #crypto: Pick<CryptoSuite, 'hash'>;
+  readonly #budgetBytes: number;
+  readonly #maxTtlMs: number;
+  readonly #policy: EvictionPolicy;
+  readonly #onInsert: ((id: Uint8Array) => void) | undefined;
+  readonly #onEvict: ((id: Uint8Array) => void) | undefined;
+  readonly #chunks = new IdMap<CachedChunk | undefined>();
+  readonly #expiry = new TimerQueue<CachedChunk>();
+  readonly counters = { hits: 0, misses: 0, inserted: 0, evicted: 0, expired: 0, wrongHash: 0, tooLarge: 0 };
+  #bytes = 0;
+
+  constructor(options: ChunkCacheOptions) {
+    this.#crypto = options.crypto;
+    this.#budgetBytes = options.budgetBytes;
+    this.#maxTtlMs = options.maxTtlMs ?? 86_400_000;
+    const policy = options.policy ?? 'lru';
+    this.#policy = typeof policy === 'string' ? evictionPolicies[policy]() : policy;
+    this.#onInsert = options.onInsert;
+    this.#onEvict = options.onEvict;
+  }
+
+  /** Bytes in use as the budget counts them. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get size(): number {
+    return this.#chunks.size;
+  }
+
+  get budgetBytes(): number {
+    return this.#budgetBytes;
+  }
+
+  /** Looks a chunk up to serve it: counts as a use. */
+  find(id: Uint8Array, now: number): StoredChunk | undefined {
+    const chunk = this.#chunks.get(id);
+    if (chunk === undefined || chunk.expiresAt <= now) {
+      this.counters.misses++;
+      return undefined;
+    }
+    this.counters.hits++;
+    this.#policy.used(chunk.slot);
+    return chunk;
+  }
+
+  /** Whether it is in the cache; not a use. */
+  has(id: Uint8Array): boolean {
+    return this.#chunks.get(id) !== undefined;
+  }
+
+  /**
+   * Takes in a chunk if its bytes are what the CID says.
+   * @param bytes kept as they are when `owned`, copied otherwise (as when they lie in a packet)
+   * @param ttlMs how long its publisher lets it be kept
+   */
+  insert(id: Uint8Array, bytes: Uint8Array, ttlMs: number, now: number, owned: boolean): InsertOutcome {
+    if (this.has(id)) return 'present';
+    if (!(ttlMs > 0)) return 'expired';
+    const cost = bytes.length + CACHE_ENTRY_BYTES;
+    if (cost > this.#budgetBytes) {
+      this.counters.tooLarge++;
+      return 'too-large';
+    }
+    if (!equalBytes(this.#crypto.hash(bytes), id)) {
+      this.counters.wrongHash++;
+      return 'wrong-hash';
+    }
+    while (this.#bytes + cost > this.#budgetBytes) this.#evictOne();
+    this.#keep(id, owned ? bytes : copyBytes(bytes), now + Math.min(ttlMs, this.#maxTtlMs));
+    this.#bytes += cost;
+    this.counters.inserted++;
+    this.#onInsert?.(id);
+    return 'inserted';
+  }
+
+  /** Takes a chunk out. False when it was not there. */
+  remove(id: Uint8Array): boolean {
+    const chunk = this.#chunks.get(id);
+    if (chunk === undefined) return false;
+    this.#drop(chunk);
+    return true;
+  }
+
+  /** When the next lifetime ends, ms; `Infinity` for never. */
+  nextTimeout(): number {
+    return this.#expiry.next();
+  }
+
+  handleTimeout(now: number): void {
+    for (let chunk = this.#expiry.popDue(now); chunk !== undefined; chunk = this.#expiry.popDue(now)) {
+      this.counters.expired++;
+      this.#drop(chunk);
+    }
+  }
+
+  #keep(id: Uint8Array, bytes: Uint8Array, expiresAt: number): void {
+    // The slot is not known before the map has given it out.
+    const slot = this.#chunks.set(id, undefined);
+    const chunk: CachedChunk = { id: copyBytes(id), bytes, expiresAt, slot };
+    this.#chunks.set(id, chunk);
+    this.#policy.inserted(slot);
+    this.#expiry.set(chunk, expiresAt);
+  }
+
+  #evictOne(): void {
+    const chunk = this.#chunks.at(this.#policy.victim());
+    if (chunk === undefined) return;
+    this.counters.evicted++;
+    this.#drop(chunk);
+  }
+
+  #drop(chunk: CachedChunk): void {
+    this.#policy.removed(chunk.slot);
+    this.#expiry.cancel(chunk);
+    this.#chunks.delete(chunk.id);
+    this.#bytes -= chunk.bytes.length + CACHE_ENTRY_BYTES;
+    this.#onEvict?.(chunk.id);
+  }
+}

@@ -1,0 +1,57 @@
+import { NextHeader, parseChunk, type XipView } from '../wire/index.js';
+import { PrincipalType } from '../xid/index.js';
+import type { ChunkCache } from './chunk-cache.js';
+import type { ChunkSource } from './chunk-source.js';
+import type { PartialAssembler } from './partial-assembler.js';
+
+/** What became of a packet that was looked at. */
+export type ObserveOutcome = 'not-a-chunk' | 'known' | 'partial' | 'inserted' | 'refused';
+
+export interface OnPathCacheOptions {
+  /** Where whole chunks go; its `onInsert` and `onEvict` tell which CIDs are this node's own now. */
+  readonly cache: ChunkCache;
+  readonly assembler: PartialAssembler;
+  /** Chunks that this node serves anyway, and need not be kept twice. */
+  readonly published?: ChunkSource;
+}
+
+/**
+ * Learns chunks from the responses that a node forwards or receives, so that it can answer the next request itself.
+ * The packet is only read.
+ */
+export class OnPathCache {
+  readonly #cache: ChunkCache;
+  readonly #assembler: PartialAssembler;
+  readonly #published: ChunkSource | undefined;
+
+  constructor(options: OnPathCacheOptions) {
+    this.#cache = options.cache;
+    this.#assembler = options.assembler;
+    this.#published = options.published;
+  }
+
+  /** Whether a packet could be a chunk response, told from its header alone. */
+  static isCandidate(view: XipView): boolean {
+    if (view.nextHeader !== NextHeader.CHUNK || view.sourceCount === 0) return false;
+    return view.nodeType(view.destinationCount + view.sourceCount - 1) === PrincipalType.CID;
+  }
+
+  /** Looks at a packet and keeps what is new in it. */
+  observe(view: XipView, now: number): ObserveOutcome {
+    if (this.#cache.budgetBytes === 0 || !OnPathCache.isCandidate(view)) return 'not-a-chunk';
+    const idOffset = view.nodeIdOffset(view.destinationCount + view.sourceCount - 1);
+    const id = view.bytes.subarray(idOffset, idOffset + 20);
+    if (this.#cache.has(id) || this.#published?.find(id, now) !== undefined) return 'known';
+    const payload = view.payload();
+    const chunk = parseChunk(payload);
+    if ('fault' in chunk || chunk.opcode !== 'response') return 'not-a-chunk';
+    const data = payload.subarray(chunk.dataOffset, chunk.dataOffset + chunk.length);
+    const ttlMs = chunk.ttlSeconds * 1000;
+    if (chunk.offset === 0 && data.length === chunk.chunkLength) {
+      return this.#cache.insert(id, data, ttlMs, now, false) === 'inserted' ? 'inserted' : 'refused';
+    }
+    const whole = this.#assembler.add(id, chunk.offset, data, chunk.chunkLength, now);
+    if (whole === undefined) return 'partial';
+    return this.#cache.insert(id, whole, ttlMs, now, true) === 'inserted' ? 'inserted' : 'refused';
+  }
+}

@@ -1,0 +1,210 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { XiaError } from '../bytes/index.js';
+import type { FaceRole } from '../stack/face-table.js';
+import { FaceCounters, MAX_PACKET_BYTES, type Face, type FaceDescription, type FaceHandler } from './face.js';
+import { FrameSplitter } from './frame-splitter.js';
+import { NetdevLink } from './netdev-link.js';
+import { listenUnix } from './unix-listen.js';
+
+export interface NetdevFaceOptions {
+  readonly name: string;
+  readonly role: FaceRole;
+  /** The UNIX socket that we listen on and QEMU connects to. */
+  readonly path: string;
+  /** Default 1472: what a UDP datagram carries in an Ethernet frame of the usual size. At most 65,507. */
+  readonly mtu?: number;
+}
+
+const DEFAULT_NETDEV_MTU = 1472;
+const MAX_FRAME_BYTES = 65_535 + 14;
+const MAX_CONNECTIONS = 64;
+/** A QEMU that does not read its frames (it is stopped, or loads a migration) must not make them pile up here. */
+const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
+
+/**
+ * A face to virtual machines: QEMU's `-netdev stream,id=N,server=off,addr.type=unix,addr.path=PATH` (7.2 and later).
+ *
+ * Each connection is a neighbour for as long as it lasts. It is announced when it comes, and again whenever the machine
+ * announces itself, as QEMU does for it when it goes on running after a migration.
+ */
+export class NetdevFace implements Face {
+  readonly name: string;
+  readonly role: FaceRole;
+  readonly mtu: number;
+  readonly counters = new FaceCounters();
+  readonly #path: string;
+  readonly #server: Server;
+  /** By neighbour id less 1. */
+  readonly #connections: (Connection | undefined)[] = [];
+  #handler: FaceHandler | undefined;
+  #connectionsRefused = 0;
+
+  /** @throws XiaError `bad-config` */
+  constructor(options: NetdevFaceOptions) {
+    this.name = options.name;
+    this.role = options.role;
+    this.mtu = options.mtu ?? DEFAULT_NETDEV_MTU;
+    if (!Number.isInteger(this.mtu) || this.mtu < 1 || this.mtu > MAX_PACKET_BYTES) {
+      throw new XiaError('bad-config', `face ${this.name}: mtu must be from 1 to ${MAX_PACKET_BYTES}`, {
+        mtu: this.mtu,
+      });
+    }
+    this.#path = options.path;
+    this.#server = createServer((socket) => this.#accept(socket));
+    this.#server.maxConnections = MAX_CONNECTIONS;
+    this.#server.on('drop', () => this.#connectionsRefused++);
+  }
+
+  async open(handler: FaceHandler): Promise<void> {
+    this.#handler = handler;
+    try {
+      await listenUnix(this.#server, this.#path);
+    } catch (cause) {
+      this.#handler = undefined;
+      if (!(cause instanceof XiaError)) throw cause;
+      throw new XiaError(
+        cause.code,
+        `face ${this.name}: ${cause.message}`,
+        { ...cause.context, face: this.name },
+        { cause },
+      );
+    }
+    this.#server.on('error', (cause) => this.#fault(cause.message, cause));
+  }
+
+  send(neighbour: number, packet: Uint8Array): boolean {
+    if (packet.length > this.mtu) {
+      this.counters.droppedTooBig++;
+      return false;
+    }
+    if (neighbour !== 0) return this.#sendTo(this.#connections[neighbour - 1], packet);
+    let sent = false;
+    let anybody = false;
+    for (const connection of this.#connections) {
+      if (connection === undefined) continue;
+      anybody = true;
+      sent = this.#sendTo(connection, packet) || sent;
+    }
+    if (!anybody) this.counters.droppedNoNeighbour++;
+    return sent;
+  }
+
+  describe(): FaceDescription {
+    const neighbours = this.#connections.flatMap((connection, index) =>
+      connection === undefined ? [] : [{ id: index + 1, address: connection.link.describe() }],
+    );
+    return { address: `unix:${this.#path}`, neighbours, details: { connectionsRefused: this.#connectionsRefused } };
+  }
+
+  async close(): Promise<void> {
+    this.#handler = undefined;
+    for (const connection of this.#connections) connection?.destroy();
+    if (!this.#server.listening) return;
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #sendTo(connection: Connection | undefined, packet: Uint8Array): boolean {
+    if (connection === undefined) {
+      this.counters.droppedNoNeighbour++;
+      return false;
+    }
+    if (!connection.write(connection.link.encode(packet))) {
+      this.counters.droppedQueueFull++;
+      return false;
+    }
+    this.counters.packetsOut++;
+    this.counters.bytesOut += packet.length;
+    return true;
+  }
+
+  #accept(socket: Socket): void {
+    const handler = this.#handler;
+    if (handler === undefined) {
+      socket.destroy();
+      return;
+    }
+    const free = this.#connections.indexOf(undefined);
+    const index = free < 0 ? this.#connections.length : free;
+    const neighbour = index + 1;
+    const connection = new Connection(socket, (frame) => this.#receive(connection, neighbour, frame));
+    this.#connections[index] = connection;
+    socket.on('data', (piece) => {
+      if (connection.splitter.push(piece) === undefined || socket.destroyed) return;
+      this.#fault(`neighbour ${neighbour} sent a frame of more than ${MAX_FRAME_BYTES} bytes`);
+      connection.destroy();
+    });
+    socket.on('error', (cause: NodeJS.ErrnoException) => {
+      // A machine that goes away in the middle of something is no fault; `close` follows.
+      if (cause.code !== 'ECONNRESET' && cause.code !== 'EPIPE') this.#fault(cause.message, cause);
+    });
+    socket.on('close', () => {
+      this.#connections[index] = undefined;
+      this.#handler?.gone(neighbour);
+    });
+    handler.announced(neighbour);
+  }
+
+  #receive(connection: Connection, neighbour: number, frame: Uint8Array): void {
+    const handler = this.#handler;
+    if (handler === undefined) return;
+    const event = connection.link.receive(frame);
+    switch (event.kind) {
+      case 'packet':
+        this.counters.packetsIn++;
+        this.counters.bytesIn += event.packet.length;
+        handler.packet(neighbour, event.packet);
+        break;
+      case 'announced':
+        handler.announced(neighbour);
+        break;
+      case 'reply':
+        connection.write(event.frame);
+        break;
+      case 'ignored':
+        this.counters.ignored++;
+        break;
+    }
+  }
+
+  #fault(reason: string, cause?: unknown): void {
+    this.counters.faults++;
+    this.#handler?.fault(
+      new XiaError('face-failed', `face ${this.name}: ${reason}`, { face: this.name, path: this.#path }, { cause }),
+    );
+  }
+}
+
+/** The connection of one QEMU. */
+class Connection {
+  readonly link = new NetdevLink();
+  readonly splitter: FrameSplitter;
+  readonly #socket: Socket;
+  #corked = false;
+
+  constructor(socket: Socket, onFrame: (frame: Uint8Array) => void) {
+    this.#socket = socket;
+    this.splitter = new FrameSplitter(MAX_FRAME_BYTES, onFrame);
+  }
+
+  /** Queues a frame; those of one turn of the event loop go out in one system call. False: too much waits already. */
+  write(frame: Uint8Array): boolean {
+    const socket = this.#socket;
+    if (socket.destroyed || socket.writableLength + frame.length > MAX_UNSENT_BYTES) return false;
+    if (!this.#corked) {
+      this.#corked = true;
+      socket.cork();
+      process.nextTick(this.#flush);
+    }
+    socket.write(frame);
+    return true;
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  readonly #flush = (): void => {
+    this.#corked = false;
+    this.#socket.uncork();
+  };
+}

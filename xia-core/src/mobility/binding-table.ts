@@ -1,0 +1,201 @@
+import { TimerQueue } from '../bytes/index.js';
+import type { Xid } from '../xid/index.js';
+import { effectiveHop, formersAfter, newEntry, type BindingEntry, type BindingProof, type Tentative } from './binding-entry.js';
+import { leadsOver, sameHop, type Hop, type HidRoutes } from './links.js';
+
+export interface BindingTableOptions {
+  readonly routes: HidRoutes;
+  /** HIDs remembered at most; one more is refused. About 2 KB each. Default 4096. */
+  readonly maxEntries?: number;
+  /** More changes of hop than this within `moveWindowMs` freeze the HID's route. Default 5 in 180 s. */
+  readonly maxMoves?: number;
+  readonly moveWindowMs?: number;
+  /** How long a frozen HID keeps its route. Default 60 s. */
+  readonly freezeMs?: number;
+  /** How much longer than its lifetime a statement might still be believed somewhere. Default 30 s. */
+  readonly skewMs?: number;
+  readonly onExpired: (hid: Xid) => void;
+}
+
+export interface Acceptance {
+  readonly proof: BindingProof;
+  readonly hop: Hop;
+  readonly direct: boolean;
+  /** As granted by the gateway; 0 detaches. */
+  readonly lifetimeMs: number;
+}
+
+/**
+ * The bindings of a node and the HID routes that follow from them. Soft state: an entry that is not renewed loses its
+ * route, and some time later its sequence. The highest sequence wins; the callers check that before they change anything.
+ */
+export class BindingTable {
+  readonly #routes: HidRoutes;
+  readonly #maxEntries: number;
+  readonly #maxMoves: number;
+  readonly #moveWindowMs: number;
+  readonly #freezeMs: number;
+  readonly #skewMs: number;
+  readonly #onExpired: (hid: Xid) => void;
+  readonly #entries = new Map<string, BindingEntry>();
+  readonly #deadlines = new TimerQueue<string>();
+
+  constructor(options: BindingTableOptions) {
+    this.#routes = options.routes;
+    this.#maxEntries = options.maxEntries ?? 4096;
+    this.#maxMoves = options.maxMoves ?? 5;
+    this.#moveWindowMs = options.moveWindowMs ?? 180_000;
+    this.#freezeMs = options.freezeMs ?? 60_000;
+    this.#skewMs = options.skewMs ?? 30_000;
+    this.#onExpired = options.onExpired;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get(hid: Xid): Readonly<BindingEntry> | undefined {
+    return this.#entries.get(hid.key);
+  }
+
+  entries(): Iterable<Readonly<BindingEntry>> {
+    return this.#entries.values();
+  }
+
+  /** Whether an entry for `hid` exists or fits; entries that only remember a sequence make room for live ones. */
+  hasRoomFor(hid: Xid): boolean {
+    if (this.#entries.has(hid.key) || this.#entries.size < this.#maxEntries) return true;
+    for (const entry of this.#entries.values()) {
+      if (effectiveHop(entry) !== undefined) continue;
+      this.#forget(entry);
+      return true;
+    }
+    return false;
+  }
+
+  /** How many changes of hop happened within the window. */
+  recentMoves(hid: Xid, now: number): number {
+    const entry = this.#entries.get(hid.key);
+    return entry === undefined ? 0 : this.#recent(entry, now).length;
+  }
+
+  /** Whether the HID may turn to `hop`. Going beyond the limit of moves freezes it; `justFrozen` says that it did now. */
+  mayTurn(hid: Xid, hop: Hop, now: number): { readonly allowed: boolean; readonly justFrozen: boolean } {
+    const entry = this.#entries.get(hid.key);
+    if (entry === undefined || entry.hop === undefined || sameHop(entry.hop, hop)) {
+      return { allowed: true, justFrozen: false };
+    }
+    if (now < entry.frozenUntil) return { allowed: false, justFrozen: false };
+    if (this.#recent(entry, now).length < this.#maxMoves) return { allowed: true, justFrozen: false };
+    entry.frozenUntil = now + this.#freezeMs;
+    return { allowed: false, justFrozen: true };
+  }
+
+  /** Takes an accepted binding over. Returns whether packets now go another way than before. */
+  accept({ proof, hop, direct, lifetimeMs }: Acceptance, now: number): boolean {
+    const { binding } = proof;
+    const entry = this.#entryOf(binding.hid, now);
+    const next = lifetimeMs === 0 ? undefined : hop;
+    const turned = entry.hop !== undefined && next !== undefined && !sameHop(entry.hop, next);
+    if (turned) entry.moves = [...this.#recent(entry, now), now];
+    entry.formers = formersAfter(entry, next);
+    entry.sequence = binding.sequence;
+    entry.hop = next;
+    entry.direct = direct;
+    entry.proof = proof;
+    entry.expiresAt = next === undefined ? Infinity : now + lifetimeMs;
+    entry.forgetAt = Math.max(entry.forgetAt, now + lifetimeMs + 2 * this.#skewMs);
+    if (entry.tentative !== undefined && entry.tentative.binding.sequence <= binding.sequence) entry.tentative = undefined;
+    this.#apply(entry);
+    return turned;
+  }
+
+  /** Follows a binding that the gateway has yet to answer. */
+  propose(tentative: Tentative, now: number): void {
+    const entry = this.#entryOf(tentative.binding.hid, now);
+    entry.tentative = tentative;
+    this.#apply(entry);
+  }
+
+  /** The gateway refused the tentative binding of that sequence: back to what was before. */
+  reject(hid: Xid, sequence: number): void {
+    const entry = this.#entries.get(hid.key);
+    if (entry?.tentative === undefined || entry.tentative.binding.sequence !== sequence) return;
+    this.#withdraw(entry);
+  }
+
+  /**
+   * Drops routes and remembered hops over a face that is gone, or to one neighbour on it. Sequences stay, so that no replay
+   * gets in.
+   */
+  faceRemoved(face: number, neighbour?: number): void {
+    for (const entry of this.#entries.values()) {
+      entry.formers = entry.formers.filter((hop) => !leadsOver(hop, face, neighbour));
+      if (entry.tentative !== undefined && leadsOver(entry.tentative.hop, face, neighbour)) entry.tentative = undefined;
+      if (entry.hop !== undefined && leadsOver(entry.hop, face, neighbour)) {
+        entry.hop = undefined;
+        entry.expiresAt = Infinity;
+      }
+      this.#apply(entry);
+    }
+  }
+
+  /** When something expires next, `Infinity` if nothing will. */
+  nextTimeout(): number {
+    return this.#deadlines.next();
+  }
+
+  handleTimeout(now: number): void {
+    for (;;) {
+      const key = this.#deadlines.popDue(now);
+      if (key === undefined) return;
+      const entry = this.#entries.get(key);
+      if (entry !== undefined) this.#expire(entry, now);
+    }
+  }
+
+  #expire(entry: BindingEntry, now: number): void {
+    if (entry.tentative !== undefined && entry.tentative.expiresAt <= now) entry.tentative = undefined;
+    if (entry.expiresAt <= now) {
+      entry.hop = undefined;
+      entry.expiresAt = Infinity;
+      this.#onExpired(entry.hid);
+    }
+    if (entry.hop === undefined && entry.tentative === undefined && entry.forgetAt <= now) this.#forget(entry);
+    else this.#apply(entry);
+  }
+
+  #withdraw(entry: BindingEntry): void {
+    entry.tentative = undefined;
+    if (entry.sequence === 0) this.#forget(entry);
+    else this.#apply(entry);
+  }
+
+  #entryOf(hid: Xid, now: number): BindingEntry {
+    let entry = this.#entries.get(hid.key);
+    if (entry === undefined) {
+      entry = newEntry(hid, now);
+      this.#entries.set(hid.key, entry);
+    }
+    return entry;
+  }
+
+  /** Brings the route and the deadline in line with the entry. */
+  #apply(entry: BindingEntry): void {
+    const hop = effectiveHop(entry);
+    if (hop === undefined) this.#routes.delete(entry.hid);
+    else if (!sameHop(this.#routes.get(entry.hid), hop)) this.#routes.set(entry.hid, hop);
+    const routeEnd = Math.min(entry.expiresAt, entry.tentative?.expiresAt ?? Infinity);
+    this.#deadlines.set(entry.hid.key, routeEnd === Infinity ? entry.forgetAt : routeEnd);
+  }
+
+  #forget(entry: BindingEntry): void {
+    this.#routes.delete(entry.hid);
+    this.#deadlines.cancel(entry.hid.key);
+    this.#entries.delete(entry.hid.key);
+  }
+
+  #recent(entry: BindingEntry, now: number): readonly number[] {
+    return entry.moves.filter((at) => now - at < this.#moveWindowMs).slice(-this.#maxMoves);
+  }
+}

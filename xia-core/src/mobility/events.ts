@@ -1,0 +1,50 @@
+import type { Dag } from '../dag/index.js';
+import type { BindingStatus } from '../wire/mobility-statements.js';
+import type { MessageFault } from '../wire/mobility-messages.js';
+import type { Xid } from '../xid/index.js';
+import type { Hop } from './links.js';
+import type { VerifyFault } from './verify.js';
+
+/** Where a node is attached. */
+export interface AttachmentInfo {
+  readonly ad: Xid;
+  /** The HID of the AD's router, the gateway. */
+  readonly router: Xid;
+  /** The HID of the directly attached node: the router, or a host in between. */
+  readonly accessPoint: Xid;
+  readonly nameServer: Dag | undefined;
+  /** The least MTU of the way to the router, in bytes. */
+  readonly mtu: number;
+  /** Where everything goes that has no better route. */
+  readonly hop: Hop;
+}
+
+export type MobilityEvent =
+  /** This node is attached, for the first time or again after `detached`. */
+  | { readonly kind: 'attached'; readonly attachment: AttachmentInfo }
+  /** This node is attached somewhere else now. */
+  | { readonly kind: 'moved'; readonly from: AttachmentInfo; readonly to: AttachmentInfo }
+  /** A gateway refused this node's binding. It is tried again by itself. */
+  | { readonly kind: 'refused'; readonly reason: BindingStatus; readonly attachment: AttachmentInfo }
+  /** No beacon of the access point came for long, or the gateway stopped answering, or the node asked for it. */
+  | { readonly kind: 'detached'; readonly attachment: AttachmentInfo }
+  /** A node attached, renewed or (no hop) detached through this one. */
+  | { readonly kind: 'bound'; readonly hid: Xid; readonly hop: Hop | undefined; readonly sequence: number; readonly turned: boolean }
+  /** A node that was here, or on the way from here, is reached by another hop now. */
+  | { readonly kind: 'patched'; readonly hid: Xid; readonly hop: Hop; readonly sequence: number; readonly turned: boolean }
+  /** A binding was not renewed: its route is gone. */
+  | { readonly kind: 'expired'; readonly hid: Xid }
+  /** Alarm: a HID changed its place too often, and keeps the one that it has for a while. */
+  | { readonly kind: 'frozen'; readonly hid: Xid; readonly moves: number }
+  /** A neighbour did not answer a patch. */
+  | { readonly kind: 'patch-failed'; readonly hid: Xid; readonly hop: Hop; readonly sequence: number };
+
+/** Why something was not done; `<message kind>:<reason>`, or what was done. */
+export type CounterName =
+  | `message:${MessageFault}`
+  | `beacon:${VerifyFault | 'accepted' | 'sent' | 'relayed' | 'greeted' | 'from-access' | 'from-myself' | 'not-wanted' | 'rate-limited' | 'replayed' | 'duplicate' | 'untrusted-ad' | 'too-many-relays'}`
+  | `solicit:${'sent' | 'answered' | 'not-access' | 'rate-limited' | 'no-beacon'}`
+  | `binding:${VerifyFault | BindingStatus | 'accepted' | 'repeated' | 'passed' | 'sent' | 'retransmitted' | 'not-access' | 'own-hid' | 'wrong-gateway' | 'not-attached' | 'replayed'}`
+  | `ack:${VerifyFault | 'accepted' | 'refused' | 'passed' | 'from-access' | 'unmatched'}`
+  | `patch:${VerifyFault | 'accepted' | 'duplicate' | 'stale' | 'sent' | 'retransmitted' | 'unanswered' | 'from-access' | 'rate-limited' | 'own-hid' | 'table-full' | 'too-many-pending'}`
+  | `patch-ack:${'accepted' | 'unmatched'}`;

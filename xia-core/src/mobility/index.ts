@@ -1,0 +1,28 @@
+export type { AttachmentState } from './attachment-state.js';
+export type { HintReason } from './attachment.js';
+export type { BeaconOptions } from './beacon-sender.js';
+export type { BindingEntry, BindingProof } from './binding-entry.js';
+export type { AttachmentInfo, MobilityEvent } from './events.js';
+export type { HidRoutes, Hop, LinkFaces, LinkSink } from './links.js';
+export {
+  Mobility,
+  type ApplicationRole,
+  type AttachOptions,
+  type HostRole,
+  type MobilityLimits,
+  type MobilityOptions,
+  type RouterRole,
+  type TransitRole,
+} from './mobility.js';
+export { StatementVerifier, type HeardBeacon, type ProvenBinding, type Verified, type VerifyFault } from './verify.js';
+export { MemoryRecordStore } from './memory-record-store.js';
+export {
+  NameClient,
+  type NameClientOptions,
+  type NameEvent,
+  type NameFailure,
+  type RegisterOptions,
+} from './name-client.js';
+export { NameServerCore, type NameServerCounter, type NameServerOptions } from './name-server.js';
+export type { GetOutcome, PutOutcome, RecordStore, StoredRecord } from './record-store.js';
+export { verifyRecord, type RecordFault, type VerifiedRecord } from './verify-record.js';

@@ -1,0 +1,270 @@
+import type { RandomSource } from '../bytes/index.js';
+import { MobilityKind, decodeMobilityMessage } from '../wire/mobility-messages.js';
+import { PrincipalType, Xid, type CryptoSuite, type Identity } from '../xid/index.js';
+import { Attachment, type HintReason } from './attachment.js';
+import type { AttachmentState } from './attachment-state.js';
+import { BeaconRelay } from './beacon-relay.js';
+import { BeaconSender, type BeaconOptions } from './beacon-sender.js';
+import { BeaconToken } from './beacon-token.js';
+import type { BindingEntry, BindingProof } from './binding-entry.js';
+import { BindingPasser, type Uplink } from './binding-passer.js';
+import { BindingTable } from './binding-table.js';
+import { Counters } from './counters.js';
+import type { AttachmentInfo, CounterName, MobilityEvent } from './events.js';
+import { Gateway } from './gateway.js';
+import type { HidRoutes, Hop, LinkFaces, LinkSink } from './links.js';
+import { Patcher } from './patcher.js';
+import { KeyedRateLimiter } from './rate-limiter.js';
+import { StatementVerifier } from './verify.js';
+
+/** Limits of what a node does for others; every default suits a router with some thousand guests. */
+export interface MobilityLimits {
+  /** HIDs remembered at most (about 2 KB each). Default 4096. */
+  readonly maxBindings?: number | undefined;
+  /** More moves than this in `moveWindowMs` freeze a HID for `freezeMs`. Defaults 5, 180 s, 60 s. */
+  readonly maxMoves?: number | undefined;
+  readonly moveWindowMs?: number | undefined;
+  readonly freezeMs?: number | undefined;
+  /** Messages that one neighbour may have looked at. Default 1000 per second. */
+  readonly messagesPerSecond?: number | undefined;
+  /** Bindings of one HID. Default 20 per second. */
+  readonly bindingsPerSecond?: number | undefined;
+  /** The longest lifetime that a router grants. Default 120 s. */
+  readonly maxGrantMs?: number | undefined;
+  /** Tolerated difference of clocks. Default 30 s. */
+  readonly skewMs?: number | undefined;
+}
+
+/** A router owns an AD and sends its beacons. */
+export interface RouterRole {
+  readonly kind: 'router';
+  readonly ad: Xid;
+  /** Statement bytes: the AD's certificate for this router's key. */
+  readonly certificate: Uint8Array;
+  readonly beacon: BeaconOptions;
+}
+
+/** A host attaches to a router or another host and lets guests attach to itself. */
+export interface HostRole {
+  readonly kind: 'host';
+  /** The least MTU of the access faces, in bytes. */
+  readonly mtu: number;
+  readonly attach?: AttachOptions;
+}
+
+/** An application (or a guest) attaches, and nobody attaches to it. */
+export interface ApplicationRole {
+  readonly kind: 'application';
+  readonly attach?: AttachOptions;
+}
+
+/** A router that owns no access faces: it only carries patches on. */
+export interface TransitRole {
+  readonly kind: 'transit';
+}
+
+export interface AttachOptions {
+  /** ADs that may be attached to; undefined: all. */
+  readonly trustedAds?: readonly Xid[] | undefined;
+  /** Lifetime of a binding. Default 30 s. */
+  readonly lifetimeMs?: number | undefined;
+  /** A timer this late means that the node was stopped. Default 150 ms. */
+  readonly clockJumpMs?: number | undefined;
+}
+
+export interface MobilityOptions {
+  readonly role: RouterRole | HostRole | ApplicationRole | TransitRole;
+  readonly identity: Identity;
+  readonly crypto: CryptoSuite;
+  readonly rng: RandomSource;
+  readonly faces: LinkFaces;
+  readonly sink: LinkSink;
+  readonly routes: HidRoutes;
+  /** The way to an AD; undefined for this node's own AD and for unknown ones. */
+  readonly adRoute: (ad: Xid) => Hop | undefined;
+  readonly onEvent: (event: MobilityEvent) => void;
+  readonly limits?: MobilityLimits;
+}
+
+/**
+ * Everything of mobility that one node needs, as its role asks for it.
+ *
+ * Contract: call `handleTimeout` when `nextTimeout()` has come, the first time at once; give every datagram to
+ * SID_BOOTSTRAP to `handleMessage`. Both may send through `sink`, change `routes` and report by `onEvent` before they
+ * return. `now` is monotonic, `wallNow` counts from 1970, both in milliseconds. Nothing that arrives makes it throw.
+ */
+export class Mobility {
+  readonly hid: Xid;
+  readonly counters = new Counters<CounterName>();
+  readonly #table: BindingTable;
+  readonly #patcher: Patcher;
+  readonly #beaconSender: BeaconSender | undefined;
+  readonly #gateway: Gateway | undefined;
+  readonly #relay: BeaconRelay | undefined;
+  readonly #passer: BindingPasser | undefined;
+  readonly #attachment: Attachment | undefined;
+
+  constructor(options: MobilityOptions) {
+    const { identity, crypto, rng, faces, sink, role } = options;
+    const limits = options.limits ?? {};
+    const { counters } = this;
+    const hid = new Xid(PrincipalType.HID, identity.id);
+    this.hid = hid;
+    const rate = limits.messagesPerSecond ?? 1000;
+    const bindingRate = limits.bindingsPerSecond ?? 20;
+    const hopLimiter = new KeyedRateLimiter({ ratePerSecond: rate, burst: rate, maxKeys: 4096 });
+    const hidLimiter = new KeyedRateLimiter({ ratePerSecond: bindingRate, burst: bindingRate, maxKeys: 8192 });
+    const solicitLimiter = new KeyedRateLimiter({ ratePerSecond: 20, burst: 20, maxKeys: 4096 });
+    const verifier = new StatementVerifier({ crypto, ...defined({ skewMs: limits.skewMs }) });
+    const onEvent = (event: MobilityEvent): void => {
+      if (event.kind === 'detached') this.#relay?.clear();
+      options.onEvent(event);
+    };
+    const table = new BindingTable({
+      routes: options.routes,
+      onExpired: (expired) => onEvent({ kind: 'expired', hid: expired }),
+      ...defined({
+        maxEntries: limits.maxBindings,
+        maxMoves: limits.maxMoves,
+        moveWindowMs: limits.moveWindowMs,
+        freezeMs: limits.freezeMs,
+        skewMs: limits.skewMs,
+      }),
+    });
+    const patchLimiter = new KeyedRateLimiter({ ratePerSecond: 10 * rate, burst: 10 * rate, maxKeys: 4096 });
+    const { adRoute } = options;
+    const patcher = new Patcher({ hid, table, verifier, sink, adRoute, limiter: patchLimiter, counters, onEvent });
+    this.#table = table;
+    this.#patcher = patcher;
+    const shared = { hid, identity, crypto, rng, faces, sink, table, patcher, verifier, counters, onEvent };
+    const limiters = { hopLimiter, hidLimiter, solicitLimiter };
+    if (role.kind === 'router') {
+      const { ad, certificate } = role;
+      const token = new BeaconToken(crypto, rng);
+      this.#beaconSender = new BeaconSender({ ...shared, ...limiters, ...role.beacon, ad, certificate, token });
+      const grant = defined({ maxGrantMs: limits.maxGrantMs });
+      this.#gateway = new Gateway({ ...shared, ...limiters, ...grant, ad, certificate, token });
+    }
+    if (role.kind === 'host') {
+      this.#relay = new BeaconRelay({ ...shared, ...limiters, mtu: role.mtu });
+      this.#passer = new BindingPasser({ ...shared, ...limiters, uplink: () => this.#uplink() });
+    }
+    if (role.kind === 'host' || role.kind === 'application') {
+      this.#attachment = new Attachment({
+        ...shared,
+        ...limiters,
+        ...role.attach,
+        onBeacon: (message, point) => this.#relay?.relay(message, point),
+      });
+    }
+  }
+
+  /** Where this node is attached; undefined while it is not, and for a router. */
+  get attachment(): AttachmentInfo | undefined {
+    return this.#attachment?.current;
+  }
+
+  /** The state of the attachment; undefined for a router. */
+  get attachmentState(): AttachmentState | undefined {
+    return this.#attachment?.state;
+  }
+
+  /** The bindings that this node knows, for display. */
+  bindings(): Iterable<Readonly<BindingEntry>> {
+    return this.#table.entries();
+  }
+
+  /** The signed binding of a HID and the gateway's ack of it: what a redirect shows to the source of a packet. */
+  proofOf(hid: Xid): BindingProof | undefined {
+    return this.#table.get(hid)?.proof;
+  }
+
+  /** A datagram to SID_BOOTSTRAP that came in on `face` from `neighbour`. */
+  handleMessage(
+    face: number,
+    neighbour: number,
+    payload: Uint8Array,
+    isAccessFace: boolean,
+    now: number,
+    wallNow: number,
+  ): void {
+    const decoded = decodeMobilityMessage(payload);
+    if (!decoded.ok) return this.counters.count(`message:${decoded.reason}`);
+    const { message } = decoded;
+    const from: Hop = { face, neighbour };
+    switch (message.kind) {
+      case MobilityKind.BEACON:
+        if (isAccessFace) return this.counters.count('beacon:from-access');
+        if (this.#attachment === undefined) return this.counters.count('beacon:not-wanted');
+        return this.#attachment.handleBeacon(from, message, now, wallNow);
+      case MobilityKind.SOLICIT: {
+        const speaker = this.#beaconSender ?? this.#relay;
+        if (speaker === undefined) return this.counters.count('solicit:not-access');
+        return speaker.handleSolicit(from, isAccessFace, now);
+      }
+      case MobilityKind.BINDING:
+        if (this.#gateway !== undefined) return this.#gateway.handleBinding(from, message, isAccessFace, now, wallNow);
+        if (this.#passer !== undefined) return this.#passer.handleBinding(from, message, isAccessFace, now);
+        return this.counters.count('binding:not-access');
+      case MobilityKind.BINDING_ACK:
+        if (isAccessFace) return this.counters.count('ack:from-access');
+        if (message.hid.equals(this.hid)) return this.#attachment?.handleAck(from, message, now, wallNow);
+        if (this.#passer === undefined) return this.counters.count('ack:unmatched');
+        return this.#passer.handleAck(from, message, now, wallNow);
+      case MobilityKind.PATCH:
+        return this.#patcher.handlePatch(from, message, isAccessFace, now, wallNow);
+      case MobilityKind.PATCH_ACK:
+        return this.#patcher.handlePatchAck(from, message);
+    }
+  }
+
+  /** Something outside says that this node may have moved. */
+  hint(reason: HintReason, now: number): void {
+    this.#attachment?.hint(reason, now);
+  }
+
+  /** Somebody has just appeared at an access face: the newest beacon goes there without being asked for. */
+  greet(newcomer: Hop, now: number): void {
+    (this.#beaconSender ?? this.#relay)?.greet(newcomer, now);
+  }
+
+  /** A face is gone, or one neighbour of it: its routes go, what was learned of sequences stays. */
+  faceRemoved(face: number, now: number, neighbour?: number): void {
+    this.#table.faceRemoved(face, neighbour);
+    this.#patcher.faceRemoved(face, neighbour);
+    this.#attachment?.faceRemoved(face, now, neighbour);
+  }
+
+  /** Detaches in good order; `detached` follows. */
+  leave(now: number, wallNow: number): void {
+    this.#attachment?.leave(now, wallNow);
+  }
+
+  /** When `handleTimeout` has to be called next. */
+  nextTimeout(): number {
+    return Math.min(
+      this.#table.nextTimeout(),
+      this.#patcher.nextTimeout(),
+      this.#beaconSender?.nextTimeout() ?? Infinity,
+      this.#attachment?.nextTimeout() ?? Infinity,
+    );
+  }
+
+  handleTimeout(now: number, wallNow: number): void {
+    this.#table.handleTimeout(now);
+    this.#patcher.handleTimeout(now);
+    this.#beaconSender?.handleTimeout(now, wallNow);
+    this.#attachment?.handleTimeout(now, wallNow);
+  }
+
+  #uplink(): Uplink | undefined {
+    const attachment = this.#attachment;
+    if (attachment?.state !== 'bound' || attachment.current === undefined) return undefined;
+    return { attachment: attachment.current, acceptsToken: (token) => attachment.acceptsToken(token) };
+  }
+}
+
+/** Without the keys that are undefined, so that a default applies where an option was not given. */
+function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
+}

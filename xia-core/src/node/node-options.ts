@@ -1,0 +1,49 @@
+import type { EvictionPolicyName, FetchLimits } from '../content/index.js';
+import type { Dag } from '../dag/index.js';
+import type { NodeIdentity } from '../io/index.js';
+import type { MobilityLimits } from '../mobility/index.js';
+import type { StreamLimits } from '../transport/index.js';
+import type { Xid } from '../xid/index.js';
+import type { FaceConfig } from './face-config.js';
+
+/** What a node needs of a logger; pino's fits. */
+export interface NodeLogger {
+  debug(facts: object, message: string): void;
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+}
+
+export interface XiaNodeOptions {
+  /** The key that the node's HID is the hash of; a fresh one by default. */
+  readonly identity?: NodeIdentity;
+  readonly faces: readonly FaceConfig[];
+  /**
+   * `application` (the default) attaches by its uplink faces, `host` lets others attach to its access faces as well, `router`
+   * owns an AD.
+   */
+  readonly role?: 'application' | 'host' | 'router';
+  /** Routers only. The certificate (statement bytes) names the AD and this node's HID. */
+  readonly router?: {
+    readonly certificate: Uint8Array;
+    readonly beacon?: { readonly intervalMs?: number | undefined; readonly lifetimeMs?: number | undefined };
+  };
+  /** ADs that may be attached to; all by default. */
+  readonly trustedAds?: readonly Xid[];
+  /** Routers tell it in their beacons; others use it in place of what beacons say. */
+  readonly nameServer?: Dag;
+  /** Static routes, by the name of the face. */
+  readonly routes?: readonly { readonly to: Xid; readonly via: string }[];
+  /** On-path chunk cache; `bytes` 0 (the default) switches it off. */
+  readonly cache?: { readonly bytes: number; readonly policy?: EvictionPolicyName | undefined };
+  /** A HID that moves more than `limit` times within `windowMs` is frozen for a while. Defaults 5 and 180,000. */
+  readonly moves?: { readonly limit?: number | undefined; readonly windowMs?: number | undefined };
+  readonly bindingLifetimeMs?: number;
+  readonly streamLimits?: Partial<StreamLimits>;
+  readonly fetchLimits?: FetchLimits;
+  readonly mobilityLimits?: MobilityLimits;
+  readonly logger?: NodeLogger;
+  /** Closes the node when aborted. */
+  readonly signal?: AbortSignal;
+  /** How long `start` waits for a router to accept the node; 10,000 by default, 0 does not wait at all. */
+  readonly attachTimeoutMs?: number;
+}

@@ -1,0 +1,79 @@
+import { XiaError } from '../bytes/index.js';
+import type { Dag } from '../dag/index.js';
+import type { Xid } from '../xid/index.js';
+import type { XiaStream } from './xia-stream.js';
+
+const DEFAULT_PENDING = 128;
+
+/** The listening end of a service: an async iterable of the streams that were opened to it. */
+export class StreamServer implements AsyncIterable<XiaStream>, AsyncDisposable {
+  readonly sid: Xid;
+  readonly #dag: () => Dag;
+  readonly #onClose: () => void;
+  readonly #pendingLimit: number;
+  readonly #pending: XiaStream[] = [];
+  readonly #waiting: Array<(result: IteratorResult<XiaStream, undefined>) => void> = [];
+  #closed = false;
+  /** Streams that were ended because nobody took them in time. */
+  dropped = 0;
+
+  constructor(sid: Xid, dag: () => Dag, onClose: () => void, pendingLimit = DEFAULT_PENDING) {
+    this.sid = sid;
+    this.#dag = dag;
+    this.#onClose = onClose;
+    this.#pendingLimit = pendingLimit;
+  }
+
+  /** The service's address as it is now. */
+  get dag(): Dag {
+    return this.#dag();
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** For the node: a stream is ready to be taken. */
+  offer(stream: XiaStream): void {
+    const taker = this.#waiting.shift();
+    if (taker !== undefined) {
+      taker({ done: false, value: stream });
+      return;
+    }
+    if (this.#closed || this.#pending.length >= this.#pendingLimit) {
+      this.dropped++;
+      stream.destroy();
+      return;
+    }
+    this.#pending.push(stream);
+  }
+
+  /** The next stream; undefined when the server is closed. */
+  async accept(): Promise<XiaStream | undefined> {
+    return (await this.#next()).value;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<XiaStream, undefined> {
+    return { next: () => this.#next() };
+  }
+
+  /** Accepts no more. Streams that were taken go on; those that nobody took are ended. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#onClose();
+    for (const stream of this.#pending.splice(0)) stream.destroy(new XiaError('connection-closed', 'the service was closed'));
+    for (const taker of this.#waiting.splice(0)) taker({ done: true, value: undefined });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #next(): Promise<IteratorResult<XiaStream, undefined>> {
+    const stream = this.#pending.shift();
+    if (stream !== undefined) return Promise.resolve({ done: false, value: stream });
+    if (this.#closed) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}

@@ -1,0 +1,130 @@
+import { Duplex } from 'node:stream';
+import { XiaError } from '../bytes/index.js';
+import type { Dag } from '../dag/index.js';
+import type { ConnectionHandle, ConnectionStats } from '../transport/index.js';
+import { StreamCode } from '../wire/index.js';
+
+/** Runs one input of the node's stack: gives it the time, and keeps the deadlines afterwards. */
+export type Enter = <Result>(input: (now: number) => Result) => Result;
+
+const READ_BYTES = 256 * 1024;
+
+/** The plain byte stream over one STREAM connection, as a Node `Duplex` with its back-pressure. */
+export class StreamSocket extends Duplex {
+  readonly #handle: ConnectionHandle;
+  readonly #enter: Enter;
+  #blocked: { rest: Uint8Array; callback: (error?: Error | null) => void } | undefined;
+  #wanted = false;
+  #ended = false;
+  #closed = false;
+
+  constructor(handle: ConnectionHandle, enter: Enter) {
+    super({ allowHalfOpen: true, readableHighWaterMark: READ_BYTES, writableHighWaterMark: READ_BYTES });
+    this.#handle = handle;
+    this.#enter = enter;
+  }
+
+  /** The address that the peer has now. It changes when the peer moves. */
+  get peerDag(): Dag {
+    return this.#handle.peerDag;
+  }
+
+  /** This end's address as it is now. */
+  get localDag(): Dag {
+    return this.#handle.localDag;
+  }
+
+  /** Counters and estimates of the connection. */
+  get stats(): ConnectionStats {
+    return this.#handle.stats;
+  }
+
+  /** The connection's identifier at this end, for logs. */
+  get connectionId(): number {
+    return this.#handle.id;
+  }
+
+  /** Bytes arrived. */
+  onReadable(): void {
+    if (this.#wanted) this.#pull();
+  }
+
+  /** Room in the send buffer. */
+  onWritable(): void {
+    const blocked = this.#blocked;
+    if (blocked === undefined) return;
+    this.#blocked = undefined;
+    this.#push(blocked.rest, blocked.callback);
+  }
+
+  /** The peer has sent its last byte. */
+  onEnd(): void {
+    this.#ended = true;
+    if (this.#wanted) this.#pull();
+  }
+
+  /** The connection is over; `code` says why when it was not a clean close. */
+  onClosed(error: XiaError | undefined): void {
+    this.#closed = true;
+    if (error !== undefined) {
+      this.destroy(error);
+      return;
+    }
+    this.#ended = true;
+    if (this.#wanted) this.#pull();
+    const blocked = this.#blocked;
+    this.#blocked = undefined;
+    blocked?.callback(new XiaError('connection-closed', 'the connection closed before everything was written'));
+  }
+
+  override _read(): void {
+    this.#wanted = true;
+    this.#pull();
+  }
+
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.#push(chunk, callback);
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    if (!this.#closed) this.#enter((now) => this.#handle.end(now));
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    if (!this.#closed) {
+      this.#closed = true;
+      const finished = this.writableFinished && this.readableEnded;
+      // Both directions are done: the connection closes by itself. Otherwise the peer must learn that nobody is here.
+      if (!finished) this.#enter((now) => this.#handle.reset(StreamCode.ABORTED, now));
+    }
+    const blocked = this.#blocked;
+    this.#blocked = undefined;
+    blocked?.callback(error ?? new XiaError('interrupted', 'the stream was destroyed'));
+    callback(error);
+  }
+
+  #push(bytes: Uint8Array, callback: (error?: Error | null) => void): void {
+    if (this.#closed) {
+      callback(new XiaError('connection-closed', 'the connection is closed'));
+      return;
+    }
+    const taken = this.#enter((now) => this.#handle.write(bytes, now));
+    if (taken === bytes.length) callback();
+    else this.#blocked = { rest: bytes.subarray(taken), callback };
+  }
+
+  #pull(): void {
+    for (;;) {
+      const bytes = this.#enter((now) => this.#handle.read(READ_BYTES, now));
+      if (bytes === undefined || bytes.length === 0) break;
+      if (!this.push(bytes)) {
+        this.#wanted = false;
+        return;
+      }
+    }
+    if (!this.#ended || this.#handle.readable() > 0) return;
+    this.#wanted = false;
+    this.push(null);
+  }
+}

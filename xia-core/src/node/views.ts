@@ -1,0 +1,82 @@
+import type { Face } from '../io/index.js';
+import type { NodeStack } from '../stack/index.js';
+import { principals, Xid } from '../xid/index.js';
+
+/** The tables that a running node can show. */
+export const nodeViews = ['routes', 'faces', 'cache', 'bindings', 'counters', 'attachment', 'streams'] as const;
+export type NodeView = (typeof nodeViews)[number];
+
+const SPECIAL_FACES: Readonly<Record<number, string>> = { [-2]: '(self)', [-4]: '(broadcast)' };
+
+/** A table as plain values, fit for `JSON.stringify`. */
+export function nodeView(view: NodeView, stack: NodeStack, faces: ReadonlyMap<number, Face>, now: number): unknown {
+  switch (view) {
+    case 'routes':
+      return routes(stack);
+    case 'faces':
+      return [...faces].map(([id, face]) => {
+        const { address, neighbours, details } = face.describe();
+        return { id, name: face.name, role: face.role, mtu: face.mtu, address, ...face.counters, neighbours, details: details ?? {} };
+      });
+    case 'cache': {
+      const { cache, store, assembler } = stack.content;
+      return {
+        budgetBytes: cache.budgetBytes,
+        bytes: cache.bytes,
+        chunks: cache.size,
+        ...cache.counters,
+        published: store.size,
+        publishedBytes: store.bytes,
+        partialBytes: assembler.bytes,
+      };
+    }
+    case 'bindings':
+      return [...stack.mobility.bindings()].map((entry) => ({
+        hid: entry.hid.toString(),
+        hop: entry.hop === undefined ? null : hopText(stack, entry.hop.face, entry.hop.neighbour),
+        sequence: entry.sequence,
+        expiresInMs: Number.isFinite(entry.expiresAt) ? Math.round(entry.expiresAt - now) : null,
+      }));
+    case 'counters':
+      return stack.counters();
+    case 'attachment': {
+      const attachment = stack.mobility.attachment;
+      return {
+        state: stack.mobility.attachmentState ?? 'router',
+        ad: stack.ad?.toString() ?? null,
+        router: attachment?.router.toString() ?? null,
+        accessPoint: attachment?.accessPoint.toString() ?? null,
+        nameServer: attachment?.nameServer?.toString() ?? null,
+        mtu: attachment?.mtu ?? null,
+      };
+    }
+    case 'streams':
+      return [...stack.streams.connections()].map((connection) => ({
+        id: connection.id,
+        state: connection.state,
+        local: connection.localDag.toString(),
+        peer: connection.peerDag.toString(),
+        ...connection.stats,
+      }));
+  }
+}
+
+function hopText(stack: NodeStack, face: number, neighbour: number): string {
+  const name = SPECIAL_FACES[face] ?? stack.faces.get(face)?.name ?? `face ${face}`;
+  return neighbour === 0 || face < 0 ? name : `${name}/${neighbour}`;
+}
+
+function routes(stack: NodeStack): object[] {
+  const rows: object[] = [];
+  for (const type of stack.engine.types()) {
+    const table = stack.engine.table(type);
+    const typeName = principals.name(type) ?? `0x${type.toString(16)}`;
+    for (const { id, face, neighbour } of table.entries()) {
+      rows.push({ type: typeName, xid: new Xid(type, id).toString(), next: hopText(stack, face, neighbour) });
+    }
+    if (table.defaultFace !== -1) {
+      rows.push({ type: typeName, xid: '(default)', next: hopText(stack, table.defaultFace, table.defaultNeighbour) });
+    }
+  }
+  return rows;
+}

@@ -1,0 +1,336 @@
+import { EventEmitter } from 'node:events';
+import { XiaError } from '../bytes/index.js';
+import { Dag, contentDag, hostDag } from '../dag/index.js';
+import { Driver, generateIdentity, nodeCrypto, nodeRandom, type Face, type NodeIdentity } from '../io/index.js';
+import type { AttachmentInfo, MobilityEvent } from '../mobility/index.js';
+import { NodeStack, type RoleOptions, type StackEvent } from '../stack/index.js';
+import { PrincipalType, Xid } from '../xid/index.js';
+import { DatagramSocket } from './datagram-socket.js';
+import { EchoSocket } from './echo-socket.js';
+import { makeFace } from './face-config.js';
+import { Fetches } from './fetches.js';
+import { Names } from './names.js';
+import type { NodeLogger, XiaNodeOptions } from './node-options.js';
+import { certifiedAd } from './router-certificate.js';
+import type { StreamServer } from './stream-server.js';
+import type { Enter } from './stream-socket.js';
+import { StreamSockets, type ConnectOptions, type ListenOptions } from './stream-sockets.js';
+import { nodeView, type NodeView } from './views.js';
+import type { XiaStream } from './xia-stream.js';
+
+const DEFAULT_ATTACH_TIMEOUT_MS = 10_000;
+const DEFAULT_LOGGER: NodeLogger = { debug: () => {}, info: () => {}, warn: () => {} };
+
+interface XiaNodeEvents {
+  /** Attached for the first time, or again. */
+  attach: [place: { ad: Xid; dag: Dag }];
+  /** Attached somewhere else than before. */
+  move: [place: { ad: Xid; dag: Dag }];
+  detach: [];
+  /** Everything that mobility reports, bindings of others included. */
+  mobility: [event: MobilityEvent];
+}
+
+/**
+ * A node of an XIA network in this process: an application, a host, a router or a virtual machine, by its role.
+ *
+ *     await using node = await XiaNode.start({ faces: [{ name: 'host', role: 'uplink', udp: { ... } }] });
+ *     const stream = await node.connect('calc.xia');
+ */
+export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposable {
+  readonly identity: NodeIdentity;
+  readonly #stack: NodeStack;
+  readonly #driver: Driver;
+  readonly #faces = new Map<number, Face>();
+  readonly #logger: NodeLogger;
+  readonly #fetches: Fetches;
+  readonly #names: Names;
+  readonly #streams: StreamSockets;
+  readonly #datagrams = new Map<string, DatagramSocket>();
+  #closing: Promise<void> | undefined;
+
+  private constructor(options: XiaNodeOptions, identity: NodeIdentity) {
+    super();
+    this.identity = identity;
+    this.#logger = options.logger ?? DEFAULT_LOGGER;
+    const faces = options.faces.map(makeFace);
+    this.#stack = new NodeStack({
+      identity,
+      crypto: nodeCrypto,
+      rng: nodeRandom,
+      faces,
+      role: roleOf(options, identity),
+      cache: options.cache === undefined ? undefined : { bytes: options.cache.bytes, policy: options.cache.policy ?? 'fifo' },
+      nameServer: options.role === 'router' ? undefined : options.nameServer,
+      transmit: (face, neighbour, packet) => this.#faces.get(face)?.send(neighbour, packet) ?? false,
+      onEvent: (event) => this.#handle(event),
+      mobilityLimits: { maxMoves: options.moves?.limit, moveWindowMs: options.moves?.windowMs, ...options.mobilityLimits },
+      ...(options.streamLimits === undefined ? {} : { streamLimits: options.streamLimits }),
+      ...(options.fetchLimits === undefined ? {} : { fetchLimits: options.fetchLimits }),
+    });
+    for (const [id, spec] of this.#stack.faces.entries()) this.#faces.set(id, spec as Face);
+    for (const { to, via } of options.routes ?? []) this.#addRoute(to, via);
+    this.#driver = new Driver(this.#stack);
+    this.#fetches = new Fetches(this.#stack, this.#enter);
+    this.#streams = new StreamSockets(this.#stack, this.#enter, identity);
+    this.#names = new Names(this.#stack, this.#enter);
+  }
+
+  /**
+   * Opens the faces and, unless the node is a router, waits until a router has accepted it.
+   * @throws XiaError `attach-timeout`, `address-in-use`, `face-failed`, `bad-config`, `interrupted`
+   */
+  static async start(options: XiaNodeOptions): Promise<XiaNode> {
+    const node = new XiaNode(options, options.identity ?? generateIdentity());
+    try {
+      options.signal?.throwIfAborted();
+      for (const [id, face] of node.#faces) await node.#open(id, face);
+      node.#enter((now) => node.#stack.handleTimeout(now));
+      if (options.role !== 'router') await node.#attached(options.attachTimeoutMs ?? DEFAULT_ATTACH_TIMEOUT_MS, options.signal);
+      options.signal?.addEventListener('abort', () => void node.close(), { once: true });
+    } catch (error) {
+      await node.close();
+      throw error;
+    }
+    return node;
+  }
+
+  /** This node's host identifier: the hash of its public key. */
+  get hid(): Xid {
+    return this.#stack.hid;
+  }
+
+  /** The AD that the node is in; undefined until it is attached. */
+  get ad(): Xid | undefined {
+    return this.#stack.ad;
+  }
+
+  /** The node's address as it is now, or that of a service on it. */
+  dag(sid?: Xid): Dag {
+    return this.#stack.dag(sid);
+  }
+
+  /** Where this node is attached; undefined while it is not. */
+  get attachment(): AttachmentInfo | undefined {
+    return this.#stack.mobility.attachment;
+  }
+
+  /**
+   * Listens for streams to a service, encrypted unless `secure` is false.
+   * @throws XiaError `address-in-use`
+   */
+  async listen(sid: Xid, options: ListenOptions = {}): Promise<StreamServer> {
+    return this.#streams.listen(sid, options);
+  }
+
+  /**
+   * Opens a stream to a service given by its address or name, encrypted unless `secure` is false.
+   *
+   * An encrypted stream is only opened to a peer that proves to hold the key of the HID or SID in the address.
+   * @throws XiaError `connection-closed`, `peer-not-authentic`, `handshake-failed`, `timeout`, `name-not-found`, `interrupted`
+   */
+  async connect(destination: Dag | string, options: ConnectOptions = {}): Promise<XiaStream> {
+    const dag = await this.#address(destination, options.signal);
+    return this.#streams.connect(dag, options);
+  }
+
+  /** Opens a datagram socket; without a SID it gets one of its own. @throws XiaError `address-in-use`, `limit-reached` */
+  datagram(sid?: Xid): DatagramSocket {
+    const handle = this.#stack.datagrams.open(sid);
+    this.#stack.bindService(handle.sid);
+    const socket = new DatagramSocket(handle, this.#enter, () => this.#stack.dag(handle.sid), () => {
+      this.#datagrams.delete(handle.sid.key);
+      this.#stack.unbindService(handle.sid);
+    });
+    this.#datagrams.set(handle.sid.key, socket);
+    return socket;
+  }
+
+  /** Opens a socket for XCMP echoes. @throws XiaError `limit-reached` */
+  echo(): EchoSocket {
+    return new EchoSocket(this.#stack, this.#enter);
+  }
+
+  /**
+   * Publishes a chunk: from now on it is served to whoever asks. The bytes must not be changed any more.
+   * @throws XiaError `limit-reached` when the store is full
+   */
+  publish(bytes: Uint8Array, options: { readonly ttlMs?: number } = {}): { cid: Xid; dag: Dag } {
+    const cid = new Xid(PrincipalType.CID, nodeCrypto.hash(bytes));
+    const outcome = this.#enter((now) => this.#stack.content.publish(cid.id, bytes, now, options.ttlMs));
+    if (outcome === 'full') throw new XiaError('limit-reached', 'the chunk store is full', { bytes: bytes.length });
+    return { cid, dag: this.contentDag(cid) };
+  }
+
+  /** Takes back one `publish` of a chunk. */
+  unpublish(cid: Xid): void {
+    this.#stack.content.unpublish(cid.id);
+  }
+
+  /** The address of a chunk that this node publishes. */
+  contentDag(cid: Xid): Dag {
+    return contentDag(this.#stack.ad, this.#stack.hid, cid);
+  }
+
+  /**
+   * Fetches a chunk from wherever it is nearest; its hash is checked before it is returned.
+   * @param options.length its length, if known for certain
+   * @throws XiaError `fetch-failed`, `interrupted`
+   */
+  async fetch(dag: Dag | string, options: { readonly length?: number; readonly signal?: AbortSignal } = {}): Promise<Uint8Array> {
+    const address = typeof dag === 'string' ? Dag.parse(dag) : dag;
+    return this.#fetches.fetch(address, options.length, options.signal);
+  }
+
+  /**
+   * The address of a name. An address in text form is returned as it is.
+   * @throws XiaError `name-not-found`, `name-service-timeout`, `bad-dag`, `interrupted`
+   */
+  async resolve(name: string, options: { readonly signal?: AbortSignal; readonly timeoutMs?: number; readonly fresh?: boolean } = {}): Promise<Dag> {
+    return this.#names.resolve(name, options);
+  }
+
+  /**
+   * Registers a name for this node, or a service on it, and keeps it: renewed before it expires, and at once after a move.
+   * @throws XiaError `refused`, `name-service-timeout`
+   */
+  async register(name: string, options: { readonly sid?: Xid; readonly ttlMs?: number } = {}): Promise<void> {
+    return this.#names.register(name, options);
+  }
+
+  /** The name server in use: the configured one, or what the beacons say. */
+  get nameServer(): Dag | undefined {
+    return this.#stack.nameServer;
+  }
+
+  /** Something says that this node may have been moved: it asks at once where it is. */
+  hint(): void {
+    this.#enter((now) => this.#stack.mobility.hint('link', now));
+  }
+
+  /** A table of the node as plain values. */
+  show(view: NodeView): unknown {
+    return nodeView(view, this.#stack, this.#faces, this.#driver.now());
+  }
+
+  /** All counters of the node, by part. */
+  stats(): Record<string, Record<string, number>> {
+    return this.#stack.counters();
+  }
+
+  /** Face name -> the address that it listens on. */
+  faceAddresses(): Record<string, string> {
+    return Object.fromEntries([...this.#faces.values()].map((face) => [face.name, face.describe().address]));
+  }
+
+  /** Ends every stream, detaches, and closes the faces. May be called again. */
+  async close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  readonly #enter: Enter = (input) => {
+    const result = input(this.#driver.now());
+    this.#driver.rearm();
+    return result;
+  };
+
+  async #open(id: number, face: Face): Promise<void> {
+    await face.open({
+      packet: (neighbour, bytes) => {
+        this.#stack.receive(id, neighbour, bytes, this.#driver.now());
+        this.#driver.rearm();
+      },
+      announced: (neighbour) => this.#enter((now) => this.#stack.announced(id, neighbour, now)),
+      gone: (neighbour) => this.#enter((now) => this.#stack.neighbourGone(id, neighbour, now)),
+      fault: (error) => this.#logger.warn({ face: face.name, code: error.code, reason: error.message }, 'face fault'),
+    });
+  }
+
+  #attached(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+    if (timeoutMs === 0 || this.attachment !== undefined) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const done = (error?: XiaError) => {
+        clearTimeout(timer);
+        this.off('attach', onAttach);
+        signal?.removeEventListener('abort', onAbort);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const onAttach = () => done();
+      const onAbort = () => done(new XiaError('interrupted', 'the node was stopped before it was attached'));
+      const peers = [...this.#faces.values()].flatMap((face) => face.describe().neighbours.map(({ address }) => address));
+      const timer = setTimeout(() => {
+        done(new XiaError('attach-timeout', `no router accepted this node within ${timeoutMs} ms (asked: ${peers.join(', ') || 'nobody'})`, { peers }));
+      }, timeoutMs);
+      this.on('attach', onAttach);
+      signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  #addRoute(to: Xid, via: string): void {
+    const face = this.#stack.faces.byName(via);
+    if (face === undefined) throw new XiaError('bad-config', `route to ${to.toString()}: there is no face "${via}"`, { via });
+    this.#stack.addRoute(to, { face, neighbour: 0 });
+  }
+
+  async #address(destination: Dag | string, signal: AbortSignal | undefined): Promise<Dag> {
+    if (typeof destination !== 'string') return destination;
+    return this.resolve(destination, signal === undefined ? {} : { signal });
+  }
+
+  #handle(event: StackEvent): void {
+    switch (event.layer) {
+      case 'stream':
+        return this.#streams.handle(event.event);
+      case 'datagram':
+        this.#datagrams.get(event.socket.sid.key)?.onReadable();
+        return;
+      case 'name':
+        return this.#names.handle(event.event);
+      case 'fetch':
+        return this.#fetches.handle(event.event);
+      case 'mobility':
+        return this.#handleMobility(event.event);
+    }
+  }
+
+  #handleMobility(event: MobilityEvent): void {
+    const ad = this.#stack.ad;
+    if (event.kind === 'attached' || event.kind === 'moved') {
+      if (ad !== undefined) this.emit(event.kind === 'attached' ? 'attach' : 'move', { ad, dag: hostDag(ad, this.hid) });
+    } else if (event.kind === 'detached') {
+      this.emit('detach');
+    }
+    if (event.kind === 'frozen' || event.kind === 'patch-failed' || event.kind === 'refused') this.#logger.warn(logged(event), `mobility: ${event.kind}`);
+    else this.#logger.info(logged(event), `mobility: ${event.kind}`);
+    this.emit('mobility', event);
+  }
+
+  async #close(): Promise<void> {
+    this.#names.close();
+    this.#fetches.closeAll();
+    await this.#streams.closeAll();
+    for (const socket of this.#datagrams.values()) await socket.close();
+    if (this.attachment !== undefined) this.#enter((now) => this.#stack.mobility.leave(now, now + this.#stack.wallOffsetMs));
+    this.#driver.stop();
+    await Promise.all([...this.#faces.values()].map((face) => face.close()));
+  }
+}
+
+function roleOf(options: XiaNodeOptions, identity: NodeIdentity): RoleOptions {
+  const { role = 'application', router, trustedAds, nameServer, bindingLifetimeMs } = options;
+  if (role !== 'router') return { kind: role, attach: { trustedAds, lifetimeMs: bindingLifetimeMs } };
+  if (router === undefined) throw new XiaError('bad-config', 'a router needs the certificate of its AD');
+  const { certificate, beacon = {} } = router;
+  return { kind: 'router', ad: certifiedAd(certificate, identity), certificate, beacon, nameServer };
+}
+
+/** The facts of an event with addresses as text. */
+function logged(event: MobilityEvent): object {
+  return JSON.parse(JSON.stringify(event, (_key, value: unknown) => (value instanceof Xid ? value.toString() : value))) as object;
+}

@@ -1,0 +1,61 @@
+import { XiaError } from '../bytes/index.js';
+
+/** Which way a face looks: to nodes that attach to us, to the node that we attach to, or to another router. */
+export type FaceRole = 'access' | 'uplink' | 'peer';
+
+/** What the stack must know of a face; the sending and receiving itself is outside. */
+export interface FaceSpec {
+  readonly name: string;
+  readonly role: FaceRole;
+  /** Largest XIP packet in bytes. */
+  readonly mtu: number;
+}
+
+const MAXIMUM_FACES = 256;
+
+/** The faces of a node. Identifiers start at 1 and are not used again while the node lives. */
+export class FaceTable {
+  readonly #faces = new Map<number, FaceSpec>();
+  #nextId = 1;
+
+  /** @throws XiaError `limit-reached` */
+  add(spec: FaceSpec): number {
+    if (this.#faces.size >= MAXIMUM_FACES) {
+      throw new XiaError('limit-reached', `no more than ${MAXIMUM_FACES} faces on a node`, { face: spec.name });
+    }
+    const id = this.#nextId++;
+    this.#faces.set(id, spec);
+    return id;
+  }
+
+  remove(id: number): void {
+    this.#faces.delete(id);
+  }
+
+  get(id: number): FaceSpec | undefined {
+    return this.#faces.get(id);
+  }
+
+  /** The MTU of a face, 0 when there is no such face. */
+  mtu(id: number): number {
+    return this.#faces.get(id)?.mtu ?? 0;
+  }
+
+  isAccess(id: number): boolean {
+    return this.#faces.get(id)?.role === 'access';
+  }
+
+  byName(name: string): number | undefined {
+    for (const [id, spec] of this.#faces) if (spec.name === name) return id;
+    return undefined;
+  }
+
+  /** The identifiers of the faces with one role. */
+  withRole(role: FaceRole): number[] {
+    return [...this.#faces].filter(([, spec]) => spec.role === role).map(([id]) => id);
+  }
+
+  entries(): Iterable<[number, FaceSpec]> {
+    return this.#faces.entries();
+  }
+}

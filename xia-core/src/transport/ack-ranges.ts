@@ -1,0 +1,90 @@
+import { MAX_ACK_RANGES } from '../wire/stream.js';
+
+/** A packet number further ahead than this is nobody's: a sender never has so many packets outstanding. */
+const MAX_JUMP = 1 << 20;
+
+/** What to do with a packet that has arrived. */
+export const PacketNovelty = { NEW: 0, SEEN: 1, ABSURD: 2 } as const;
+export type PacketNovelty = (typeof PacketNovelty)[keyof typeof PacketNovelty];
+
+/**
+ * The packet numbers that arrived, as at most 32 ranges from the newest down: what an ACK says, and what tells a
+ * duplicate. What falls off the end counts as seen, so that a sender has to send it anew.
+ */
+export class AckRanges {
+  readonly #firsts = new Float64Array(MAX_ACK_RANGES + 1);
+  readonly #lasts = new Float64Array(MAX_ACK_RANGES + 1);
+  #count = 0;
+  /** Everything below is taken as seen. */
+  #floor = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Largest packet number that arrived, -1 before the first. */
+  get largest(): number {
+    return this.#count === 0 ? this.#floor - 1 : this.#lasts[0]!;
+  }
+
+  /** First and last packet number of range `index`; 0 is the newest. */
+  first(index: number): number {
+    return this.#firsts[index]!;
+  }
+
+  last(index: number): number {
+    return this.#lasts[index]!;
+  }
+
+  /** Whether this packet is new, before anything in it is looked at. */
+  novelty(packetNumber: number): PacketNovelty {
+    if (packetNumber > this.largest + MAX_JUMP) return PacketNovelty.ABSURD;
+    if (packetNumber < this.#floor) return PacketNovelty.SEEN;
+    for (let i = 0; i < this.#count; i++) {
+      if (packetNumber > this.#lasts[i]!) return PacketNovelty.NEW;
+      if (packetNumber >= this.#firsts[i]!) return PacketNovelty.SEEN;
+    }
+    return PacketNovelty.NEW;
+  }
+
+  /** Notes a new packet number. Returns true when it is the successor of the largest: nothing is missing before it. */
+  add(packetNumber: number): boolean {
+    if (this.#count > 0 && packetNumber === this.#lasts[0]! + 1) {
+      this.#lasts[0] = packetNumber;
+      return true;
+    }
+    let at = 0;
+    while (at < this.#count && packetNumber < this.#firsts[at]!) at++;
+    // It belongs before range `at` (newer than all of it) and after range `at - 1`.
+    const joinsNewer = at > 0 && this.#firsts[at - 1] === packetNumber + 1;
+    const joinsOlder = at < this.#count && this.#lasts[at] === packetNumber - 1;
+    if (joinsNewer && joinsOlder) {
+      this.#firsts[at - 1] = this.#firsts[at]!;
+      this.#erase(at);
+    } else if (joinsNewer) {
+      this.#firsts[at - 1] = packetNumber;
+    } else if (joinsOlder) {
+      this.#lasts[at] = packetNumber;
+    } else {
+      this.#insert(at, packetNumber);
+    }
+    return at === 0 && packetNumber === this.#floor && this.#count === 1;
+  }
+
+  #insert(at: number, packetNumber: number): void {
+    this.#firsts.copyWithin(at + 1, at, this.#count);
+    this.#lasts.copyWithin(at + 1, at, this.#count);
+    this.#firsts[at] = packetNumber;
+    this.#lasts[at] = packetNumber;
+    this.#count++;
+    if (this.#count <= MAX_ACK_RANGES) return;
+    this.#count--;
+    this.#floor = this.#lasts[this.#count]! + 1;
+  }
+
+  #erase(at: number): void {
+    this.#firsts.copyWithin(at, at + 1, this.#count);
+    this.#lasts.copyWithin(at, at + 1, this.#count);
+    this.#count--;
+  }
+}

@@ -1,0 +1,176 @@
+import { XiaError, type RandomSource } from '../bytes/index.js';
+import type { Dag } from '../dag/index.js';
+import { encodeDgramHeader, parseTransport } from '../wire/dgram.js';
+import { PrincipalType, Xid, XID_ID_BYTES } from '../xid/index.js';
+import type { OutgoingPacket } from './stream-options.js';
+
+/** A datagram that arrived. `payload` may share memory with the packet. */
+export interface ReceivedDatagram {
+  readonly payload: Uint8Array;
+  readonly source: Dag;
+}
+
+export interface DatagramLimits {
+  readonly maxSockets: number;
+  /** Datagrams that wait in a socket, and their bytes; what comes when it is full is dropped and counted. */
+  readonly maxQueued: number;
+  readonly maxQueuedBytes: number;
+}
+
+export const DEFAULT_DATAGRAM_LIMITS: DatagramLimits = {
+  maxSockets: 4096,
+  maxQueued: 1024,
+  maxQueuedBytes: 4 * 1024 * 1024,
+};
+
+export interface DatagramEndpointOptions {
+  readonly rng: RandomSource;
+  /** Our address for a service, as of now. */
+  readonly localDag: (sid: Xid) => Dag;
+  /** Takes the payload of an XIP packet with next header 60. False when it could not be sent. */
+  readonly output: (packet: OutgoingPacket) => boolean;
+  /** A socket whose queue was empty has a datagram. */
+  readonly onReadable: (socket: DatagramSocketHandle) => void;
+  readonly limits?: Partial<DatagramLimits>;
+}
+
+export interface DatagramSocketHandle {
+  readonly sid: Xid;
+  /** Datagrams dropped because the queue was full. */
+  readonly dropped: number;
+  readonly queued: number;
+  /** Sends one datagram. False when it could not go: too large, no way there, or closed. Delivery is not promised. */
+  send(destination: Dag, payload: Uint8Array): boolean;
+  /** The oldest datagram that waits. */
+  receive(): ReceivedDatagram | undefined;
+  close(): void;
+}
+
+const HEADER = encodeDgramHeader();
+
+/** All datagram sockets of a node, by their SID. */
+export class DatagramEndpoint {
+  readonly #options: DatagramEndpointOptions;
+  readonly #limits: DatagramLimits;
+  readonly #sockets = new Map<string, DatagramSocket>();
+  /** Packets that are no datagrams, and datagrams for a SID without a socket. */
+  malformed = 0;
+  unclaimed = 0;
+
+  constructor(options: DatagramEndpointOptions) {
+    this.#options = options;
+    this.#limits = { ...DEFAULT_DATAGRAM_LIMITS, ...options.limits };
+  }
+
+  get size(): number {
+    return this.#sockets.size;
+  }
+
+  /**
+   * Opens a socket; without `sid` one that nobody else has is made up.
+   * @throws XiaError `address-in-use`, or `too-large` when there are as many sockets as there may be
+   */
+  open(sid: Xid = this.#ephemeralSid()): DatagramSocketHandle {
+    if (this.#sockets.has(sid.key)) {
+      throw new XiaError('address-in-use', `${sid.toString()} has a socket already`, { sid: sid.toString() });
+    }
+    if (this.#sockets.size >= this.#limits.maxSockets) {
+      throw new XiaError('too-large', `there are ${this.#sockets.size} sockets already`);
+    }
+    const socket = new DatagramSocket(sid, this.#options, this.#limits, () => this.#sockets.delete(sid.key));
+    this.#sockets.set(sid.key, socket);
+    return socket;
+  }
+
+  /** Takes the payload of an XIP packet with next header 60. False when it is not for a socket of ours. */
+  handlePacket(payload: Uint8Array, source: Dag, destinationSid: Xid): boolean {
+    const parsed = parseTransport(payload);
+    if (!('kind' in parsed) || parsed.kind !== 'dgram') {
+      this.malformed++;
+      return false;
+    }
+    const socket = this.#sockets.get(destinationSid.key);
+    if (socket === undefined) {
+      this.unclaimed++;
+      return false;
+    }
+    socket.deliver({ payload: parsed.payload, source });
+    return true;
+  }
+
+  #ephemeralSid(): Xid {
+    for (;;) {
+      const sid = new Xid(PrincipalType.SID, this.#options.rng.bytes(XID_ID_BYTES));
+      if (!this.#sockets.has(sid.key)) return sid;
+    }
+  }
+}
+
+class DatagramSocket implements DatagramSocketHandle {
+  readonly sid: Xid;
+  dropped = 0;
+  readonly #options: DatagramEndpointOptions;
+  readonly #limits: DatagramLimits;
+  readonly #onClose: () => void;
+  #queue: ReceivedDatagram[] = [];
+  #first = 0;
+  #queuedBytes = 0;
+  #closed = false;
+
+  constructor(sid: Xid, options: DatagramEndpointOptions, limits: DatagramLimits, onClose: () => void) {
+    this.sid = sid;
+    this.#options = options;
+    this.#limits = limits;
+    this.#onClose = onClose;
+  }
+
+  get queued(): number {
+    return this.#queue.length - this.#first;
+  }
+
+  send(destination: Dag, payload: Uint8Array): boolean {
+    if (this.#closed) return false;
+    const source = this.#options.localDag(this.sid);
+    return this.#options.output({ destination, source, payload: [HEADER, payload] });
+  }
+
+  receive(): ReceivedDatagram | undefined {
+    const datagram = this.#queue[this.#first];
+    if (datagram === undefined) return undefined;
+    this.#first++;
+    this.#queuedBytes -= heldBytes(datagram);
+    if (this.#first === this.#queue.length) {
+      this.#queue = [];
+      this.#first = 0;
+    }
+    return datagram;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#queue = [];
+    this.#first = 0;
+    this.#onClose();
+  }
+
+  deliver(datagram: ReceivedDatagram): void {
+    const bytes = heldBytes(datagram);
+    if (this.queued >= this.#limits.maxQueued || this.#queuedBytes + bytes > this.#limits.maxQueuedBytes) {
+      this.dropped++;
+      return;
+    }
+    if (this.#first >= 256) {
+      this.#queue.splice(0, this.#first);
+      this.#first = 0;
+    }
+    this.#queue.push(datagram);
+    this.#queuedBytes += bytes;
+    if (this.queued === 1) this.#options.onReadable(this);
+  }
+}
+
+/** The whole packet stays in memory as long as its payload does. */
+function heldBytes(datagram: ReceivedDatagram): number {
+  return datagram.payload.buffer.byteLength;
+}

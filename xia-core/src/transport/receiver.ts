@@ -1,0 +1,67 @@
+import { StreamCode, type StreamPacketView } from '../wire/stream.js';
+import { ReceiveCredit } from './flow-control.js';
+import { InsertResult, ReceiveBuffer } from './receive-buffer.js';
+
+/** Taken; or to be dropped unacknowledged; or the code of what the peer did wrong. */
+export type ReceiveOutcome = 'taken' | 'crowded' | typeof StreamCode.FLOW_CONTROL | typeof StreamCode.PROTOCOL;
+
+/** The receiving direction of a connection: bytes in order, within the credit that was given. */
+export class Receiver {
+  readonly #buffer = new ReceiveBuffer();
+  readonly #credit: ReceiveCredit;
+  #arrivedBytes = 0;
+
+  constructor(windowBytes: number) {
+    this.#credit = new ReceiveCredit(windowBytes);
+  }
+
+  /** Bytes that can be read. */
+  get readable(): number {
+    return this.#buffer.readable;
+  }
+
+  /** All of the peer's bytes and its end have arrived. */
+  get complete(): boolean {
+    return this.#buffer.complete;
+  }
+
+  /** And all of them were read. */
+  get drained(): boolean {
+    return this.#buffer.drained;
+  }
+
+  /** Bytes that became readable by the last {@link take}. */
+  get arrivedBytes(): number {
+    return this.#arrivedBytes;
+  }
+
+  /** The peer should hear that it may send more. */
+  get owesCredit(): boolean {
+    return !this.#buffer.complete && this.#credit.shouldAnnounce(this.#buffer.readOffset);
+  }
+
+  /** Takes the DATA frame that `view` stands at. */
+  take(view: StreamPacketView): ReceiveOutcome {
+    if (view.dataOffset + view.dataLength > this.#credit.limit) return StreamCode.FLOW_CONTROL;
+    const before = this.#buffer.nextOffset;
+    const bytes = view.bytes.subarray(view.dataStart, view.dataStart + view.dataLength);
+    const result = this.#buffer.insert(view.dataOffset, bytes, view.fin);
+    this.#arrivedBytes = this.#buffer.nextOffset - before;
+    if (result === InsertResult.BAD_END) return StreamCode.PROTOCOL;
+    return result === InsertResult.CROWDED ? 'crowded' : 'taken';
+  }
+
+  read(maxBytes: number): Uint8Array | undefined {
+    return this.#buffer.read(maxBytes);
+  }
+
+  /** Raises the peer's limit to what can be kept, and returns it. */
+  announceCredit(): number {
+    return this.#credit.announce(this.#buffer.readOffset);
+  }
+
+  /** Drops what was not read. */
+  clear(): void {
+    this.#buffer.clear();
+  }
+}

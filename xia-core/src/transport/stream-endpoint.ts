@@ -1,0 +1,301 @@
+import { readU32BE, TimerQueue, XiaError } from '../bytes/index.js';
+import type { Dag } from '../dag/index.js';
+import { StreamCode, StreamFrame, StreamPacketType, StreamPacketView, type StreamFault } from '../wire/stream.js';
+import { StreamPacketWriter } from '../wire/stream-writer.js';
+import { PrincipalType, Xid, XID_ID_BYTES } from '../xid/index.js';
+import { Connection } from './connection.js';
+import { connectionKey, type ConnectionIds } from './connection-ids.js';
+import type { ConnectionOwner } from './connection-owner.js';
+import { LingerTable, type Remains } from './linger.js';
+import { ConnectionState, type ConnectionHandle, type StreamEvent } from './stream-events.js';
+import { withDefaults, type StreamEndpointOptions, type StreamSettings } from './stream-options.js';
+
+const DEFAULT_BACKLOG = 128;
+/** "You do not know me" is looked into this often per second; each look walks all connections. */
+const MAX_GONE_PER_SECOND = 64;
+
+export interface ListenOptions {
+  /** Connections that may be half open at the same time; further OPENs are dropped, and come again. Default 128. */
+  readonly backlog?: number;
+}
+
+interface Listener {
+  readonly sid: Xid;
+  readonly backlog: number;
+  /** Connections that wait for the first packet after ACCEPT. */
+  accepting: number;
+}
+
+/** What an endpoint counts over all of its connections. */
+export interface StreamEndpointCounters {
+  packetsReceived: number;
+  /** Dropped because the packet is malformed, by what is wrong with it. */
+  readonly malformed: Record<StreamFault, number>;
+  /** Packets to a connection id that means nothing here. */
+  unknownConnection: number;
+  opensRefused: number;
+  /** OPENs dropped because the backlog was full. */
+  opensDropped: number;
+  goneHeard: number;
+}
+
+/**
+ * All STREAM connections of a node: packets in by {@link handlePacket}, time by {@link handleTimeout}, commands by
+ * {@link listen}, {@link connect} and the methods of the connections; packets out by `output`, news by `onEvent`.
+ *
+ * After every call ask {@link nextTimeout} and call {@link handleTimeout} then; earlier or later does no harm.
+ * Received bytes are kept by reference: a packet must not change after it was handed in.
+ */
+export class StreamEndpoint implements ConnectionOwner<Connection> {
+  readonly settings: StreamSettings;
+  readonly writer = new StreamPacketWriter();
+  readonly counters: StreamEndpointCounters = {
+    packetsReceived: 0,
+    malformed: {
+      short: 0,
+      version: 0,
+      type: 0,
+      flags: 0,
+      empty: 0,
+      'frame-type': 0,
+      'frame-length': 0,
+      'frame-value': 0,
+    },
+    unknownConnection: 0,
+    opensRefused: 0,
+    opensDropped: 0,
+    goneHeard: 0,
+  };
+  readonly #view = new StreamPacketView();
+  readonly #connections = new Map<number, Connection>();
+  readonly #listeners = new Map<string, Listener>();
+  /** Openings of peers by their id, host and service, so that a repeated OPEN finds its connection. Undefined once ended. */
+  readonly #openings = new Map<string, Connection | undefined>();
+  readonly #timers = new TimerQueue<Connection>();
+  readonly #linger: LingerTable;
+  #nextId = 1;
+  #goneWindowMs = -Infinity;
+  #goneInWindow = 0;
+
+  constructor(options: StreamEndpointOptions) {
+    this.settings = withDefaults(options);
+    const { limits, output } = this.settings;
+    this.#linger = new LingerTable(limits.maxLingering, limits.lingerMs, this.writer, output, (remains) => {
+      if (remains.openingKey !== undefined) this.#openings.delete(remains.openingKey);
+    });
+  }
+
+  /** How many connections there are. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** Ended connections that are still answered for. */
+  get lingering(): number {
+    return this.#linger.size;
+  }
+
+  /** All connections that are not closed. */
+  connections(): Iterable<ConnectionHandle> {
+    return this.#connections.values();
+  }
+
+  /**
+   * Accepts connections to a service; each is told by `accepted`.
+   * @throws XiaError `address-in-use` when somebody listens there already
+   */
+  listen(sid: Xid, options: ListenOptions = {}): void {
+    if (this.#listeners.has(sid.key)) {
+      throw new XiaError('address-in-use', `${sid.toString()} has a listener already`, { sid: sid.toString() });
+    }
+    this.#listeners.set(sid.key, { sid, backlog: options.backlog ?? DEFAULT_BACKLOG, accepting: 0 });
+  }
+
+  /** Accepts no more. Connections that were accepted go on. */
+  unlisten(sid: Xid): void {
+    this.#listeners.delete(sid.key);
+  }
+
+  /**
+   * Connects to a service; `connected` or `closed` tells how it went. Bytes may be written before.
+   * @param sid our own SID, where the answers go
+   * @throws XiaError `too-large` when there are as many connections as there may be
+   */
+  connect(destination: Dag, sid: Xid, now: number): ConnectionHandle {
+    if (this.#connections.size >= this.settings.limits.maxConnections) {
+      throw new XiaError('too-large', `there are ${this.#connections.size} connections already`);
+    }
+    const start = { id: this.#nextId++, ids: this.#newIds(), localSid: sid, peerDag: destination, isServer: false };
+    const connection = new Connection(this, start, now);
+    this.#connections.set(connectionKey(connection.ids.localLow), connection);
+    connection.flush(now);
+    return connection;
+  }
+
+  /**
+   * Takes a STREAM packet, the payload of an XIP packet with next header 62.
+   * @param source where it says it comes from; matters only while connecting and moving
+   * @param destinationSid the service that it was delivered to
+   */
+  handlePacket(payload: Uint8Array, source: Dag, destinationSid: Xid, now: number): void {
+    this.counters.packetsReceived++;
+    const view = this.#view;
+    const fault = view.reset(payload);
+    if (fault !== undefined) {
+      this.counters.malformed[fault]++;
+      return;
+    }
+    if (view.type === StreamPacketType.GONE) return this.#handleGone(now);
+    const { destinationIdHigh, destinationIdLow } = view;
+    if (destinationIdHigh === 0 && destinationIdLow === 0) return this.#handleOpen(source, destinationSid, now);
+    const connection = this.#connections.get(connectionKey(destinationIdLow));
+    if (
+      connection !== undefined &&
+      connection.ids.localLow === destinationIdLow &&
+      connection.ids.localHigh === destinationIdHigh
+    ) {
+      connection.handlePacket(view, source, now);
+      return;
+    }
+    if (!this.#linger.handlePacket(view, now)) this.#answerUnknown(source, destinationSid);
+  }
+
+  /** When {@link handleTimeout} wants to be called, `Infinity` if never. It may turn out that there is nothing to do yet. */
+  nextTimeout(): number {
+    return Math.min(this.#timers.next(), this.#linger.nextTimeout());
+  }
+
+  handleTimeout(now: number): void {
+    this.#linger.handleTimeout(now);
+    for (let due = this.#timers.popDue(now); due !== undefined; due = this.#timers.popDue(now)) {
+      due.wakeAtMs = Infinity;
+      due.handleTimeout(now);
+      this.reschedule(due);
+    }
+  }
+
+  /** We have moved: every connection tells its peer. Also good as a hint that the network is back. */
+  addressChanged(now: number): void {
+    for (const connection of Array.from(this.#connections.values())) connection.addressChanged(now);
+  }
+
+  // ---- for connections
+
+  emit(event: StreamEvent): void {
+    this.settings.onEvent(event);
+  }
+
+  opened(connection: Connection): void {
+    const listener = this.#listeners.get(connection.localSid.key);
+    if (listener !== undefined && listener.accepting > 0) listener.accepting--;
+  }
+
+  /** A timer that is set too early is left: it costs one look, setting it anew with every packet would cost more. */
+  reschedule(connection: Connection): void {
+    const atMs = connection.nextTimeoutMs;
+    if (atMs >= connection.wakeAtMs) return;
+    connection.wakeAtMs = atMs;
+    this.#timers.set(connection, atMs);
+  }
+
+  wake(connection: Connection, now: number): void {
+    connection.wakeAtMs = now;
+    this.#timers.set(connection, now);
+  }
+
+  retire(connection: Connection, remains: Remains | undefined, now: number): void {
+    if (connection.isServer && connection.state === ConnectionState.ACCEPTING) this.opened(connection);
+    this.#timers.cancel(connection);
+    this.#connections.delete(connectionKey(connection.ids.localLow));
+    if (remains !== undefined) {
+      if (connection.openingKey !== undefined) this.#openings.set(connection.openingKey, undefined);
+      this.#linger.add(remains, now);
+    } else if (connection.openingKey !== undefined) {
+      this.#openings.delete(connection.openingKey);
+    }
+  }
+
+  // ---- packets without a connection
+
+  #handleOpen(source: Dag, destinationSid: Xid, now: number): void {
+    const view = this.#view;
+    if (view.type !== StreamPacketType.OPENING || (view.sourceIdHigh === 0 && view.sourceIdLow === 0)) return;
+    if (!this.#standsAtOpen(source)) return;
+    const hid = source.find(PrincipalType.HID);
+    const openingKey = `${view.sourceIdHigh}:${view.sourceIdLow}:${hid?.key ?? ''}:${destinationSid.key}`;
+    const known = this.#openings.get(openingKey);
+    view.rewind();
+    if (known !== undefined) return known.handlePacket(view, source, now);
+    if (this.#openings.has(openingKey)) return; // It has ended already; this is an echo of its beginning.
+    const listener = this.#listeners.get(destinationSid.key);
+    if (listener === undefined) return this.#refuse(StreamCode.REFUSED, source, destinationSid);
+    if (this.#connections.size >= this.settings.limits.maxConnections) {
+      return this.#refuse(StreamCode.BUSY, source, destinationSid);
+    }
+    if (listener.accepting >= listener.backlog) {
+      this.counters.opensDropped++;
+      return;
+    }
+    listener.accepting++;
+    const ids = this.#newIds();
+    ids.peerHigh = view.sourceIdHigh;
+    ids.peerLow = view.sourceIdLow;
+    const start = { id: this.#nextId++, ids, localSid: listener.sid, peerDag: source, isServer: true, openingKey };
+    const connection = new Connection(this, start, now);
+    this.#connections.set(connectionKey(ids.localLow), connection);
+    this.#openings.set(openingKey, connection);
+    connection.handlePacket(view, source, now);
+  }
+
+  /** The first frame is an OPEN of the SID that the packet comes from. */
+  #standsAtOpen(source: Dag): boolean {
+    const view = this.#view;
+    if (!view.nextFrame() || view.frame !== StreamFrame.OPEN) return false;
+    const { id } = source.intent;
+    for (let i = 0; i < XID_ID_BYTES; i++) if (view.bytes[view.sidStart + i] !== id[i]) return false;
+    return true;
+  }
+
+  /** Smaller than what it answers, and never answered itself. */
+  #refuse(code: number, source: Dag, sid: Xid): void {
+    this.counters.opensRefused++;
+    const { writer, settings } = this;
+    writer.beginOpening(this.#view.sourceIdHigh, this.#view.sourceIdLow, 0, 0, 0);
+    writer.refuse(code);
+    settings.output({ destination: source, source: settings.localDag(sid), payload: [writer.finish()] });
+  }
+
+  #answerUnknown(source: Dag, sid: Xid): void {
+    this.counters.unknownConnection++;
+    const view = this.#view;
+    if (view.type === StreamPacketType.OPENING && view.sourceIdHigh === 0 && view.sourceIdLow === 0) return; // a REFUSE
+    this.writer.beginGone(view.destinationIdHigh, view.destinationIdLow);
+    const payload = [this.writer.finish()];
+    this.settings.output({ destination: source, source: this.settings.localDag(sid), payload });
+  }
+
+  #handleGone(now: number): void {
+    this.counters.goneHeard++;
+    if (now - this.#goneWindowMs >= 1000) {
+      this.#goneWindowMs = now;
+      this.#goneInWindow = 0;
+    }
+    if (++this.#goneInWindow > MAX_GONE_PER_SECOND) return;
+    const { destinationIdHigh, destinationIdLow } = this.#view;
+    for (const connection of this.#connections.values()) {
+      const { peerHigh, peerLow } = connection.ids;
+      if (peerLow === destinationIdLow && peerHigh === destinationIdHigh) return connection.peerForgot(now);
+    }
+  }
+
+  #newIds(): ConnectionIds {
+    for (;;) {
+      const bytes = this.settings.rng.bytes(8);
+      const localHigh = readU32BE(bytes, 0);
+      const localLow = readU32BE(bytes, 4);
+      const key = connectionKey(localLow);
+      if (localLow === 0 || this.#connections.has(key) || this.#linger.has(key)) continue;
+      return { localHigh, localLow, peerHigh: 0, peerLow: 0 };
+    }
+  }
+}

@@ -1,0 +1,353 @@
+import type { Dag } from '../dag/index.js';
+import {
+  MAX_ACK_RANGES,
+  STREAM_DATA_FRAME_BYTES,
+  STREAM_DATA_HEADER_BYTES,
+  STREAM_OPENING_HEADER_BYTES,
+  STREAM_PARAMETER_BYTES,
+  type StreamPacketView,
+} from '../wire/stream.js';
+import type { StreamPacketWriter, StreamParameters } from '../wire/stream-writer.js';
+import { xipHeaderBytes } from '../wire/xip.js';
+import { AckRanges } from './ack-ranges.js';
+import { AckSchedule } from './ack-schedule.js';
+import type { CongestionController } from './congestion.js';
+import type { ConnectionCounters } from './connection-counters.js';
+import type { ConnectionIds } from './connection-ids.js';
+import { SendCredit } from './flow-control.js';
+import { LossRecovery, type RecoverySink } from './loss-recovery.js';
+import type { PeerPath } from './peer-path.js';
+import { RttEstimator } from './rtt-estimator.js';
+import { SendBuffer } from './send-buffer.js';
+import type { StreamSettings } from './stream-options.js';
+
+/** What a packet carries besides acknowledgements, as bits. */
+export const Control = {
+  OPEN: 1,
+  ACCEPT: 2,
+  MAX_DATA: 4,
+  DATA_BLOCKED: 8,
+  PING: 16,
+  REBIND: 32,
+  DATA: 64,
+  FIN: 128,
+} as const;
+
+/** Said again when the packet is lost. PING has served by then, and DATA_BLOCKED has a timer of its own. */
+const REPEATED = Control.OPEN | Control.ACCEPT | Control.MAX_DATA | Control.REBIND;
+const WHILE_OPEN = Control.MAX_DATA | Control.DATA_BLOCKED | Control.PING | Control.REBIND;
+/** A REBIND is large; it and all ranges would not fit a small packet. */
+const ACK_RANGES_BESIDE_REBIND = 4;
+/** After this many probes without an answer they become small: the path may no longer carry large packets. */
+const LARGE_PROBES = 2;
+const SMALL_PROBE_BYTES = 1200;
+/** Even where the face says less, packets are this large. */
+const MINIMUM_PACKET_BYTES = 320;
+
+/** How a packet is filled. */
+const Fill = {
+  /** As much as may go. */
+  NORMAL: 0,
+  /** Stream bytes whatever the congestion window says. */
+  PROBE: 1,
+  /** No stream bytes: small, so that it passes any path. */
+  CONTROL: 2,
+} as const;
+type Fill = (typeof Fill)[keyof typeof Fill];
+
+/** What the transmitter needs to know of its connection. */
+export interface TransmitterHost {
+  readonly localDag: Dag;
+  /** OPEN before the peer's id is known, ACCEPT until the peer shows that it knows ours, 0 afterwards. */
+  readonly handshake: number;
+  readonly parameters: StreamParameters;
+  /** Newest REBIND frame. */
+  readonly rebindFrame: Uint8Array | undefined;
+  /** Raises the peer's credit to what can be kept, and returns it. */
+  announceCredit(): number;
+}
+
+/**
+ * Fills packets of one connection and sends them: acknowledgements, control frames, stream bytes, as far as congestion
+ * window, credit and anti-amplification allow; and hears what became of them.
+ */
+export class Transmitter implements RecoverySink {
+  readonly rtt = new RttEstimator();
+  readonly buffer: SendBuffer;
+  readonly credit = new SendCredit();
+  readonly arrivals = new AckRanges();
+  readonly acks: AckSchedule;
+  readonly recovery: LossRecovery;
+  readonly congestion: CongestionController;
+  readonly #settings: StreamSettings;
+  readonly #writer: StreamPacketWriter;
+  readonly #host: TransmitterHost;
+  readonly #ids: ConnectionIds;
+  readonly #path: PeerPath;
+  readonly #counters: ConnectionCounters;
+  #pending = 0;
+  #flushing = false;
+  /** The congestion window ended the last flush. */
+  #limited = false;
+  #packetBytes = 0;
+  #now = 0;
+  #lastElicitingMs = -Infinity;
+  /** When the newest REBIND was made, until one sent since then is acknowledged. */
+  #rebindSinceMs = Infinity;
+
+  constructor(
+    settings: StreamSettings,
+    writer: StreamPacketWriter,
+    host: TransmitterHost,
+    ids: ConnectionIds,
+    path: PeerPath,
+    counters: ConnectionCounters,
+  ) {
+    this.#settings = settings;
+    this.#writer = writer;
+    this.#host = host;
+    this.#ids = ids;
+    this.#path = path;
+    this.#counters = counters;
+    this.buffer = new SendBuffer(settings.limits.sendBufferBytes);
+    this.acks = new AckSchedule(settings.limits.maxAckDelayMs);
+    this.congestion = settings.congestion();
+    this.recovery = new LossRecovery(this.rtt, this, {
+      maxAckDelayMs: settings.limits.maxAckDelayMs,
+      timeoutCapMs: settings.limits.probeCapMs,
+    });
+  }
+
+  /** When a packet that the peer must acknowledge last went out. */
+  get lastElicitingMs(): number {
+    return this.#lastElicitingMs;
+  }
+
+  /** When {@link handleTimeout} wants to be called. */
+  get nextTimeoutMs(): number {
+    const { recovery } = this;
+    const ackMs = this.#host.handshake === 0 ? this.acks.deadlineMs : Infinity;
+    return Math.min(recovery.lossAtMs, recovery.probeAtMs, ackMs, this.credit.probeAtMs);
+  }
+
+  /** Says these control frames with the next packet. */
+  request(control: number): void {
+    this.#pending |= control;
+  }
+
+  /**
+   * Says where we are with a packet of its own, and with every probe from now on until the peer has heard it: the peer can
+   * answer nothing before.
+   */
+  announceAddress(now: number): void {
+    this.#rebindSinceMs = now;
+    this.#pending |= Control.REBIND;
+    this.#packetBytes = this.#measurePacket();
+    this.#transmit(now, Fill.CONTROL);
+  }
+
+  /** Takes the ACK frame that `view` stands at. False when it is nonsense. */
+  handleAck(view: StreamPacketView, now: number): boolean {
+    this.#now = now;
+    if (this.recovery.acknowledged(view, now) < 0) return false;
+    this.#detectLoss(now);
+    return true;
+  }
+
+  handleTimeout(now: number): void {
+    this.#now = now;
+    if (this.recovery.lossAtMs <= now) this.#detectLoss(now);
+    else if (this.recovery.probeAtMs <= now) this.probe(now);
+    if (this.credit.probeAtMs <= now) {
+      this.#pending |= Control.DATA_BLOCKED;
+      this.credit.block(now);
+    }
+  }
+
+  /** Sends one packet whatever the congestion window says, to hear whether the peer is there (RFC 9002 section 6.2.4). */
+  probe(now: number): void {
+    this.recovery.timedOut(now);
+    this.#counters.probes++;
+    this.recovery.repeatOldest();
+    if (this.#rebindSinceMs !== Infinity) this.#pending |= Control.REBIND;
+    if ((this.#pending & REPEATED) === 0 && !this.buffer.hasLost && !this.buffer.hasNew) this.#pending |= Control.PING;
+    this.#packetBytes = this.#measurePacket();
+    this.#transmit(now, Fill.PROBE);
+  }
+
+  /** The path is another one, or may be: what was learnt of the old one does not count, and silence ends now. */
+  pathChanged(now: number): void {
+    this.congestion.reset();
+    this.rtt.reset();
+    this.resume(now);
+  }
+
+  /** Ends the back-off and, when something is outstanding, probes at once. */
+  resume(now: number): void {
+    this.recovery.heard();
+    if (this.recovery.packetsInFlight === 0) return;
+    this.probe(now);
+    this.recovery.heard();
+  }
+
+  /** Sends all that may go. Calls within a call return at once: the outer one sees what they added. */
+  flush(now: number): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    try {
+      this.#packetBytes = this.#measurePacket();
+      while (this.#transmit(now, Fill.NORMAL));
+    } finally {
+      this.#flushing = false;
+    }
+  }
+
+  packetAcked(control: number, dataOffset: number, dataLength: number, bytes: number, sentMs: number): void {
+    this.congestion.acked(bytes, sentMs, this.#now, this.rtt.smoothedMs, this.#limited);
+    if ((control & Control.REBIND) !== 0 && sentMs >= this.#rebindSinceMs) this.#rebindSinceMs = Infinity;
+    if ((control & (Control.DATA | Control.FIN)) === 0) return;
+    this.buffer.acknowledge(dataOffset, dataLength, (control & Control.FIN) !== 0);
+  }
+
+  packetLost(control: number, dataOffset: number, dataLength: number, bytes: number): void {
+    if (bytes > 0) this.#counters.packetsLost++;
+    this.#pending |= control & REPEATED;
+    if ((control & (Control.DATA | Control.FIN)) === 0) return;
+    this.buffer.lose(dataOffset, dataLength, (control & Control.FIN) !== 0);
+  }
+
+  /** Sends a packet of path frames, which are not acknowledged, to any address. `writeFrames` is called once. */
+  sendApart(destination: Dag, token: Uint8Array, isChallenge: boolean, now: number): void {
+    const writer = this.#writer;
+    writer.beginData(this.#ids.peerHigh, this.#ids.peerLow, this.recovery.nextPacketNumber);
+    if (isChallenge) writer.pathChallenge(token);
+    else writer.pathResponse(token);
+    this.recovery.sent(now, 0, 0, 0, 0);
+    this.#counters.packetsSent++;
+    this.#settings.output({ destination, source: this.#host.localDag, payload: [writer.finish()] });
+  }
+
+  #detectLoss(now: number): void {
+    if (this.recovery.detect(now) === 0) return;
+    this.congestion.lost(this.recovery.newestLostMs, now);
+    if (this.recovery.persistent) this.congestion.collapsed();
+  }
+
+  #measurePacket(): number {
+    const destination = this.#path.dag;
+    const bytes = this.#settings.mtu(destination) - xipHeaderBytes(destination, this.#host.localDag);
+    const packetBytes = Math.max(MINIMUM_PACKET_BYTES, Math.min(bytes, 0xffff));
+    if (packetBytes !== this.#packetBytes) this.congestion.setPacketBytes(packetBytes);
+    return packetBytes;
+  }
+
+  /** Whether another packet with stream bytes may go now. A pacer would say no here and add its deadline above. */
+  #mayCarryData(): boolean {
+    const inFlight = this.recovery.bytesInFlight;
+    return inFlight === 0 || inFlight + this.#packetBytes <= this.congestion.windowBytes;
+  }
+
+  /** Fills and sends one packet. False when there is nothing to send, or it may not go. */
+  #transmit(now: number, fill: Fill): boolean {
+    const host = this.#host;
+    const handshake = host.handshake;
+    const control = this.#pending & (handshake === 0 ? WHILE_OPEN : handshake);
+    const ackRanges = this.#ackRanges(control, handshake);
+    const headBytes = this.#headBytes(control, ackRanges, handshake);
+    const hasData = handshake === 0 && fill !== Fill.CONTROL && this.#chooseData(this.#packetBytes - headBytes, fill === Fill.PROBE, now);
+    // Blocking is found out while choosing.
+    const saying = control | (this.#pending & (handshake === 0 ? Control.DATA_BLOCKED : 0));
+    if (!hasData && saying === 0 && (ackRanges === 0 || !this.acks.isDue(now))) return false;
+    if (!this.#path.allows(headBytes)) return false;
+    const carried = saying | (hasData ? Control.DATA | (this.buffer.fin ? Control.FIN : 0) : 0);
+    this.#write(carried, ackRanges, handshake, now);
+    this.#dispatch(carried, now);
+    return true;
+  }
+
+  #ackRanges(control: number, handshake: number): number {
+    if (!this.acks.pending || handshake === Control.OPEN) return 0;
+    const most = (control & Control.REBIND) !== 0 ? ACK_RANGES_BESIDE_REBIND : MAX_ACK_RANGES;
+    const fitting = 1 + Math.floor(this.#packetBytes / 4 / 8);
+    return Math.min(this.arrivals.count, most, fitting);
+  }
+
+  #headBytes(control: number, ackRanges: number, handshake: number): number {
+    let bytes = handshake === 0 ? STREAM_DATA_HEADER_BYTES : STREAM_OPENING_HEADER_BYTES;
+    if (ackRanges > 0) bytes += 14 + 8 * (ackRanges - 1);
+    if ((control & (Control.OPEN | Control.ACCEPT)) !== 0) bytes += 2 + STREAM_PARAMETER_BYTES;
+    if ((control & Control.MAX_DATA) !== 0) bytes += 7;
+    if ((control & Control.PING) !== 0) bytes += 1;
+    if ((control & Control.REBIND) !== 0) bytes += this.#host.rebindFrame?.length ?? 0;
+    return bytes + 7; // for DATA_BLOCKED, which may yet be added
+  }
+
+  #chooseData(spaceBytes: number, probe: boolean, now: number): boolean {
+    const { buffer, credit } = this;
+    if (!buffer.hasLost && !buffer.hasNew) {
+      this.#limited = false;
+      return false;
+    }
+    if (!probe && !this.#mayCarryData()) {
+      this.#limited = true;
+      return false;
+    }
+    let roomBytes = spaceBytes - STREAM_DATA_FRAME_BYTES;
+    if (probe && this.recovery.timeouts > LARGE_PROBES) roomBytes = Math.min(roomBytes, SMALL_PROBE_BYTES);
+    if (roomBytes < 1) return false;
+    if (buffer.choose(roomBytes, credit.limit)) return true;
+    this.#limited = false;
+    if (!credit.blocked) {
+      credit.block(now);
+      this.#pending |= Control.DATA_BLOCKED;
+    }
+    return false;
+  }
+
+  #write(carried: number, ackRanges: number, handshake: number, now: number): void {
+    const writer = this.#writer;
+    const ids = this.#ids;
+    const number = this.recovery.nextPacketNumber;
+    if (handshake === 0) writer.beginData(ids.peerHigh, ids.peerLow, number);
+    else writer.beginOpening(ids.peerHigh, ids.peerLow, ids.localHigh, ids.localLow, number);
+    if (ackRanges > 0) this.#writeAck(ackRanges, now);
+    if ((carried & Control.OPEN) !== 0) writer.open(this.#host.parameters);
+    if ((carried & Control.ACCEPT) !== 0) writer.accept(this.#host.parameters);
+    if ((carried & Control.MAX_DATA) !== 0) writer.maxData(this.#host.announceCredit());
+    if ((carried & Control.DATA_BLOCKED) !== 0) writer.dataBlocked(this.credit.limit);
+    if ((carried & Control.PING) !== 0) writer.ping();
+    const { rebindFrame } = this.#host;
+    if ((carried & Control.REBIND) !== 0 && rebindFrame !== undefined) writer.rebind(rebindFrame);
+    if ((carried & Control.DATA) !== 0) writer.data(this.buffer.offset, this.buffer.length, this.buffer.fin);
+  }
+
+  #writeAck(ranges: number, now: number): void {
+    const { arrivals } = this;
+    this.#writer.ack(this.acks.delayMs(now), ranges, arrivals.first(0), arrivals.last(0));
+    for (let i = 1; i < ranges; i++) {
+      this.#writer.ackRange(arrivals.first(i - 1), arrivals.first(i), arrivals.last(i));
+    }
+    this.acks.sent();
+  }
+
+  /** Notes the written packet everywhere before it leaves, because `output` may bring the answer within its call. */
+  #dispatch(carried: number, now: number): void {
+    const { buffer } = this;
+    const payload = [this.#writer.finish()];
+    let bytes = payload[0]!.length;
+    if ((carried & Control.DATA) !== 0) {
+      bytes += buffer.length;
+      this.#counters.bytesSent += buffer.length;
+      if (buffer.again) this.#counters.bytesResent += buffer.length;
+      buffer.take(payload);
+      this.recovery.sent(now, bytes, carried, buffer.offset, buffer.length);
+    } else {
+      this.recovery.sent(now, carried === 0 ? 0 : bytes, carried, 0, 0);
+    }
+    if (carried !== 0) this.#lastElicitingMs = now;
+    this.#pending &= ~carried;
+    this.#counters.packetsSent++;
+    this.#path.sent(bytes);
+    this.#settings.output({ destination: this.#path.dag, source: this.#host.localDag, payload });
+  }
+}

@@ -1,0 +1,111 @@
+import { XiaError } from '../bytes/index.js';
+import { parseTlvHeader, tlvHeaderBytes, writeTlvHeader, type TlvFault, type TlvField } from './tlv-header.js';
+
+/** Bytes of a request: all of it. The prototype adds a filler text, which is ignored. */
+export const CHUNK_REQUEST_BYTES = 16;
+/** Bytes of the header before the data of a response. */
+export const CHUNK_RESPONSE_BYTES = 52;
+/** The most bytes that one request can ask for, or one response carry: a 16-bit field. */
+export const MAX_CHUNK_RANGE_BYTES = 0xffff;
+
+const Key = {
+  OPCODE: 0,
+  OFFSET: 1,
+  CHUNK_OFFSET: 2,
+  LENGTH: 3,
+  CHUNK_LENGTH: 4,
+  CONTEXT: 5,
+  TTL: 6,
+  CACHE_SIZE: 7,
+  CACHE_POLICY: 8,
+} as const;
+const Opcode = { REQUEST: 1, RESPONSE: 2 } as const;
+/** What the prototype writes where it has nothing to say; receivers of ours ignore it. */
+const DEFAULT_CACHE_SIZE = 1024;
+
+/** A range of a chunk: 0, 0 is all of it, and length 0 after another offset means to the end. */
+export interface ChunkRequest {
+  readonly offset: number;
+  /** 0 to 65,535 bytes. */
+  readonly length: number;
+}
+
+/** What a segment of a chunk says about itself. */
+export interface ChunkResponse {
+  /** Where in the chunk the data of this segment begins. */
+  readonly offset: number;
+  /** Bytes of data in this segment. */
+  readonly length: number;
+  /** Bytes of the whole chunk. */
+  readonly chunkLength: number;
+  readonly ttlSeconds: number;
+}
+
+export type ChunkFault = TlvFault | 'missing-field' | 'unknown-opcode' | 'range';
+
+export type ChunkPacket =
+  | ({ readonly opcode: 'request' } & ChunkRequest)
+  | ({ readonly opcode: 'response'; readonly dataOffset: number } & ChunkResponse)
+  | { readonly opcode?: never; readonly fault: ChunkFault };
+
+/** @throws XiaError `bad-argument` when a number does not fit its field. */
+export function encodeChunkRequest({ offset, length }: ChunkRequest): Uint8Array {
+  requireRange('offset', offset, 0xffff_ffff);
+  requireRange('length', length, MAX_CHUNK_RANGE_BYTES);
+  const fields: readonly TlvField[] = [
+    { key: Key.OPCODE, width: 1, value: Opcode.REQUEST },
+    { key: Key.CHUNK_OFFSET, width: 4, value: offset },
+    { key: Key.LENGTH, width: 2, value: length },
+  ];
+  const bytes = new Uint8Array(tlvHeaderBytes(fields));
+  writeTlvHeader(bytes, 0, fields);
+  return bytes;
+}
+
+/**
+ * Writes the 52 bytes before the data of a segment at `target[at]`.
+ * @throws XiaError `bad-argument` when a number does not fit its field.
+ */
+export function encodeChunkResponseHeader(target: Uint8Array, at: number, fields: ChunkResponse): void {
+  requireRange('offset', fields.offset, 0xffff_ffff);
+  requireRange('length', fields.length, MAX_CHUNK_RANGE_BYTES);
+  requireRange('chunkLength', fields.chunkLength, 0xffff_ffff);
+  requireRange('ttlSeconds', fields.ttlSeconds, 0xffff_ffff);
+  writeTlvHeader(target, at, [
+    { key: Key.OPCODE, width: 1, value: Opcode.RESPONSE },
+    { key: Key.OFFSET, width: 2, value: 0 },
+    { key: Key.CHUNK_OFFSET, width: 4, value: fields.offset },
+    { key: Key.LENGTH, width: 2, value: fields.length },
+    { key: Key.CHUNK_LENGTH, width: 4, value: fields.chunkLength },
+    { key: Key.CONTEXT, width: 4, value: 0 },
+    { key: Key.TTL, width: 4, value: fields.ttlSeconds },
+    { key: Key.CACHE_SIZE, width: 4, value: DEFAULT_CACHE_SIZE },
+    { key: Key.CACHE_POLICY, width: 4, value: 0 },
+  ]);
+}
+
+/**
+ * Reads what follows the nodes of a packet with next header 12. In a response, the data begins at `dataOffset` and is
+ * exactly `length` bytes inside of the chunk.
+ */
+export function parseChunk(bytes: Uint8Array): ChunkPacket {
+  const parsed = parseTlvHeader(bytes);
+  if ('fault' in parsed) return parsed;
+  const { values, headerBytes } = parsed;
+  const opcode = values[Key.OPCODE];
+  const offset = values[Key.CHUNK_OFFSET];
+  const length = values[Key.LENGTH];
+  if (opcode === undefined || offset === undefined || length === undefined) return { fault: 'missing-field' };
+  if (length > MAX_CHUNK_RANGE_BYTES) return { fault: 'range' };
+  if (opcode === Opcode.REQUEST) return { opcode: 'request', offset, length };
+  if (opcode !== Opcode.RESPONSE) return { fault: 'unknown-opcode' };
+  const chunkLength = values[Key.CHUNK_LENGTH];
+  if (chunkLength === undefined) return { fault: 'missing-field' };
+  if (offset + length > chunkLength || headerBytes + length !== bytes.length) return { fault: 'range' };
+  return { opcode: 'response', offset, length, chunkLength, ttlSeconds: values[Key.TTL] ?? 0, dataOffset: headerBytes };
+}
+
+function requireRange(name: string, value: number, most: number): void {
+  if (Number.isInteger(value) && value >= 0 && value <= most) return;
+  throw new XiaError('bad-argument', `${name} ${value} is not an integer of 0 to ${most}`, { name, value });
+}

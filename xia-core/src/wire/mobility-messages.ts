@@ -1,0 +1,98 @@
+import * as v from 'valibot';
+import type { Xid } from '../xid/index.js';
+import { MAX_RELAYS } from './mobility-statements.js';
+import { encodeKindMessage } from './kind-message.js';
+import { bytesField, hidField, wholeField } from './schema-fields.js';
+import { MAX_STATEMENT_BYTES, STATEMENT_HEADER_BYTES, decodeStrict } from './statement.js';
+
+/** First byte of a message to SID_BOOTSTRAP; a msgpack map follows. */
+export const MobilityKind = { BEACON: 1, SOLICIT: 2, BINDING: 3, BINDING_ACK: 4, PATCH: 5, PATCH_ACK: 6 } as const;
+export type MobilityKind = (typeof MobilityKind)[keyof typeof MobilityKind];
+
+export const MAX_MOBILITY_MESSAGE_BYTES = 2048;
+
+const statementField = bytesField(STATEMENT_HEADER_BYTES + 1, MAX_STATEMENT_BYTES);
+
+const beaconMessageSchema = v.strictObject({
+  beacon: statementField,
+  /** One statement per host on the way, the router's neighbour first. */
+  relays: v.pipe(v.array(statementField), v.maxLength(MAX_RELAYS)),
+});
+const solicitSchema = v.strictObject({ hid: hidField });
+const bindingMessageSchema = v.strictObject({ binding: statementField });
+const ackMessageSchema = v.strictObject({ ack: statementField, hid: hidField });
+const patchSchema = v.strictObject({ binding: statementField, ack: statementField });
+const patchAckSchema = v.strictObject({ hid: hidField, sequence: wholeField() });
+
+export type BeaconMessage = v.InferOutput<typeof beaconMessageSchema>;
+export type SolicitMessage = v.InferOutput<typeof solicitSchema>;
+export type BindingMessage = v.InferOutput<typeof bindingMessageSchema>;
+export type BindingAckMessage = v.InferOutput<typeof ackMessageSchema>;
+export type PatchMessage = v.InferOutput<typeof patchSchema>;
+export type PatchAckMessage = v.InferOutput<typeof patchAckSchema>;
+
+export type MobilityMessage =
+  | ({ readonly kind: typeof MobilityKind.BEACON } & BeaconMessage)
+  | ({ readonly kind: typeof MobilityKind.SOLICIT } & SolicitMessage)
+  | ({ readonly kind: typeof MobilityKind.BINDING } & BindingMessage)
+  | ({ readonly kind: typeof MobilityKind.BINDING_ACK } & BindingAckMessage)
+  | ({ readonly kind: typeof MobilityKind.PATCH } & PatchMessage)
+  | ({ readonly kind: typeof MobilityKind.PATCH_ACK } & PatchAckMessage);
+
+export type MessageFault = 'truncated' | 'oversized' | 'unknown-kind' | 'bad-body' | 'unknown-key';
+
+export type DecodedMessage<T> = { readonly ok: true; readonly message: T } | { readonly ok: false; readonly reason: MessageFault };
+
+/** Decodes a datagram to SID_BOOTSTRAP. Statements inside are bytes still: nothing is believed yet. */
+export function decodeMobilityMessage(payload: Uint8Array): DecodedMessage<MobilityMessage> {
+  if (payload.length > MAX_MOBILITY_MESSAGE_BYTES) return { ok: false, reason: 'oversized' };
+  if (payload.length < 2) return { ok: false, reason: 'truncated' };
+  const body = payload.subarray(1);
+  switch (payload[0]) {
+    case MobilityKind.BEACON:
+      return withKind(MobilityKind.BEACON, decodeStrict(body, beaconMessageSchema));
+    case MobilityKind.SOLICIT:
+      return withKind(MobilityKind.SOLICIT, decodeStrict(body, solicitSchema));
+    case MobilityKind.BINDING:
+      return withKind(MobilityKind.BINDING, decodeStrict(body, bindingMessageSchema));
+    case MobilityKind.BINDING_ACK:
+      return withKind(MobilityKind.BINDING_ACK, decodeStrict(body, ackMessageSchema));
+    case MobilityKind.PATCH:
+      return withKind(MobilityKind.PATCH, decodeStrict(body, patchSchema));
+    case MobilityKind.PATCH_ACK:
+      return withKind(MobilityKind.PATCH_ACK, decodeStrict(body, patchAckSchema));
+    default:
+      return { ok: false, reason: 'unknown-kind' };
+  }
+}
+
+function withKind<K extends MobilityKind, T extends object>(
+  kind: K,
+  decoded: { ok: true; value: T } | { ok: false; reason: 'truncated' | 'bad-body' | 'unknown-key' },
+): DecodedMessage<{ kind: K } & T> {
+  return decoded.ok ? { ok: true, message: { kind, ...decoded.value } } : decoded;
+}
+
+export function encodeBeaconMessage({ beacon, relays }: BeaconMessage): Uint8Array {
+  return encodeKindMessage(MobilityKind.BEACON, { beacon, relays }, MAX_MOBILITY_MESSAGE_BYTES);
+}
+
+export function encodeSolicit(hid: Xid): Uint8Array {
+  return encodeKindMessage(MobilityKind.SOLICIT, { hid: hid.id }, MAX_MOBILITY_MESSAGE_BYTES);
+}
+
+export function encodeBindingMessage({ binding }: BindingMessage): Uint8Array {
+  return encodeKindMessage(MobilityKind.BINDING, { binding }, MAX_MOBILITY_MESSAGE_BYTES);
+}
+
+export function encodeBindingAckMessage({ ack, hid }: BindingAckMessage): Uint8Array {
+  return encodeKindMessage(MobilityKind.BINDING_ACK, { ack, hid: hid.id }, MAX_MOBILITY_MESSAGE_BYTES);
+}
+
+export function encodePatch({ binding, ack }: PatchMessage): Uint8Array {
+  return encodeKindMessage(MobilityKind.PATCH, { binding, ack }, MAX_MOBILITY_MESSAGE_BYTES);
+}
+
+export function encodePatchAck({ hid, sequence }: PatchAckMessage): Uint8Array {
+  return encodeKindMessage(MobilityKind.PATCH_ACK, { hid: hid.id, sequence }, MAX_MOBILITY_MESSAGE_BYTES);
+}

@@ -1,0 +1,134 @@
+import { dirname, resolve } from 'node:path';
+import * as v from 'valibot';
+import { Dag, loadYaml, logLevels, PrincipalType, principals, Xid, XiaError, type ErrorCode } from 'xia-core';
+
+/** Largest XIP packet that fits a UDP datagram over IPv4. */
+const MAXIMUM_MTU = 65_507;
+const MINIMUM_MTU = 576;
+
+function parsed<Output>(parse: (text: string) => Output) {
+  return v.pipe(
+    v.string(),
+    v.rawTransform<string, Output>(({ dataset, addIssue, NEVER }) => {
+      try {
+        return parse(dataset.value);
+      } catch (error) {
+        addIssue({ message: (error as Error).message });
+        return NEVER;
+      }
+    }),
+  );
+}
+
+const adSchema = parsed((text) => {
+  const xid = Xid.parse(text);
+  if (xid.type === PrincipalType.AD) return xid;
+  throw new XiaError('bad-xid' satisfies ErrorCode, `an AD is needed, this is ${text}`);
+});
+
+const endpointSchema = v.pipe(
+  v.string(),
+  v.regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:]+):\d{1,5}$/, 'an address is HOST:PORT, IPv6 in brackets'),
+);
+
+const milliseconds = (minimum: number, maximum: number) => v.pipe(v.number(), v.minValue(minimum), v.maxValue(maximum));
+
+const faceSchema = v.pipe(
+  v.strictObject({
+    name: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9_-]{0,31}$/i, 'a face name is up to 32 letters, digits, - and _')),
+    role: v.picklist(['access', 'uplink', 'peer']),
+    mtu: v.optional(v.pipe(v.number(), v.integer(), v.minValue(MINIMUM_MTU), v.maxValue(MAXIMUM_MTU))),
+    udp: v.optional(v.strictObject({ listen: endpointSchema, peers: v.optional(v.array(endpointSchema), []) })),
+    netdev: v.optional(v.strictObject({ path: v.pipe(v.string(), v.minLength(1)) })),
+  }),
+  v.check((face) => (face.udp === undefined) !== (face.netdev === undefined), 'a face has either "udp" or "netdev"'),
+);
+
+const configSchema = v.pipe(
+  v.strictObject({
+    name: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
+    role: v.picklist(['router', 'host']),
+    key: v.pipe(v.string(), v.minLength(1)),
+    ad: v.optional(v.strictObject({ certificate: v.pipe(v.string(), v.minLength(1)) })),
+    trust: v.optional(v.array(adSchema)),
+    nameserver: v.optional(parsed((text) => Dag.parse(text))),
+    principals: v.optional(
+      v.record(
+        v.pipe(v.string(), v.regex(/^[A-Z][A-Z0-9]{0,15}$/, 'a principal type is a short upper-case name')),
+        v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0xfffffffe)),
+      ),
+      {},
+    ),
+    faces: v.pipe(
+      v.array(faceSchema),
+      v.minLength(1, 'a node needs a face'),
+      v.maxLength(64),
+      v.check((faces) => new Set(faces.map((face) => face.name)).size === faces.length, 'two faces have one name'),
+    ),
+    routes: v.optional(v.array(v.strictObject({ to: parsed((text) => Xid.parse(text)), via: v.string() })), []),
+    cache: v.optional(
+      v.strictObject({
+        bytes: v.pipe(v.number(), v.integer(), v.minValue(0)),
+        policy: v.optional(v.picklist(['fifo', 'lru']), 'fifo'),
+      }),
+      { bytes: 0 },
+    ),
+    beacon: v.optional(
+      v.strictObject({ intervalMs: v.optional(milliseconds(10, 60_000), 100), lifetimeMs: v.optional(milliseconds(50, 600_000), 1000) }),
+      {},
+    ),
+    moves: v.optional(
+      v.strictObject({
+        limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 5),
+        windowMs: v.optional(milliseconds(1000, 3_600_000), 180_000),
+      }),
+      {},
+    ),
+    control: v.optional(v.pipe(v.string(), v.minLength(1))),
+    log: v.optional(v.strictObject({ level: v.optional(v.picklist(logLevels), 'info'), file: v.optional(v.string()) }), {}),
+  }),
+  v.forward(
+    v.check((config) => (config.role === 'router') === (config.ad !== undefined), 'a router has an "ad", a host has none'),
+    ['role'],
+  ),
+  v.forward(
+    v.check(
+      (config) => config.role === 'router' || config.faces.some((face) => face.role === 'uplink'),
+      'a host needs a face with the role "uplink"',
+    ),
+    ['faces'],
+  ),
+  v.forward(
+    v.check(
+      (config) => config.routes.every((route) => config.faces.some((face) => face.name === route.via)),
+      'a route goes via a face that is not configured',
+    ),
+    ['routes'],
+  ),
+);
+
+/** The configuration of one daemon, defaults filled in and paths made absolute. */
+export type NodeConfig = v.InferOutput<typeof configSchema>;
+
+/**
+ * Reads the configuration of a router or host. Paths in it are relative to the file's folder.
+ *
+ * User principal types are registered first, since addresses further down may use them.
+ * @throws XiaError `bad-config` with file, line, column and path
+ */
+export async function loadNodeConfig(file: string): Promise<NodeConfig> {
+  const { principals: userTypes } = await loadYaml(file, v.looseObject({ principals: v.optional(v.record(v.string(), v.unknown()), {}) }));
+  for (const [name, code] of Object.entries(userTypes)) {
+    if (typeof code === 'number' && Number.isInteger(code)) principals.add(name, code);
+  }
+  const config = await loadYaml(file, configSchema);
+  const absolute = (path: string) => resolve(dirname(resolve(file)), path);
+  return {
+    ...config,
+    key: absolute(config.key),
+    ...(config.ad === undefined ? {} : { ad: { certificate: absolute(config.ad.certificate) } }),
+    ...(config.control === undefined ? {} : { control: absolute(config.control) }),
+    faces: config.faces.map((face) => (face.netdev === undefined ? face : { ...face, netdev: { path: absolute(face.netdev.path) } })),
+    log: config.log.file === undefined ? config.log : { ...config.log, file: absolute(config.log.file) },
+  };
+}

@@ -1,0 +1,68 @@
+import { Argument, Command, Option } from 'commander';
+import { controlCall, nodeViews, runMain, XiaError } from 'xia-core';
+import { loadNodeConfig } from './config.js';
+import { runDaemon } from './daemon.js';
+import { hostSample, routerSample } from './sample.js';
+import { viewTable } from './view-table.js';
+
+const print = (text: string) => process.stdout.write(`${text}\n`);
+
+async function controlPath(options: { control?: string; config?: string }): Promise<string> {
+  if (options.control !== undefined) return options.control;
+  if (options.config === undefined) throw new XiaError('usage', 'which daemon? Give --control SOCKET or --config FILE');
+  const { control } = await loadNodeConfig(options.config);
+  if (control === undefined) throw new XiaError('usage', `${options.config} names no control socket`);
+  return control;
+}
+
+function program(signal: AbortSignal): Command {
+  const root = new Command('xrouter').description('An XIA router or host: forwards packets, sends beacons, keeps bindings, caches chunks');
+  root
+    .command('run')
+    .description('run the daemon in the foreground until it is stopped')
+    .requiredOption('-c, --config <file>', 'YAML configuration ("xrouter sample" prints one)')
+    .action(async (options: { config: string }) => {
+      await runDaemon(await loadNodeConfig(options.config), signal, (line) => print(JSON.stringify(line)));
+    });
+  root
+    .command('sample')
+    .description('print a commented configuration')
+    .addArgument(new Argument('[role]', 'of a router or of a host').choices(['router', 'host']).default('router'))
+    .action((role: string) => {
+      process.stdout.write(role === 'router' ? routerSample : hostSample);
+    });
+  root
+    .command('check')
+    .description('check a configuration file and do nothing else')
+    .argument('<file>')
+    .action(async (file: string) => {
+      const config = await loadNodeConfig(file);
+      print(`${file}: ${config.role} ${config.name}, ${config.faces.length} faces`);
+    });
+  root
+    .command('show')
+    .description('print a table of a running daemon')
+    .addArgument(new Argument('<what>', 'which table').choices(nodeViews))
+    .option('--control <socket>', "the daemon's control socket")
+    .addOption(new Option('-c, --config <file>', "the daemon's configuration, to find its control socket"))
+    .option('--json', 'print JSON')
+    .action(async (what: string, options: { control?: string; config?: string; json?: boolean }) => {
+      const rows = await controlCall(await controlPath(options), 'show', { what });
+      print(options.json === true ? JSON.stringify(rows) : viewTable(rows));
+    });
+  root
+    .command('info')
+    .description('say who a running daemon is')
+    .option('--control <socket>', "the daemon's control socket")
+    .option('-c, --config <file>', "the daemon's configuration, to find its control socket")
+    .action(async (options: { control?: string; config?: string }) => {
+      print(JSON.stringify(await controlCall(await controlPath(options), 'info')));
+    });
+  root.addHelpText('after', '\nExample:\n  xrouter sample > R1.yaml\n  xrouter run -c R1.yaml\n  xrouter show routes -c R1.yaml');
+  return root;
+}
+
+/** The `xrouter` command. */
+export async function main(argv: string[]): Promise<void> {
+  await runMain(program, argv);
+}

@@ -1,0 +1,53 @@
+/** A commented configuration of a router; `xrouter sample` prints it and a test parses it. */
+export const routerSample = `# One XIA router. Start it with: xrouter run -c FILE
+# Paths are relative to this file. Unknown keys are refused.
+name: R1
+role: router                      # router: owns an AD and sends its beacons; host: attaches to a router
+key: keys/R1.key                  # Ed25519, PKCS#8 PEM, made when it is missing; the hash of its public half is the HID
+ad:
+  certificate: keys/R1.cert       # the AD's statement that this HID may speak for it (xtestbed makes it)
+# nameserver: RE AD:... HID:... SID:1110000000000000000000000000000000001113   # told to everybody by the beacons
+
+faces:
+  - name: access                  # hosts, and programs started with --host, attach here
+    role: access
+    udp: { listen: 127.0.0.1:7101 }
+    mtu: 65507                    # largest XIP packet in bytes; 65507 fits loopback, 1472 an Ethernet
+  - name: r2                      # the link to the router of the next AD
+    role: peer
+    udp: { listen: 127.0.0.1:7102, peers: [127.0.0.1:7202] }
+    mtu: 65507
+
+routes:                           # static routes: a destination and the face towards it
+  - { to: 'AD:2000000000000000000000000000000000000002', via: r2 }
+
+cache: { bytes: 268435456, policy: fifo }      # on-path chunk cache, fifo or lru; bytes: 0 switches it off
+beacon: { intervalMs: 100, lifetimeMs: 1000 }
+moves: { limit: 5, windowMs: 180000 }          # a HID that moves more often than this is frozen for a while
+control: run/R1.ctl               # xrouter show talks to the daemon here
+log: { level: info, file: logs/R1.log }        # JSON lines; without a file they go to stderr
+`;
+
+/** A commented configuration of a host with a virtual machine's network card on it. */
+export const hostSample = `# One XIA host. Start it with: xrouter run -c FILE
+name: HOST_A
+role: host
+key: keys/HOST_A.key
+# trust: ['AD:...']               # believe only beacons of these ADs
+
+faces:
+  - name: up                      # the router that this host attaches to
+    role: uplink
+    udp: { listen: 127.0.0.1:7301, peers: [127.0.0.1:7101] }
+    mtu: 65507
+  - name: apps                    # programs started with --host 127.0.0.1:7302 attach here
+    role: access
+    udp: { listen: 127.0.0.1:7302 }
+    mtu: 65507
+  - name: vm0                     # QEMU: -netdev stream,server=off,addr.type=unix,addr.path=run/vm0.sock
+    role: access
+    netdev: { path: run/vm0.sock }
+
+control: run/HOST_A.ctl
+log: { level: info, file: logs/HOST_A.log }
+`;
