@@ -8,6 +8,7 @@ export default defineConfig({
     // Unit tests run on the sources, so that a failing line is a line of the repository.
     alias: {
       'xia-core': source('./xia-core/src/index.ts'),
+      xmigrate: source('./migrate/src/index.ts'),
     },
   },
   test: {

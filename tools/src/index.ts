@@ -1,1 +1,3 @@
-export {};
+export * from './lab/index.js';
+export * from './report/index.js';
+export * from './xtestbed/index.js';

@@ -9,8 +9,12 @@ export interface BundleOptions {
   readonly alias?: Readonly<Record<string, string>>;
 }
 
-/** CommonJS packages inside an ES module ask for Node's own modules through this. */
-const REQUIRE_BANNER = "import { createRequire } from 'node:module'; const require = createRequire('/app/main.mjs');";
+/**
+ * CommonJS packages inside an ES module ask for Node's own modules through this. The import has a name of its own: esbuild does not
+ * see the banner, and packages import `createRequire` too.
+ */
+const REQUIRE_BANNER =
+  "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);";
 
 /** Native code: speed-ups that their packages do without, and what is used outside of guests only. */
 const NATIVE_PACKAGES = ['msgpackr-extract', 'koffi', 'lmdb', 'esbuild'];

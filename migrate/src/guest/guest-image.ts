@@ -33,7 +33,7 @@ export interface GuestImage {
  * Builds the image of the demo guest: the distribution's kernel, and a root file system in memory with busybox, Node and the
  * bundle. Built once for equal inputs; the next call takes a fraction of a second.
  *
- * The archive is not compressed: it boots a second sooner under TCG than any compressed one, for 60 MB more on disk.
+ * The archive is not compressed: under TCG that boots as fast as lz4 and half a second sooner than zstd, and needs no tool.
  * @throws XiaError `missing-prerequisite` with the command to run, `guest-build-failed`, `interrupted`.
  */
 export async function buildGuest(options: GuestImageOptions): Promise<GuestImage> {

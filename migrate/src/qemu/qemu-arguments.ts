@@ -86,7 +86,7 @@ export function qemuArguments(options: QemuArguments, files: QemuFiles, version:
     if (boot.configFile !== undefined) args.push('-fw_cfg', `name=opt/xia/config,file=${escapeValue(boot.configFile)}`);
   }
   args.push('-device', 'virtio-rng-pci,addr=2');
-  // The guest tells which memory it does not use, and a move does not carry it: 100 MB less after a boot.
+  // The guest tells which memory it does not use, and a move does not carry it: some 80 MB less after a boot.
   args.push('-device', 'virtio-balloon-pci,addr=4,free-page-reporting=on');
   if (network !== undefined) args.push(...networkArguments(network, version));
   args.push('-chardev', `file,id=serial0,path=${escapeValue(files.serialLog)}`, '-serial', 'chardev:serial0');

@@ -8,16 +8,21 @@ function commonArguments(options: RunMigrationOptions, side: MigrationSide, even
   return words;
 }
 
+/** No shell stays between QEMU and the program, so that each notices when the other has gone. */
+function command(options: RunMigrationOptions): string[] {
+  return ['exec', ...(options.xmigrate ?? ownXmigrate())];
+}
+
 /** The command line that the source QEMU runs. */
 export function sendArguments(options: RunMigrationOptions, to: string, eventsFile: string): string[] {
-  const words = [...(options.xmigrate ?? ownXmigrate()), 'send', ...commonArguments(options, options.source, eventsFile), '--to', to];
+  const words = [...command(options), 'send', ...commonArguments(options, options.source, eventsFile), '--to', to];
   if (options.chunkBytes !== undefined) words.push('--chunk', String(options.chunkBytes));
   return words;
 }
 
 /** The command line that the destination QEMU runs. */
 export function receiveArguments(options: RunMigrationOptions, eventsFile: string): string[] {
-  const words = [...(options.xmigrate ?? ownXmigrate()), 'recv', ...commonArguments(options, options.destination, eventsFile)];
+  const words = [...command(options), 'recv', ...commonArguments(options, options.destination, eventsFile)];
   if (options.holdBackBytes !== undefined) words.push('--hold-back', String(options.holdBackBytes));
   return words;
 }

@@ -7,7 +7,7 @@ const PIECE_BYTES = 64 * 1024;
 
 const eventSchema = v.looseObject({ event: v.string() });
 const startedSchema = v.looseObject({ pid: v.number() });
-const figuresSchema = v.looseObject({ bytes: v.number(), chunks: v.number(), bytesPerSecond: v.optional(v.number(), 0) });
+const figuresSchema = v.object({ bytes: v.number(), chunks: v.number(), bytesPerSecond: v.optional(v.number(), 0) });
 const summarySchema = v.looseObject({
   outcome: v.string(),
   bytes: v.optional(v.number(), 0),

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Writable } from 'node:stream';
 import { contentDag, PrincipalType, Xid, type Dag } from 'xia-core';
 import {
@@ -95,6 +96,8 @@ class IncomingTransfer {
   constructor(stream: ControlStream, options: ReceiveStreamOptions) {
     this.#o = options;
     this.#stream = stream;
+    // Every fetch listens to it, and there are as many as the window holds.
+    setMaxListeners(0, this.#fetches.signal);
     this.outcome = new Promise((resolve) => (this.#tellOutcome = resolve));
     this.#begun = new Promise((resolve) => (this.#tellBegun = resolve));
     this.#receiver = new Receiver({

@@ -1,10 +1,11 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { ExitCode, ExitRequest, PrincipalType, toHex, Xid } from 'xia-core';
+import { ExitCode, ExitRequest, PrincipalType, toHex, Xid, XiaError } from 'xia-core';
 import { DEFAULT_HOLD_BACK_BYTES, type ReceiverOutcome } from '../protocol/index.js';
 import { checkMayReceive, OwnershipFile } from '../state/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
 import { closeNode } from './close-node.js';
 import { outcomeExitCode } from './outcome-code.js';
+import { qemuParentGone } from './qemu-parent.js';
 import { receiveStream } from './receive-stream.js';
 import { startNode } from './start-node.js';
 import { addTransferOptions, limitsOf, type TransferCommandOptions } from './transfer-options.js';
@@ -42,7 +43,9 @@ function describe(outcome: ReceiverOutcome, vm: string): string {
   }
 }
 
-async function receive(options: RecvCommandOptions, signal: AbortSignal): Promise<void> {
+async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<void> {
+  if (process.stdout.isTTY) throw new XiaError('usage', 'stdout is a terminal; the VM stream goes to QEMU (see "xmigrate recv --help")');
+  const signal = AbortSignal.any([stop, qemuParentGone()]);
   const file = new OwnershipFile(options.state, options.vm);
   checkMayReceive(file);
   const report = new TransferReport({ role: 'recv', vm: options.vm, eventsFile: options.events, json: options.json === true });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Command, Option } from 'commander';
-import { ExitCode, ExitRequest, toHex } from 'xia-core';
+import { ExitCode, ExitRequest, toHex, XiaError } from 'xia-core';
 import { DEFAULT_CHUNK_BYTES, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, TRANSFER_ID_BYTES, type SenderOutcome } from '../protocol/index.js';
 import { checkMaySend, OwnershipFile } from '../state/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
@@ -28,6 +28,7 @@ function describe(outcome: SenderOutcome, vm: string): string {
 }
 
 async function send(options: SendCommandOptions, signal: AbortSignal): Promise<void> {
+  if (process.stdin.isTTY) throw new XiaError('usage', 'stdin is a terminal; the VM stream comes from QEMU (see "xmigrate send --help")');
   const file = new OwnershipFile(options.state, options.vm);
   checkMaySend(file);
   const report = new TransferReport({ role: 'send', vm: options.vm, eventsFile: options.events, json: options.json === true });
@@ -39,6 +40,7 @@ async function send(options: SendCommandOptions, signal: AbortSignal): Promise<v
     const transfer = randomBytes(TRANSFER_ID_BYTES);
     const details = { transfer: toHex(transfer), peer: options.to, bytes: 0, chunks: 0 };
     file.write({ role: 'source', phase: 'sending' }, details);
+    let connected = false;
     let figures = () => ({ bytes: 0, chunks: 0, windowBytes: 0 });
     try {
       outcome = await sendStream({
@@ -48,7 +50,10 @@ async function send(options: SendCommandOptions, signal: AbortSignal): Promise<v
         chunkBytes: options.chunk,
         input: process.stdin,
         connect: async () => {
-          const stream = await node.connect(await node.resolve(options.to, { signal }), { signal });
+          // The operator may stop the first attempt; a second one is for finishing a commit.
+          const bound = connected ? {} : { signal };
+          const stream = await node.connect(await node.resolve(options.to, bound), bound);
+          connected = true;
           report.event('connected', { peer: stream.peerDag.toString() }, `connected to ${stream.peerDag.toString()}`);
           return stream;
         },

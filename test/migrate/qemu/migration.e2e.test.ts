@@ -35,6 +35,14 @@ async function launch(options: Omit<QemuOptions, 'accelerator' | 'memoryMb'>): P
   return qemu;
 }
 
+/** A guest that dies says why on its console; waiting on would hide it. */
+async function unlessItEnds<T>(qemu: QemuProcess, wanted: Promise<T>): Promise<T> {
+  const ended = qemu.exited.then(async ({ stderr }) => {
+    throw new Error(`${qemu.name} ended: ${stderr}\n${await readFile(qemu.files.serialLog, 'utf8')}`);
+  });
+  return Promise.race([wanted, ended]);
+}
+
 async function gateway(path: string): Promise<NetdevPeer> {
   const peer = await NetdevPeer.listen(path);
   onTestFinished(() => peer.close());
@@ -48,8 +56,8 @@ test('a guest with 300 MB of changing memory survives failed moves and goes on, 
 
   const startedMs = performance.now();
   const source = await launch({ name: 'a', directory: join(folder, 'a'), network: { path: join(folder, 'a.sock'), mac: MAC }, boot });
-  const first = await here.until(({ kind }) => kind === 'udp');
-  await here.until((frame) => frame.kind === 'udp' && reportOf(frame).counter > 0);
+  const first = await unlessItEnds(source, here.until(({ kind }) => kind === 'udp'));
+  await unlessItEnds(source, here.until((frame) => frame.kind === 'udp' && reportOf(frame).counter > 0));
   const bootMs = Math.round(first.atMs - startedMs);
 
   // A command that ends early, and a cancel: the guest stays, and runs.
@@ -84,7 +92,7 @@ test('a guest with 300 MB of changing memory survives failed moves and goes on, 
   expect(there.seen).toEqual([]);
   await destination.qmp.execute('cont');
   await waitUntilRunning(destination.qmp);
-  const next = await there.until(({ kind }) => kind === 'udp');
+  const next = await unlessItEnds(destination, there.until(({ kind }) => kind === 'udp'));
   const last = datagrams(here).at(-1);
   expect(reportOf(next).sent - reportOf(last).sent).toBeLessThanOrEqual(2);
   expect(there.seen[0]?.kind).toBe('rarp');

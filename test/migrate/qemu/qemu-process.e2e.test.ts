@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { describe, expect, test } from 'vitest';
+import { bundleGuest } from '../../../migrate/src/guest/bundle-guest.js';
 import { queryRunState } from '../../../migrate/src/qemu/migration.js';
 import { QemuProcess } from '../../../migrate/src/qemu/qemu-process.js';
 import { QmpClient } from '../../../migrate/src/qemu/qmp-client.js';
@@ -47,22 +47,17 @@ describe('QemuProcess', () => {
   test('does not outlive a launcher that is killed', async () => {
     const directory = await temporaryFolder();
     const outfile = join(directory, 'launcher.mjs');
-    await build({
-      stdin: {
-        contents: `import { QemuProcess } from './migrate/src/qemu/qemu-process.js';
-          const qemu = await QemuProcess.start(${JSON.stringify({ ...machine, directory })});
-          console.log(qemu.pid);`,
-        resolveDir: source('.'),
-      },
-      outfile,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      target: 'node20',
+    await bundleGuest({
+      entry: source('test/migrate/support/launch-and-wait.ts'),
+      outFile: outfile,
       alias: { 'xia-core': source('xia-core/src/index.ts') },
     });
-    const launcher = spawn(process.execPath, [outfile], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const pid = await new Promise<number>((resolve) => launcher.stdout.once('data', (text) => resolve(Number(text))));
+    const options = JSON.stringify({ ...machine, directory: join(directory, 'vm') });
+    const launcher = spawn(process.execPath, [outfile, options], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const pid = await new Promise<number>((resolve, reject) => {
+      launcher.stdout.once('data', (text) => resolve(Number(text)));
+      launcher.once('exit', (exitCode) => reject(new Error(`the launcher ended with ${exitCode}`)));
+    });
     expect(alive(pid)).toBe(true);
     launcher.kill('SIGKILL');
     await expect.poll(() => alive(pid), { timeout: 5_000 }).toBe(false);

@@ -46,7 +46,7 @@ function frameText(view: StreamPacketView): string {
       return `${name} ${ranges.join(' ')} after ${view.ackDelayMs.toFixed(2)} ms`;
     }
     case StreamFrame.DATA:
-      return `${name} ${view.dataOffset} ${part(view.dataStart, view.dataLength)}${view.fin ? ' FIN' : ''}`;
+      return `${name} ${view.dataOffset} ${part(view.dataStart, view.dataLength) || '-'}${view.fin ? ' FIN' : ''}`;
     case StreamFrame.MAX_DATA:
     case StreamFrame.DATA_BLOCKED:
       return `${name} ${view.limit}`;

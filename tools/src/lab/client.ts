@@ -8,6 +8,7 @@ import { peakRssMb, type Testbed } from '../xtestbed/index.js';
 
 const STOP_GRACE_MS = 10_000;
 const POLL_MS = 20;
+const SETTLE_POLL_MS = 200;
 
 /** A line of a client's `--json` output. */
 export type JsonLine = Readonly<Record<string, unknown>> & { readonly type?: string };
@@ -74,6 +75,21 @@ export class Client implements AsyncDisposable {
       if (performance.now() > deadline) throw new XiaError('timeout', `${this.name}: no ${type} within ${timeoutMs / 1000} s`);
       await delay(POLL_MS);
     }
+  }
+
+  /**
+   * Waits until the newest answers came fast: a guest that has just booted compiles its JavaScript first. Gives up silently
+   * after `timeoutMs`, since a slow guest can be watched as well.
+   */
+  async waitUntilFast({ answers, rttMs, timeoutMs, signal }: { answers: number; rttMs: number; timeoutMs: number; signal: AbortSignal }): Promise<boolean> {
+    const deadline = performance.now() + timeoutMs;
+    while (performance.now() < deadline) {
+      signal.throwIfAborted();
+      const newest = (await this.lines()).filter((line) => line.type === 'reply').slice(-answers);
+      if (newest.length === answers && newest.every((line) => Number(line['rttMs']) < rttMs)) return true;
+      await delay(SETTLE_POLL_MS, undefined, { signal }).catch(() => {});
+    }
+    return false;
   }
 
   /** Waits for its own end, and gives the exit code. */

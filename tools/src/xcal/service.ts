@@ -37,7 +37,8 @@ export class GoldbachService {
 
 async function serveStream(stream: XiaStream, service: GoldbachService): Promise<void> {
   const splitter = new LineSplitter(LARGEST_LINE_BYTES);
-  for await (const piece of stream) {
+  // Left to itself, a loop over a duplex stream destroys it at the end of what is read, with the last answers still in it.
+  for await (const piece of stream.iterator({ destroyOnReturn: false })) {
     const lines = splitter.push(piece as Buffer);
     if (lines === 'too-long') break;
     const answers = lines.map((line) => `${service.answer(line)}\n`).join('');

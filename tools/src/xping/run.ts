@@ -22,8 +22,6 @@ export interface PingOptions {
   readonly signal: AbortSignal;
 }
 
-/** XCMP's own header, counted in the size of an answer as ping programs do. */
-const XCMP_HEADER_BYTES = 8;
 const SHORTEST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 10_000;
 /** After Ctrl-C nobody wants to wait for long; an echo this young is still under way, not lost. */

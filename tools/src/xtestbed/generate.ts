@@ -159,7 +159,7 @@ export async function generate(topology: Topology, runDir: string, socketDir: st
       key: join(keyDir, `${NAME_SERVER}.key`),
       host: address(accessPorts.get(nameServerHost) ?? 0),
       trust,
-      store: join(runDir, 'names'),
+      data: join(runDir, 'names'),
       control: files.control,
       log: { level: topology.log, file: files.logFile },
     });

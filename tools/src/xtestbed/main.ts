@@ -48,7 +48,7 @@ async function up(topologyName: string, options: CommonOptions & { readonly wait
 
 async function exec(host: string, command: readonly string[], options: CommonOptions, signal: AbortSignal): Promise<void> {
   const testbed = await Testbed.open(options.dir);
-  const [program = '', ...args] = command;
+  const [program = '', ...args] = command[0] === '--' ? command.slice(1) : command;
   const child = testbed.exec(host, program, args);
   // The terminal sends Ctrl-C to the command as well; SIGTERM is sent to us alone.
   signal.addEventListener('abort', () => child.kill('SIGTERM'));
@@ -78,6 +78,8 @@ async function logs(name: string, options: CommonOptions & { readonly follow?: t
 /** The `xtestbed` program. */
 export function program(signal: AbortSignal): Command {
   const command = new Command('xtestbed')
+    // What follows "exec HOST --" is not ours to read.
+    .enablePositionalOptions()
     .description('Runs a whole XIA network on this machine, one process per node.')
     .addHelpText(
       'after',
@@ -125,8 +127,7 @@ Example:
     .option('-f, --follow', 'go on while it runs')
     .addOption(dirOption())
     .action(async (name: string, options: CommonOptions & { readonly follow?: true }) => logs(name, options, signal));
-  // Needed for passThroughOptions: what follows "exec HOST --" is not ours to read.
-  return command.enablePositionalOptions();
+  return command;
 }
 
 export async function main(argv: string[]): Promise<void> {

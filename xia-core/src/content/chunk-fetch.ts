@@ -74,8 +74,10 @@ export class ChunkFetch {
 
   /** What to ask for next, at most `limitBytes`, in whole segments of `segmentBytes` where that is known (not 0). */
   nextRange(limitBytes: number, segmentBytes: number): NextRange | undefined {
-    for (const [start, end] of this.lost.ranges()) {
-      return { start, end: Math.min(end, start + limitBytes), repeated: true };
+    if (this.lost.count > 0) {
+      for (const [start, end] of this.lost.ranges()) {
+        return { start, end: Math.min(end, start + limitBytes), repeated: true };
+      }
     }
     if (!this.hasFresh) return undefined;
     if (this.length === LENGTH_UNKNOWN) return { start: 0, end: limitBytes, repeated: false };

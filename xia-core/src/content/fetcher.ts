@@ -1,30 +1,18 @@
 import { equalBytes, XiaError } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
-import { RttEstimator } from '../transport/rtt-estimator.js';
 import { encodeChunkRequest, type ChunkResponse } from '../wire/index.js';
 import { PrincipalType } from '../xid/index.js';
 import { ChunkFetch, LENGTH_UNKNOWN, type NextRange } from './chunk-fetch.js';
 import { FetchCounters, fetchLimits, type FetchFailure, type FetcherOptions, type FetchLimits } from './fetch-options.js';
 import { FetchQueue } from './fetch-queue.js';
-import { FlightList, type Flight } from './flight.js';
+import { FlightControl, MIN_RANGE_BYTES } from './flight-control.js';
 import { IdMap } from './id-map.js';
 import { originDag } from './origin-dag.js';
-import { FetchWindow } from './window.js';
 
-/** Ranges get no smaller with a small window, unless a chunk ends. */
-const MIN_RANGE_BYTES = 4096;
-/** Of one window, so that several ranges are under way and a lost one is noticed by the others. */
-const RANGES_PER_WINDOW = 8;
-/** Later segments that must come before a range is given up; more once that was found to be too hasty. */
-const REORDER_SEGMENTS = 3;
-const MAX_REORDER_SEGMENTS = 256;
 /** Silent chunks that are asked for at a time. */
 const MAX_PROBES = 8;
 /** When to try again after `send` refused. */
 const SEND_RETRY_MS = 5;
-/** A timer that fires so late was held up by its own process: arrived packets are looked at first. */
-const LATE_TIMER_MS = 10;
-const SMALLEST_SEGMENT_BYTES = 1200;
 
 /**
  * Fetches chunks: asks for ranges of them under one congestion window, notices lost ones, asks again for exactly what is
@@ -32,58 +20,42 @@ const SMALLEST_SEGMENT_BYTES = 1200;
  *
  * Inputs: `fetch`, `cancel`, `handleResponse`, `handleTimeout` when `nextTimeout` has come, `addressChanged`.
  * Outputs: the `send` and `onEvent` functions it was given. Times are milliseconds of one monotonic clock.
- *
- * A range is taken for lost when {@link REORDER_SEGMENTS} segments of later requests came since it last made progress, or
- * when it made none for a retransmission timeout (RFC 6298), which doubles while its chunk stays silent.
  */
 export class Fetcher {
   readonly counters: FetchCounters = new FetchCounters();
   readonly #options: FetcherOptions;
   readonly #limits: Required<FetchLimits>;
-  readonly #window: FetchWindow;
-  readonly #rtt = new RttEstimator();
   readonly #chunks = new IdMap<ChunkFetch>();
   readonly #byId = new Map<number, ChunkFetch>();
   /** Chunks that wait for room in the budget, in order. */
   readonly #waiting = new Set<ChunkFetch>();
   readonly #queue = new FetchQueue();
-  readonly #flights = new FlightList();
-  #sequence = 0;
-  #inFlightBytes = 0;
-  #probes = 0;
+  readonly #flights: FlightControl;
   #reservedBytes = 0;
-  /** What the path carries in one packet, as far as seen; 0 while no range had to be cut into segments. */
-  #segmentBytes = 0;
-  #largestSegmentBytes = SMALLEST_SEGMENT_BYTES;
-  #reorderSegments = REORDER_SEGMENTS;
-  /** When a range was last given up because later ones came, and when that was last found to be too early. */
-  #overtakenAt = Number.NEGATIVE_INFINITY;
-  #hastyAt = Number.NEGATIVE_INFINITY;
-  #windowWasFull = false;
-  /** Not later than the first deadline of a flight. */
-  #alarmAt = Number.POSITIVE_INFINITY;
   #sendRetryAt = Number.POSITIVE_INFINITY;
   #sendRefusedSince = Number.NaN;
-  #lateTimerExcused = false;
-  #lastArrivalAt = Number.NEGATIVE_INFINITY;
-  /** A timeout passed in which nothing at all arrived. */
-  #outage = false;
   #pumping = false;
 
   constructor(options: FetcherOptions) {
     this.#options = options;
     this.#limits = fetchLimits(options);
-    this.#window = new FetchWindow(options.window);
+    this.#flights = new FlightControl({
+      limits: this.#limits,
+      window: options.window,
+      rng: options.rng,
+      counters: this.counters,
+      onLost: (chunk) => this.#queue.add(chunk),
+    });
   }
 
   /** Bytes that may be outstanding. */
   get windowBytes(): number {
-    return this.#window.bytes;
+    return this.#flights.windowBytes;
   }
 
   /** Bytes asked for that have neither come nor been given up. */
   get inFlightBytes(): number {
-    return this.#inFlightBytes;
+    return this.#flights.inFlightBytes;
   }
 
   /** Memory taken for unfinished chunks. */
@@ -92,7 +64,7 @@ export class Fetcher {
   }
 
   get smoothedRttMs(): number {
-    return this.#rtt.smoothedMs;
+    return this.#flights.smoothedRttMs;
   }
 
   /** Fetches that are neither done nor failed. */
@@ -173,16 +145,21 @@ export class Fetcher {
 
   /** When `handleTimeout` wants to be called, ms; `Infinity` for never. Never later than needed, sometimes earlier. */
   nextTimeout(): number {
-    return Math.min(this.#flights.size === 0 ? Number.POSITIVE_INFINITY : this.#alarmAt, this.#sendRetryAt);
+    return Math.min(this.#flights.nextTimeout(), this.#sendRetryAt);
   }
 
   handleTimeout(now: number): void {
     if (now >= this.#sendRetryAt) {
       this.#sendRetryAt = Number.POSITIVE_INFINITY;
-      const chunk = this.#queue.next(this.#outage);
+      const chunk = this.#nextChunk();
       if (chunk !== undefined && now - this.#sendRefusedSince >= this.#limits.giveUpMs) this.#fail(chunk, 'timeout');
     }
-    if (now >= this.#alarmAt && this.#flights.size > 0) this.#expire(now);
+    for (const chunk of this.#flights.expire(now)) {
+      if (chunk.over || now - chunk.silentSince < this.#limits.giveUpMs) continue;
+      // A length that only a segment told may have been a lie, which the true segments were measured by.
+      if (chunk.contradictions > 0 && !chunk.lengthGiven) this.#refetch(chunk, now);
+      else this.#fail(chunk, 'timeout');
+    }
     this.#pump(now);
   }
 
@@ -191,12 +168,8 @@ export class Fetcher {
    * at once, and knows nothing of the new path yet.
    */
   addressChanged(now: number): void {
-    for (let flight = this.#flights.head; flight !== undefined; flight = flight.next) this.#giveUp(flight, now);
+    this.#flights.reset(now);
     this.#reviveAll(true);
-    this.#window.reset(now);
-    this.#rtt.reset();
-    this.#segmentBytes = 0;
-    this.#reorderSegments = REORDER_SEGMENTS;
     this.#sendRetryAt = Number.POSITIVE_INFINITY;
     this.#pump(now);
   }
@@ -212,7 +185,7 @@ export class Fetcher {
     }
     this.#release(chunk);
     if (!this.#fits(length)) {
-      this.#dropFlights(chunk);
+      this.#flights.drop(chunk);
       this.#queue.remove(chunk);
       chunk.restart();
       chunk.length = length;
@@ -220,106 +193,25 @@ export class Fetcher {
       return false;
     }
     this.#begin(chunk, length);
-    for (const flight of chunk.flights) {
-      const cut = Math.max(0, flight.end - length);
-      flight.end -= cut;
-      flight.missing -= cut;
-      if (!flight.probe) this.#inFlightBytes -= cut;
-    }
+    this.#flights.trim(chunk);
     return true;
   }
 
   #takeIn(chunk: ChunkFetch, start: number, data: Uint8Array, now: number): void {
-    const end = start + data.length;
-    const { received, flights } = chunk;
-    let fresh = 0;
-    // Backwards, since a flight that is complete or given up goes, and the last one takes its place.
-    for (let i = flights.length - 1; i >= 0; i--) {
-      // More than one may have gone meanwhile.
-      const flight = flights[i];
-      if (flight === undefined || flight.end <= start || flight.start >= end) continue;
-      if (start === flight.start && !flight.repeated) this.#learnSegment(data.length, end === flight.end);
-      const arrived = received.add(Math.max(start, flight.start), Math.min(end, flight.end));
-      if (arrived === 0) continue;
-      fresh += arrived;
-      this.#progress(flight, arrived, end, now);
-    }
-    const unasked = received.add(start, end);
-    if (fresh + unasked === 0) {
+    const fresh = this.#flights.arrived(chunk, start, start + data.length, now);
+    if (fresh === 0) {
       if (data.length > 0) this.counters.duplicates++;
       return;
     }
     chunk.bytes!.set(data, start);
-    if (unasked > 0) this.#noteUnasked(chunk, start, end, now);
-    this.counters.bytes += fresh + unasked;
-    this.#lastArrivalAt = now;
+    this.counters.bytes += fresh;
     const wasSilent = chunk.silent;
     chunk.progressed(now);
-    if (this.#outage) {
-      this.#outage = false;
+    if (this.#flights.outage) {
+      this.#flights.outage = false;
       this.#reviveAll(false);
     }
     if (wasSilent) this.#queue.add(chunk);
-  }
-
-  /** The first segment of a range is as large as the path allows, unless it is the whole range. */
-  #learnSegment(bytes: number, isWholeRange: boolean): void {
-    if (bytes > this.#largestSegmentBytes) this.#largestSegmentBytes = bytes;
-    if (!isWholeRange) this.#segmentBytes = bytes;
-    else if (bytes > this.#segmentBytes) this.#segmentBytes = 0;
-  }
-
-  /** New bytes of one flight. */
-  #progress(flight: Flight, arrived: number, segmentEnd: number, now: number): void {
-    flight.missing -= arrived;
-    if (!flight.probe) this.#inFlightBytes -= arrived;
-    if (!flight.answered) {
-      flight.answered = true;
-      const elapsedMs = now - flight.sentAt;
-      if (!flight.repeated) {
-        this.#rtt.sample(elapsedMs);
-        this.#window.sampled(elapsedMs, this.#rtt.minMs, now);
-      }
-      // Too quick to be an answer to the second request: the first was answered, late.
-      else if (this.#rtt.measured && elapsedMs < this.#rtt.minMs / 2) this.#wasHasty(now);
-    }
-    if (this.#windowWasFull) {
-      const segment = this.#segmentBytes || this.#largestSegmentBytes;
-      this.#window.grow(arrived, flight.sentAt, now, this.#rtt.smoothedMs, segment);
-    }
-    for (let earlier = this.#flights.head; earlier !== undefined && earlier.sequence < flight.sequence; earlier = earlier.next) {
-      if (++earlier.passed < this.#reorderSegments || earlier.chunk.silent) continue;
-      this.counters.overtaken++;
-      this.#overtakenAt = now;
-      this.#giveUp(earlier, now);
-      this.#window.lost(earlier.sentAt, now);
-    }
-    if (flight.missing === 0) {
-      this.#land(flight);
-      return;
-    }
-    flight.passed = 0;
-    // A responder sends a range in order, so after its last segment only stragglers can come.
-    const isLast = segmentEnd >= flight.end;
-    this.#setDeadline(flight, now + (isLast ? Math.max(2, this.#rtt.smoothedMs / 4) : this.#timeoutMs(flight.chunk)));
-  }
-
-  /** Bytes came that no flight waits for: of a range that was given up, or more than was asked for. */
-  #noteUnasked(chunk: ChunkFetch, start: number, end: number, now: number): void {
-    if (end > chunk.frontier) chunk.unsolicited = true;
-    if (chunk.lost.count === 0) return;
-    const before = chunk.lost.covered;
-    chunk.lost.remove(start, end);
-    if (chunk.lost.covered < before) this.#wasHasty(now);
-  }
-
-  /** A range was given up too early. If it was because later ones came, more of those are waited for, once per round trip. */
-  #wasHasty(now: number): void {
-    this.counters.spurious++;
-    const rttMs = this.#rtt.smoothedMs;
-    if (now - this.#overtakenAt > 2 * rttMs || now - this.#hastyAt < rttMs) return;
-    this.#hastyAt = now;
-    this.#reorderSegments = Math.min(MAX_REORDER_SEGMENTS, 2 * this.#reorderSegments);
   }
 
   #verify(chunk: ChunkFetch, now: number): void {
@@ -327,7 +219,7 @@ export class Fetcher {
     if (equalBytes(this.#options.crypto.hash(bytes), chunk.cid)) {
       this.#end(chunk, false);
       this.counters.done++;
-      for (const id of [...chunk.ids]) {
+      for (const id of chunk.ids.slice()) {
         if (!this.#byId.delete(id)) continue;
         this.#options.onEvent({ kind: 'done', id, bytes, cid: chunk.cid, ttlSeconds: chunk.ttlSeconds });
       }
@@ -340,7 +232,7 @@ export class Fetcher {
   /** Whoever answered was wrong: from now on only the publishing host is asked. */
   #refetch(chunk: ChunkFetch, now: number): void {
     if (++chunk.wrongContents > this.#limits.maxRefetches) return this.#fail(chunk, 'wrong-content');
-    this.#dropFlights(chunk);
+    this.#flights.drop(chunk);
     this.#queue.remove(chunk);
     this.#release(chunk);
     this.#giveBack(chunk);
@@ -348,60 +240,6 @@ export class Fetcher {
     chunk.progressed(now);
     chunk.dag = originDag(chunk.dag);
     this.#waiting.add(chunk);
-  }
-
-  // ---- losing
-
-  #expire(now: number): void {
-    if (now > this.#alarmAt + LATE_TIMER_MS && !this.#lateTimerExcused) {
-      this.#lateTimerExcused = true;
-      this.#alarmAt = now + 1;
-      return;
-    }
-    this.#lateTimerExcused = false;
-    this.#alarmAt = Number.POSITIVE_INFINITY;
-    const hopeless = new Set<ChunkFetch>();
-    for (let flight = this.#flights.head; flight !== undefined; flight = flight.next) {
-      if (flight.deadline > now) {
-        this.#alarmAt = Math.min(this.#alarmAt, flight.deadline);
-        continue;
-      }
-      this.counters.timedOut++;
-      this.#giveUp(flight, now);
-      if (this.#lastArrivalAt < flight.sentAt) {
-        this.#window.collapse(now);
-        this.#outage = true;
-      } else if (!flight.probe) this.#window.lost(flight.sentAt, now);
-      if (this.#isHopeless(flight.chunk, now)) hopeless.add(flight.chunk);
-    }
-    for (const chunk of hopeless) {
-      if (chunk.over) continue;
-      // A length that only a segment told may have been a lie, which the true segments were measured by.
-      if (chunk.contradictions > 0 && !chunk.lengthGiven) this.#refetch(chunk, now);
-      else this.#fail(chunk, 'timeout');
-    }
-  }
-
-  #isHopeless(chunk: ChunkFetch, now: number): boolean {
-    return now - chunk.silentSince >= this.#limits.giveUpMs;
-  }
-
-  /** Stops waiting for a flight; what it lacks is asked for again. */
-  #giveUp(flight: Flight, now: number): void {
-    this.#land(flight);
-    flight.chunk.noteLost(flight, now);
-    this.#queue.add(flight.chunk);
-  }
-
-  #land(flight: Flight): void {
-    this.#flights.remove(flight);
-    flight.chunk.removeFlight(flight);
-    if (flight.probe) this.#probes--;
-    else this.#inFlightBytes -= flight.missing;
-  }
-
-  #dropFlights(chunk: ChunkFetch): void {
-    while (chunk.flights.length > 0) this.#land(chunk.flights[0]!);
   }
 
   /** After an outage every chunk is as likely to answer as any other; but one that stays silent was not silent because of it. */
@@ -424,18 +262,18 @@ export class Fetcher {
       this.#pumping = false;
       return;
     }
-    while (this.#probes < MAX_PROBES) {
+    while (this.#flights.probes < MAX_PROBES) {
       const chunk = this.#queue.takeSilent();
       if (chunk === undefined) break;
       const range = chunk.nextRange(MIN_RANGE_BYTES, 0);
       if (range !== undefined && !this.#ask(chunk, range, true, now)) break;
     }
-    this.#windowWasFull = false;
-    for (let chunk = this.#queue.next(this.#outage); chunk !== undefined; chunk = this.#queue.next(this.#outage)) {
-      const range = chunk.nextRange(this.#rangeBytes(), this.#segmentBytes);
+    this.#flights.windowWasFull = false;
+    for (let chunk = this.#nextChunk(); chunk !== undefined; chunk = this.#nextChunk()) {
+      const range = chunk.nextRange(this.#flights.rangeBytes, this.#flights.segmentBytes);
       if (range === undefined) continue;
-      if (this.#inFlightBytes > 0 && this.#inFlightBytes + range.end - range.start > this.#window.bytes) {
-        this.#windowWasFull = true;
+      if (!this.#flights.admits(range.end - range.start)) {
+        this.#flights.windowWasFull = true;
         break;
       }
       if (!this.#ask(chunk, range, false, now)) break;
@@ -443,10 +281,14 @@ export class Fetcher {
     this.#pumping = false;
   }
 
+  #nextChunk(): ChunkFetch | undefined {
+    return this.#queue.next(this.#flights.outage);
+  }
+
   /** Sends one request. False when it could not be sent. */
   #ask(chunk: ChunkFetch, range: NextRange, probe: boolean, now: number): boolean {
-    const length = range.end - range.start;
-    if (!this.#options.send(chunk.dag, encodeChunkRequest({ offset: range.start, length }))) {
+    const request = encodeChunkRequest({ offset: range.start, length: range.end - range.start });
+    if (!this.#options.send(chunk.dag, request)) {
       this.#sendRetryAt = now + SEND_RETRY_MS;
       if (Number.isNaN(this.#sendRefusedSince)) this.#sendRefusedSince = now;
       this.#queue.add(chunk);
@@ -454,48 +296,8 @@ export class Fetcher {
     }
     this.#sendRefusedSince = Number.NaN;
     this.counters.requests++;
-    const flight: Flight = {
-      chunk,
-      sequence: this.#sequence++,
-      start: range.start,
-      end: range.end,
-      sentAt: now,
-      repeated: range.repeated,
-      probe,
-      missing: length,
-      answered: false,
-      passed: 0,
-      deadline: 0,
-      previous: undefined,
-      next: undefined,
-    };
-    this.#flights.append(flight);
-    chunk.asked(range, flight, now);
-    if (probe) this.#probes++;
-    else this.#inFlightBytes += length;
-    this.#setDeadline(flight, now + this.#timeoutMs(chunk));
+    this.#flights.launch(chunk, range, probe, now);
     return true;
-  }
-
-  #setDeadline(flight: Flight, deadline: number): void {
-    flight.deadline = deadline;
-    if (deadline < this.#alarmAt) this.#alarmAt = deadline;
-  }
-
-  #timeoutMs(chunk: ChunkFetch): number {
-    const { timeoutMarginMs, maxTimeoutMs } = this.#limits;
-    const base = this.#rtt.timeoutMs() + timeoutMarginMs;
-    if (chunk.silentRounds === 0) return Math.min(maxTimeoutMs, base);
-    // Spread, so that fetchers which lost the path together do not come back together.
-    return Math.min(maxTimeoutMs, base * 2 ** Math.min(chunk.silentRounds, 16)) * (1 + this.#options.rng.unit() / 8);
-  }
-
-  /** How much to ask for at once: a part of the window, in whole segments of the path. */
-  #rangeBytes(): number {
-    const part = Math.max(MIN_RANGE_BYTES, Math.floor(this.#window.bytes / RANGES_PER_WINDOW));
-    const range = Math.min(this.#limits.maxRangeBytes, part);
-    const segment = this.#segmentBytes;
-    return segment > 0 && segment < range ? range - (range % segment) : range;
   }
 
   // ---- beginning and ending
@@ -547,13 +349,13 @@ export class Fetcher {
 
   #fail(chunk: ChunkFetch, code: FetchFailure): void {
     this.#end(chunk, true);
-    for (const id of [...chunk.ids]) if (this.#byId.delete(id)) this.#refuse(id, code);
+    for (const id of chunk.ids.slice()) if (this.#byId.delete(id)) this.#refuse(id, code);
   }
 
   /** Takes a chunk out of everything. */
   #end(chunk: ChunkFetch, giveBack: boolean): void {
     chunk.over = true;
-    this.#dropFlights(chunk);
+    this.#flights.drop(chunk);
     this.#queue.remove(chunk);
     this.#waiting.delete(chunk);
     this.#chunks.delete(chunk.cid);

@@ -38,7 +38,7 @@ const LOW_TYPES = 256;
  * Allocates nothing per packet. Answers of the last `forward` are in `outFace`, `outNeighbour`, `reason` and `byBroadcast`.
  */
 export class ForwardingEngine {
-  readonly #low: Array<RouteTable | undefined> = new Array<RouteTable | undefined>(LOW_TYPES).fill(undefined);
+  readonly #low: Array<RouteTable | undefined> = Array.from({ length: LOW_TYPES });
   readonly #high = new Map<number, RouteTable>();
   readonly #graph = new GraphCheck();
   readonly #maxRoutes: number;

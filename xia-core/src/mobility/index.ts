@@ -24,5 +24,5 @@ export {
   type RegisterOptions,
 } from './name-client.js';
 export { NameServerCore, type NameServerCounter, type NameServerOptions } from './name-server.js';
-export type { GetOutcome, PutOutcome, RecordStore, StoredRecord } from './record-store.js';
+export type { RecordGetOutcome, RecordPutOutcome, RecordStore, StoredRecord } from './record-store.js';
 export { verifyRecord, type RecordFault, type VerifiedRecord } from './verify-record.js';

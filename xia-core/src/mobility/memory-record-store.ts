@@ -1,4 +1,4 @@
-import type { GetOutcome, PutOutcome, RecordStore, StoredRecord } from './record-store.js';
+import type { RecordGetOutcome, RecordPutOutcome, RecordStore, StoredRecord } from './record-store.js';
 
 /** Records in memory: for simulations and for a name server that may forget. */
 export class MemoryRecordStore implements RecordStore {
@@ -9,7 +9,7 @@ export class MemoryRecordStore implements RecordStore {
     this.#maxRecords = maxRecords;
   }
 
-  get(name: string, done: (outcome: GetOutcome) => void): void {
+  get(name: string, done: (outcome: RecordGetOutcome) => void): void {
     done(this.#records.get(name) ?? 'absent');
   }
 
@@ -17,7 +17,7 @@ export class MemoryRecordStore implements RecordStore {
     name: string,
     record: StoredRecord,
     expectedSequence: number | undefined,
-    done: (outcome: PutOutcome) => void,
+    done: (outcome: RecordPutOutcome) => void,
   ): void {
     const present = this.#records.get(name);
     if (present?.sequence !== expectedSequence) return done('conflict');

@@ -13,7 +13,7 @@ import {
 import type { CryptoSuite } from '../xid/index.js';
 import { Counters } from './counters.js';
 import { KeyedRateLimiter } from './rate-limiter.js';
-import type { GetOutcome, PutOutcome, RecordStore, StoredRecord } from './record-store.js';
+import type { RecordGetOutcome, RecordPutOutcome, RecordStore, StoredRecord } from './record-store.js';
 import { verifyRecord, type RecordFault } from './verify-record.js';
 
 export interface NameServerOptions {
@@ -145,7 +145,7 @@ export class NameServerCore {
     return equalBytes(present.statement, next.statement) ? 'repeated' : 'stale';
   }
 
-  #get(name: string, done: (outcome: GetOutcome) => void): void {
+  #get(name: string, done: (outcome: RecordGetOutcome) => void): void {
     this.#pending += 1;
     this.#options.store.get(name, (outcome) => {
       this.#pending -= 1;
@@ -153,7 +153,7 @@ export class NameServerCore {
     });
   }
 
-  #put(name: string, record: StoredRecord, expected: number | undefined, done: (outcome: PutOutcome) => void): void {
+  #put(name: string, record: StoredRecord, expected: number | undefined, done: (outcome: RecordPutOutcome) => void): void {
     this.#pending += 1;
     this.#options.store.compareAndPut(name, record, expected, (outcome) => {
       this.#pending -= 1;

@@ -10,17 +10,17 @@ export interface StoredRecord {
 }
 
 /** `committed` means durable: it survives a crash from here on. */
-export type PutOutcome = 'committed' | 'conflict' | 'full' | 'failed';
+export type RecordPutOutcome = 'committed' | 'conflict' | 'full' | 'failed';
 
 /** What a store says to a lookup: the record, nothing, or that it cannot say. */
-export type GetOutcome = StoredRecord | 'absent' | 'failed';
+export type RecordGetOutcome = StoredRecord | 'absent' | 'failed';
 
 /**
  * Where name records are kept. The answers come by callback, at once or later, exactly once each, so that a store may
  * flush a disk or ask its replicas first.
  */
 export interface RecordStore {
-  get(name: string, done: (outcome: GetOutcome) => void): void;
+  get(name: string, done: (outcome: RecordGetOutcome) => void): void;
   /**
    * Puts the record if the stored one has `expectedSequence` (undefined: if there is none), else `conflict`. Calls back
    * when the record is durable and not before.
@@ -29,6 +29,6 @@ export interface RecordStore {
     name: string,
     record: StoredRecord,
     expectedSequence: number | undefined,
-    done: (outcome: PutOutcome) => void,
+    done: (outcome: RecordPutOutcome) => void,
   ): void;
 }

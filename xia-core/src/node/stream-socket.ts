@@ -3,14 +3,17 @@ import { XiaError } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import type { ConnectionHandle, ConnectionStats } from '../transport/index.js';
 import { StreamCode } from '../wire/index.js';
+import type { XiaStream } from './xia-stream.js';
 
 /** Runs one input of the node's stack: gives it the time, and keeps the deadlines afterwards. */
 export type Enter = <Result>(input: (now: number) => Result) => Result;
 
 const READ_BYTES = 256 * 1024;
 
-/** The plain byte stream over one STREAM connection, as a Node `Duplex` with its back-pressure. */
-export class StreamSocket extends Duplex {
+/** The byte stream over one STREAM connection, in the clear, as a Node `Duplex` with its back-pressure. */
+export class StreamSocket extends Duplex implements XiaStream {
+  /** Nobody has proved anything on a plain stream. */
+  readonly peerHid = undefined;
   readonly #handle: ConnectionHandle;
   readonly #enter: Enter;
   #blocked: { rest: Uint8Array; callback: (error?: Error | null) => void } | undefined;
@@ -42,6 +45,10 @@ export class StreamSocket extends Duplex {
   /** The connection's identifier at this end, for logs. */
   get connectionId(): number {
     return this.#handle.id;
+  }
+
+  exportKey(): never {
+    throw new XiaError('bad-argument', 'a plain stream has no secret to derive keys from');
   }
 
   /** Bytes arrived. */

@@ -8,7 +8,7 @@ import { PrincipalType, Xid, XID_ID_BYTES } from '../xid/index.js';
 import { secureClient, secureServer } from './secure-stream.js';
 import { StreamServer } from './stream-server.js';
 import { StreamSocket, type Enter } from './stream-socket.js';
-import { plainXiaStream, secureXiaStream, type XiaStream } from './xia-stream.js';
+import { secureXiaStream, type XiaStream } from './xia-stream.js';
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 /** How long closing waits for the peers to have everything. */
@@ -88,7 +88,7 @@ export class StreamSockets {
   async connect(destination: Dag, { secure = true, signal, timeoutMs = DEFAULT_CONNECT_TIMEOUT_MS }: ConnectOptions): Promise<XiaStream> {
     const beganMs = performance.now();
     const socket = await this.#open(destination, timeoutMs, signal);
-    if (!secure) return plainXiaStream(socket);
+    if (!secure) return socket;
     const tls = await secureClient(socket, this.#identity, isNamedBy(destination), {
       timeoutMs: Math.max(1, timeoutMs - (performance.now() - beganMs)),
       ...(signal === undefined ? {} : { signal }),
@@ -176,7 +176,7 @@ export class StreamSockets {
     }
     const { server, secure } = listening;
     if (!secure) {
-      server.offer(plainXiaStream(socket));
+      server.offer(socket);
       return;
     }
     try {

@@ -1,6 +1,5 @@
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { XiaError } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import type { ConnectionStats } from '../transport/index.js';
 import { PrincipalType, Xid } from '../xid/index.js';
@@ -25,26 +24,14 @@ export interface XiaStream extends Duplex {
   exportKey(label: string, length: number): Uint8Array;
 }
 
-/** Gives the stream that the application uses (the socket itself, or TLS above it) the facts of the connection below. */
-function withFacts(stream: Duplex, socket: StreamSocket, peerHid: Xid | undefined, deriveKey: XiaStream['exportKey']): XiaStream {
-  return Object.defineProperties(stream, {
+/** Gives TLS above a connection the facts of the connection below it, so that both kinds of stream are used alike. */
+export function secureXiaStream(tls: TLSSocket, socket: StreamSocket): XiaStream {
+  return Object.defineProperties(tls, {
     peerDag: { get: () => socket.peerDag },
     localDag: { get: () => socket.localDag },
     connectionId: { get: () => socket.connectionId },
     stats: { get: () => socket.stats },
-    peerHid: { value: peerHid },
-    exportKey: { value: deriveKey },
-  }) as XiaStream;
-}
-
-/** The application's side of an encrypted stream. */
-export function secureXiaStream(tls: TLSSocket, socket: StreamSocket): XiaStream {
-  return withFacts(tls, socket, new Xid(PrincipalType.HID, peerId(tls)), (label, length) => exportKey(tls, label, length));
-}
-
-/** The application's side of a stream in the clear. */
-export function plainXiaStream(socket: StreamSocket): XiaStream {
-  return withFacts(socket, socket, undefined, () => {
-    throw new XiaError('bad-argument', 'a plain stream has no secret to derive keys from');
-  });
+    peerHid: { value: new Xid(PrincipalType.HID, peerId(tls)) },
+    exportKey: { value: (label: string, length: number) => exportKey(tls, label, length) },
+  }) as unknown as XiaStream;
 }

@@ -16,6 +16,8 @@ import { Control, Transmitter, type TransmitterHost } from './transmitter.js';
 
 /** `writable` is told when this share of the buffer is free again. */
 const WRITABLE_SHARE = 4;
+/** After this many probes without an answer the peer counts as away. */
+const SILENT_TIMEOUTS = 2;
 /** The smallest idle timeout that a peer can ask for, ms. */
 const MINIMUM_IDLE_MS = 1000;
 
@@ -191,6 +193,8 @@ export class Connection implements ConnectionHandle, TransmitterHost {
     }
     this.#lastReceivedMs = now;
     this.#path.received(view.bytes.length, source);
+    const wasSilent = recovery.timeouts >= SILENT_TIMEOUTS;
+    const inFlight = recovery.bytesInFlight;
     recovery.heard();
     if (this.#state === ConnectionState.ACCEPTING && view.type === StreamPacketType.DATA) this.#becomeOpen();
     const verdict = this.#takeFrames(view, source, now);
@@ -201,6 +205,8 @@ export class Connection implements ConnectionHandle, TransmitterHost {
       const newest = number > arrivals.largest;
       acks.arrived(verdict === Verdict.ELICITING, arrivals.add(number), newest, now);
     }
+    // It is back, and does not say what it has: ask now rather than at the next timeout.
+    if (wasSilent && recovery.bytesInFlight === inFlight) this.#transmitter.resume(now);
     this.#settle(now);
   }
 

@@ -167,10 +167,13 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
 
   handleTimeout(now: number): void {
     this.#linger.handleTimeout(now);
-    for (let due = this.#timers.popDue(now); due !== undefined; due = this.#timers.popDue(now)) {
-      due.wakeAtMs = Infinity;
-      due.handleTimeout(now);
-      this.reschedule(due);
+    // Each once, even if one wants to be called again at the same time.
+    const due: Connection[] = [];
+    for (let next = this.#timers.popDue(now); next !== undefined; next = this.#timers.popDue(now)) due.push(next);
+    for (const connection of due) {
+      connection.wakeAtMs = Infinity;
+      connection.handleTimeout(now);
+      this.reschedule(connection);
     }
   }
 

@@ -12,7 +12,8 @@ import { packBody, unpackBody } from './msgpack.js';
  *     +------+---------+-----------+-----------+----------------
  *
  * The signature (Ed25519) covers `"xia:<kind name>:v1" 0x00` and the body bytes exactly as sent, so that a statement of
- * one kind never passes for another, and no two encoders have to agree on a canonical form.
+ * one kind never passes for another, and no two encoders have to agree on a canonical form. A STREAM's REBIND frame is
+ * signed in the same way under the tag `xia:rebind:v1`, in a layout of its own.
  */
 export const StatementKind = {
   CERTIFICATE: 1,
@@ -21,8 +22,6 @@ export const StatementKind = {
   BINDING: 4,
   BINDING_ACK: 5,
   RECORD: 6,
-  REBIND: 7,
-  REDIRECT: 8,
 } as const;
 
 export type StatementKind = (typeof StatementKind)[keyof typeof StatementKind];
@@ -34,8 +33,6 @@ const kindNames: Readonly<Record<StatementKind, string>> = {
   [StatementKind.BINDING]: 'binding',
   [StatementKind.BINDING_ACK]: 'binding-ack',
   [StatementKind.RECORD]: 'record',
-  [StatementKind.REBIND]: 'rebind',
-  [StatementKind.REDIRECT]: 'redirect',
 };
 
 export const STATEMENT_VERSION = 1;

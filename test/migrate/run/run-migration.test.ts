@@ -1,0 +1,120 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { QmpClient } from '../../../migrate/src/qemu/qmp-client.js';
+import { runMigration, type RunMigrationOptions, type RunProgress } from '../../../migrate/src/run/index.js';
+import { OwnershipFile } from '../../../migrate/src/state/index.js';
+
+const hasQemu = spawnSync('qemu-system-x86_64', ['--version']).status === 0;
+const fake = fileURLToPath(new URL('fake-xmigrate.mjs', import.meta.url));
+
+let directory: string;
+let machines: ChildProcess[];
+
+/** A machine with firmware and nothing to boot: a guest enough to be stopped, moved and resumed. */
+async function machine(name: string, extra: string[]): Promise<string> {
+  const socket = join(directory, `${name}.qmp`);
+  const words = ['-accel', 'tcg', '-m', '32', '-display', 'none', '-nodefaults', '-qmp', `unix:${socket},server=on,wait=off`, ...extra];
+  machines.push(spawn('qemu-system-x86_64', words, { stdio: 'ignore' }));
+  for (let tries = 0; ; tries++) {
+    try {
+      // The file is there a moment before QEMU listens on it.
+      await (await QmpClient.connect({ path: socket })).close();
+      return socket;
+    } catch (error) {
+      if (tries === 500) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+async function stateOf(socket: string): Promise<string> {
+  await using qmp = await QmpClient.connect({ path: socket });
+  return ((await qmp.execute('query-status')) as { status: string }).status;
+}
+
+async function plan(mode: string, destination: string[] = ['-incoming', 'defer']): Promise<RunMigrationOptions & { a: string; b: string }> {
+  const [a, b] = await Promise.all([machine('a', []), machine('b', destination)]);
+  return {
+    a,
+    b,
+    vm: 'vm1',
+    source: { qmp: a, host: join(directory, 'host-a'), stateDirectory: join(directory, 'state-a') },
+    destination: { qmp: b, host: join(directory, 'host-b'), stateDirectory: join(directory, 'state-b') },
+    xmigrate: [process.execPath, fake, mode],
+    settleTimeoutMs: 5_000,
+  };
+}
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'run-'));
+  machines = [];
+});
+
+afterEach(async () => {
+  for (const child of machines) {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
+  }
+  rmSync(directory, { recursive: true, force: true });
+});
+
+describe.skipIf(!hasQemu)('runMigration between two QEMUs', () => {
+  it('moves the guest and says how', async () => {
+    const options = await plan('normal');
+    const seen: RunProgress[] = [];
+    const result = await runMigration(options, (progress) => void seen.push(progress));
+    expect(result).toMatchObject({ outcome: 'moved', runner: 'destination', reason: '', sha256: { source: 'ff', destination: 'ff' } });
+    expect(result.bytes).toBeGreaterThan(100_000);
+    expect(result.phases.map((moment) => moment.name)).toEqual(
+      expect.arrayContaining(['checked', 'listening', 'started', 'connected', 'stopped', 'input-sent', 'received', 'taken', 'resumed', 'settled']),
+    );
+    expect(result.pausedMs).toBeGreaterThan(0);
+    expect(result.qemuDowntimeMs).toBeGreaterThanOrEqual(0);
+    expect(seen.at(-1)?.phase).toBe('settled');
+    expect(await stateOf(options.a)).toBe('postmigrate');
+    expect(await stateOf(options.b)).toBe('running');
+  });
+
+  it('starts a destination that waits paused, because the guest ran', async () => {
+    const options = await plan('normal', ['-incoming', 'defer', '-S']);
+    expect(await runMigration(options)).toMatchObject({ outcome: 'moved', runner: 'destination' });
+    expect(await stateOf(options.b)).toBe('running');
+  });
+
+  it.each(['refuse', 'send-dies', 'send-dies-in-commit', 'load-fails'])('leaves the guest running at the source: %s', async (mode) => {
+    const options = await plan(mode);
+    const result = await runMigration(options);
+    expect(result).toMatchObject({ outcome: 'stayed', runner: 'source' });
+    expect(result.reason).not.toBe('');
+    expect(await stateOf(options.a)).toBe('running');
+    expect(new OwnershipFile(options.source.stateDirectory, 'vm1').read()?.phase).toBe('running');
+  });
+
+  it('gives up when told, by way of the sender', async () => {
+    const stop = new AbortController();
+    const options = await plan('send-stalls');
+    setTimeout(() => stop.abort(), 1_000);
+    expect(await runMigration({ ...options, signal: stop.signal })).toMatchObject({ outcome: 'stayed', runner: 'source' });
+    expect(await stateOf(options.a)).toBe('running');
+  });
+
+  it('touches nothing when the machines do not fit', async () => {
+    const options = await plan('normal', ['-incoming', 'defer', '-smp', '2']);
+    await expect(runMigration(options)).rejects.toMatchObject({ code: 'refused' });
+    expect(await stateOf(options.a)).toBe('running');
+    expect(await stateOf(options.b)).toBe('inmigrate');
+  });
+
+  it('does not send what this host has given away', async () => {
+    const options = await plan('normal');
+    new OwnershipFile(options.source.stateDirectory, 'vm1').write({ role: 'source', phase: 'gone' });
+    await expect(runMigration(options)).rejects.toMatchObject({ code: 'refused' });
+  });
+});

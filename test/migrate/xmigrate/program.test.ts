@@ -1,0 +1,88 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ExitCode, runProgram } from 'xia-core';
+import { OwnershipFile } from '../../../migrate/src/state/index.js';
+import { outcomeExitCode } from '../../../migrate/src/xmigrate/outcome-code.js';
+import { xmigrateProgram } from '../../../migrate/src/xmigrate/program.js';
+
+let directory: string;
+let output: string;
+let errors: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'xmigrate-'));
+  output = '';
+  errors = '';
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    output += String(text);
+    return true;
+  });
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    errors += String(text);
+    return true;
+  });
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const xmigrate = (...words: string[]) => runProgram(xmigrateProgram, ['node', 'xmigrate', ...words]);
+
+describe('xmigrate', () => {
+  it.each(['run', 'send', 'recv', 'agent', 'status', 'take-back', 'forget'])('shows an example in the help of %s', async (command) => {
+    expect(await xmigrate(command, '--help')).toBe(ExitCode.OK);
+    expect(output).toContain(`xmigrate ${command}`);
+    expect(output).toMatch(/Example[^\n]*:\n/);
+  });
+
+  it.each([
+    ['send without a destination', ['send', '--vm', 'vm1']],
+    ['a chunk that is too large', ['send', '--vm', 'vm1', '--to', 'x', '--chunk', '2M']],
+    ['a window that is no size', ['recv', '--vm', 'vm1', '--window', 'much']],
+    ['a service that is no SID', ['recv', '--vm', 'vm1', '--listen', `HID:${'0'.repeat(40)}`]],
+    ['a VM name that is a path', ['status', '--vm', '../x']],
+    ['a node without a host', ['send', '--vm', 'vm1', '--to', 'x', '--state', '/nonexistent']],
+  ])('exits with a usage error on %s', async (_what, words) => {
+    vi.stubEnv('XIA_HOST', undefined);
+    expect(await xmigrate(...words)).toBe(ExitCode.USAGE);
+    expect(errors).not.toBe('');
+    vi.unstubAllEnvs();
+  });
+
+  it('says who owns a VM and what to do', async () => {
+    expect(await xmigrate('status', '--state', directory)).toBe(ExitCode.OK);
+    expect(output).toContain('no migration touched it');
+    new OwnershipFile(directory, 'vm1').write({ role: 'source', phase: 'gone' }, { bytes: 5_000_000, chunks: 20 });
+    output = '';
+    await xmigrate('status', '--state', directory);
+    expect(output).toMatch(/vm1 runs at the destination[\s\S]*the other host[\s\S]*5\.0 MB in 20 chunks[\s\S]*never "cont" it/);
+    output = '';
+    await xmigrate('status', '--state', directory, '--vm', 'vm1', '--json');
+    expect(JSON.parse(output)).toMatchObject({ vm: 'vm1', phase: 'gone', owner: 'there', alive: true });
+  });
+
+  it('takes back only when the operator vouches', async () => {
+    const file = new OwnershipFile(directory, 'vm1');
+    file.write({ role: 'source', phase: 'handed-over' });
+    expect(await xmigrate('take-back', '--vm', 'vm1', '--state', directory)).toBe(ExitCode.USAGE);
+    expect(file.read()?.phase).toBe('handed-over');
+    expect(await xmigrate('take-back', '--vm', 'vm1', '--state', directory, '--destination-does-not-run-it')).toBe(ExitCode.OK);
+    expect(file.read()?.phase).toBe('running');
+    expect(await xmigrate('take-back', '--vm', 'vm1', '--state', directory, '--destination-does-not-run-it')).toBe(ExitCode.REFUSED);
+    expect(await xmigrate('forget', '--vm', 'vm1', '--state', directory)).toBe(ExitCode.OK);
+    expect(file.read()).toBeUndefined();
+  });
+});
+
+it('has an exit code for every end, and OK for a VM that moved only', () => {
+  expect(outcomeExitCode({ kind: 'handed-over', bytes: 1, chunks: 1, sha256: new Uint8Array(32) })).toBe(ExitCode.OK);
+  expect(outcomeExitCode({ kind: 'aborted', code: 'wrong-vm', reason: '', by: 'peer' })).toBe(ExitCode.REFUSED);
+  expect(outcomeExitCode({ kind: 'aborted', code: 'peer-lost', reason: '', by: 'here' })).toBe(ExitCode.UNREACHABLE);
+  expect(outcomeExitCode({ kind: 'aborted', code: 'integrity', reason: '', by: 'here' })).toBe(ExitCode.FAILED);
+  expect(outcomeExitCode({ kind: 'in-doubt', reason: '' })).toBe(ExitCode.FAILED);
+  expect(outcomeExitCode({ kind: 'failed', reason: '' })).toBe(ExitCode.FAILED);
+});

@@ -1,0 +1,157 @@
+import { SeededRandom } from '../../../../xia-core/src/bytes/index.js';
+import { nodeCrypto } from '../../../../xia-core/src/io/node-crypto.js';
+import type { MobilityEvent } from '../../../../xia-core/src/mobility/events.js';
+import type { Hop } from '../../../../xia-core/src/mobility/links.js';
+import { Mobility, type MobilityLimits, type MobilityOptions } from '../../../../xia-core/src/mobility/mobility.js';
+import {
+  MobilityKind,
+  decodeMobilityMessage,
+  encodeBindingMessage,
+  type MobilityMessage,
+} from '../../../../xia-core/src/wire/mobility-messages.js';
+import {
+  bindingAckSchema,
+  beaconSchema,
+  sealBinding,
+  sealCertificate,
+  type Beacon,
+  type Binding,
+  type BindingAck,
+} from '../../../../xia-core/src/wire/mobility-statements.js';
+import { StatementKind, openStatement } from '../../../../xia-core/src/wire/statement.js';
+import { PrincipalType, Xid, type Identity } from '../../../../xia-core/src/xid/index.js';
+import { fixedIdentity } from './fixed-identity.js';
+
+export const WALL = 1_800_000_000_000;
+export const ACCESS = 1;
+export const UPLINK = 2;
+export const PEER = 3;
+
+export const hidOf = (identity: Identity): Xid => new Xid(PrincipalType.HID, identity.id);
+export const adOf = (identity: Identity): Xid => new Xid(PrincipalType.AD, identity.id);
+
+export const keys = {
+  ad: fixedIdentity(10),
+  router: fixedIdentity(11),
+  host: fixedIdentity(12),
+  guest: fixedIdentity(13),
+  otherAd: fixedIdentity(20),
+  otherRouter: fixedIdentity(21),
+  mallory: fixedIdentity(66),
+};
+
+export const certificate = sealCertificate(
+  { ad: adOf(keys.ad), hid: hidOf(keys.router), notBefore: WALL - 1000, notAfter: WALL + 86_400_000 },
+  keys.ad,
+);
+export const otherCertificate = sealCertificate(
+  { ad: adOf(keys.otherAd), hid: hidOf(keys.otherRouter), notBefore: WALL - 1000, notAfter: WALL + 86_400_000 },
+  keys.otherAd,
+);
+
+/** One node under a microscope: what it sends is kept, what it routes is a map, and time is a number. */
+export class Bench {
+  readonly mobility: Mobility;
+  readonly routes = new Map<string, Hop>();
+  readonly adRoutes = new Map<string, Hop>();
+  readonly events: MobilityEvent[] = [];
+  readonly sent: Array<{ face: number; neighbour: number; message: MobilityMessage }> = [];
+  now = 1000;
+
+  constructor(role: MobilityOptions['role'], identity: Identity, limits: MobilityLimits = {}) {
+    this.mobility = new Mobility({
+      role,
+      identity,
+      crypto: nodeCrypto,
+      rng: new SeededRandom(1),
+      faces: { access: () => [ACCESS], uplink: () => [UPLINK] },
+      sink: {
+        sendLink: (face, neighbour, payload) => {
+          const decoded = decodeMobilityMessage(payload);
+          if (decoded.ok) this.sent.push({ face, neighbour, message: decoded.message });
+        },
+      },
+      routes: {
+        get: (hid) => this.routes.get(hid.key),
+        set: (hid, hop) => void this.routes.set(hid.key, hop),
+        delete: (hid) => void this.routes.delete(hid.key),
+      },
+      adRoute: (ad) => this.adRoutes.get(ad.key),
+      onEvent: (event) => this.events.push(event),
+      limits,
+    });
+  }
+
+  static router(limits: MobilityLimits = {}): Bench {
+    const bench = new Bench({ kind: 'router', ad: adOf(keys.ad), certificate, beacon: { mtu: 1500 } }, keys.router, limits);
+    bench.timeout();
+    return bench;
+  }
+
+  receive(face: number, neighbour: number, payload: Uint8Array): void {
+    this.mobility.handleMessage(face, neighbour, payload, face === ACCESS, this.now, this.wall());
+  }
+
+  timeout(): void {
+    this.mobility.handleTimeout(this.now, this.wall());
+  }
+
+  /** Lets time pass, with every timer called when it is due. */
+  pass(durationMs: number): void {
+    const end = this.now + durationMs;
+    while (this.mobility.nextTimeout() <= end) {
+      this.now = Math.max(this.now, this.mobility.nextTimeout());
+      this.timeout();
+    }
+    this.now = end;
+  }
+
+  wall(): number {
+    return WALL + this.now;
+  }
+
+  sentOf<K extends MobilityMessage['kind']>(kind: K): Array<{ face: number; neighbour: number; message: Extract<MobilityMessage, { kind: K }> }> {
+    return this.sent.filter((item) => item.message.kind === kind) as never;
+  }
+
+  /** The newest ack that was sent. */
+  lastAck(): BindingAck | undefined {
+    const last = this.sentOf(MobilityKind.BINDING_ACK).at(-1);
+    return last && readAck(last.message.ack);
+  }
+
+  /** The newest beacon that was sent. */
+  lastBeacon(): Beacon {
+    const { beacon } = this.sentOf(MobilityKind.BEACON).at(-1)!.message;
+    const opened = openStatement(beacon, StatementKind.BEACON, nodeCrypto, beaconSchema);
+    if (!opened.ok) throw new Error(opened.reason);
+    return opened.value;
+  }
+}
+
+export function readAck(bytes: Uint8Array): BindingAck {
+  const opened = openStatement(bytes, StatementKind.BINDING_ACK, nodeCrypto, bindingAckSchema);
+  if (!opened.ok) throw new Error(opened.reason);
+  return opened.value;
+}
+
+/** A binding of the guest to the bench's router, with what the test wants different. */
+export function bindingOf(beacon: Beacon, changes: Partial<Binding> = {}, signer: Identity = keys.guest): Uint8Array {
+  return sealBinding(
+    {
+      hid: hidOf(keys.guest),
+      ad: beacon.ad,
+      router: beacon.hid,
+      sequence: 100,
+      issuedMs: WALL,
+      lifetimeMs: 30_000,
+      token: beacon.token,
+      previousAds: [],
+      accessPoint: beacon.hid,
+      ...changes,
+    },
+    signer,
+  );
+}
+
+export const bindingMessage = (binding: Uint8Array): Uint8Array => encodeBindingMessage({ binding });

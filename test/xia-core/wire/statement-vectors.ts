@@ -1,0 +1,93 @@
+import { hostDag, serviceDag } from '../../../xia-core/src/dag/index.js';
+import { nodeCrypto } from '../../../xia-core/src/io/node-crypto.js';
+import {
+  sealBeacon,
+  sealBinding,
+  sealBindingAck,
+  sealCertificate,
+  sealRelay,
+} from '../../../xia-core/src/wire/mobility-statements.js';
+import { sealRecord } from '../../../xia-core/src/wire/name-messages.js';
+import { PrincipalType, SID_NAME_SERVICE, Xid, type Identity } from '../../../xia-core/src/xid/index.js';
+import { fixedIdentity } from '../mobility/support/fixed-identity.js';
+
+const NOW = 1_800_000_000_000;
+const seeds = { ad: 1, router: 2, host: 3, mobile: 4 } as const;
+type Role = keyof typeof seeds;
+
+const identityOf = (role: Role): Identity => fixedIdentity(seeds[role]);
+const hid = (role: Role): Xid => new Xid(PrincipalType.HID, identityOf(role).id);
+const ad = new Xid(PrincipalType.AD, identityOf('ad').id);
+const previousAd = Xid.of(PrincipalType.AD, 'a'.repeat(40));
+const token = Uint8Array.from({ length: 16 }, (_, index) => index);
+
+export interface StatementVector {
+  readonly kind: number;
+  readonly name: string;
+  /** Whose key signs it, by the name of its seed. */
+  readonly signer: Role;
+  readonly bytes: Uint8Array;
+}
+
+/** The Ed25519 seeds that the vectors are made from: the number as 32 big-endian bytes. */
+export const vectorSeeds = seeds;
+
+/** One statement of each kind that this layer defines, made anew from the fixed keys. */
+export function makeStatementVectors(): readonly StatementVector[] {
+  const certificate = sealCertificate({ ad, hid: hid('router'), notBefore: NOW, notAfter: NOW + 86_400_000 }, identityOf('ad'));
+  const beacon = sealBeacon(
+    {
+      ad,
+      hid: hid('router'),
+      sequence: NOW,
+      issuedMs: NOW,
+      lifetimeMs: 1000,
+      intervalMs: 100,
+      nameServer: serviceDag(ad, hid('host'), SID_NAME_SERVICE),
+      mtu: 1500,
+      token,
+      certificate,
+    },
+    identityOf('router'),
+  );
+  const relay = sealRelay({ hid: hid('host'), beacon: nodeCrypto.hash(beacon), mtu: 1400 }, identityOf('host'));
+  const binding = sealBinding(
+    {
+      hid: hid('mobile'),
+      ad,
+      router: hid('router'),
+      sequence: NOW + 1,
+      issuedMs: NOW + 1,
+      lifetimeMs: 30_000,
+      token,
+      previousAds: [previousAd],
+      accessPoint: hid('host'),
+    },
+    identityOf('mobile'),
+  );
+  const ack = sealBindingAck(
+    {
+      hid: hid('mobile'),
+      ad,
+      router: hid('router'),
+      sequence: NOW + 1,
+      issuedMs: NOW + 2,
+      status: 'ok',
+      lifetimeMs: 30_000,
+      certificate,
+    },
+    identityOf('router'),
+  );
+  const record = sealRecord(
+    { name: 'calc.example', dag: hostDag(ad, hid('mobile')), sequence: NOW, issuedMs: NOW, ttlMs: 60_000 },
+    identityOf('mobile'),
+  );
+  return [
+    { kind: 1, name: 'certificate', signer: 'ad', bytes: certificate },
+    { kind: 2, name: 'beacon', signer: 'router', bytes: beacon },
+    { kind: 3, name: 'relay', signer: 'host', bytes: relay },
+    { kind: 4, name: 'binding', signer: 'mobile', bytes: binding },
+    { kind: 5, name: 'binding-ack', signer: 'router', bytes: ack },
+    { kind: 6, name: 'record', signer: 'mobile', bytes: record },
+  ];
+}
