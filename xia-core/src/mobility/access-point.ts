@@ -81,10 +81,6 @@ export class AccessPointList {
     return this.#points.get(key);
   }
 
-  values(): Iterable<AccessPoint> {
-    return this.#points.values();
-  }
-
   /** Takes a valid beacon in. The point becomes the most recent of the list. */
   hear(key: string, hop: Hop, heard: HeardBeacon, message: BeaconMessage, now: number): AccessPoint {
     const known = this.#points.get(key);

@@ -22,8 +22,8 @@ import type { KeyedRateLimiter } from './rate-limiter.js';
 import { Solicitor } from './solicitor.js';
 import type { StatementVerifier } from './verify.js';
 
-export const DEFAULT_BINDING_LIFETIME_MS = 30_000;
-export const DEFAULT_CLOCK_JUMP_MS = 150;
+const DEFAULT_BINDING_LIFETIME_MS = 30_000;
+const DEFAULT_CLOCK_JUMP_MS = 150;
 
 const SEARCH_SOLICIT_MS = 200;
 const HINT_SOLICIT_MS = 50;
@@ -38,7 +38,7 @@ const REMEMBERED_TOKENS = 3;
 /** Why a node may have moved: its clock jumped, its link came up or changed, or the host saw the announcement of a resumed machine. */
 export type HintReason = 'clock' | 'link' | 'announcement';
 
-export interface AttachmentOptions {
+interface AttachmentOptions {
   readonly hid: Xid;
   readonly identity: Identity;
   readonly verifier: StatementVerifier;

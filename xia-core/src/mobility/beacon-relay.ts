@@ -7,7 +7,7 @@ import type { CounterName } from './events.js';
 import { EVERY_NEIGHBOUR, hopKey, type Hop, type LinkFaces, type LinkSink } from './links.js';
 import type { KeyedRateLimiter } from './rate-limiter.js';
 
-export interface BeaconRelayOptions {
+interface BeaconRelayOptions {
   readonly hid: Xid;
   readonly identity: Identity;
   readonly crypto: CryptoSuite;

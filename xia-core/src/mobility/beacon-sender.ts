@@ -10,8 +10,8 @@ import { EVERY_NEIGHBOUR, hopKey, type Hop, type LinkFaces, type LinkSink } from
 import type { KeyedRateLimiter } from './rate-limiter.js';
 import { SequenceSource } from './sequence.js';
 
-export const DEFAULT_BEACON_INTERVAL_MS = 100;
-export const DEFAULT_BEACON_LIFETIME_MS = 1000;
+const DEFAULT_BEACON_INTERVAL_MS = 100;
+const DEFAULT_BEACON_LIFETIME_MS = 1000;
 
 export interface BeaconOptions {
   /** Default 100 ms. Shorter finds a moved node sooner and costs a signature each. */
@@ -24,7 +24,7 @@ export interface BeaconOptions {
   readonly mtu: number;
 }
 
-export interface BeaconSenderOptions extends BeaconOptions {
+interface BeaconSenderOptions extends BeaconOptions {
   readonly ad: Xid;
   readonly hid: Xid;
   readonly identity: Identity;

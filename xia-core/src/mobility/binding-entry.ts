@@ -3,7 +3,7 @@ import type { Xid } from '../xid/index.js';
 import { overlaps, sameHop, type Hop } from './links.js';
 
 /** Hops replaced by later bindings that are still told of renewals. */
-export const MAX_FORMER_HOPS = 4;
+const MAX_FORMER_HOPS = 4;
 
 /** A binding with the bytes that prove it to others. */
 export interface BindingProof {

@@ -26,7 +26,7 @@ export interface Uplink {
   acceptsToken(token: Uint8Array): boolean;
 }
 
-export interface BindingPasserOptions {
+interface BindingPasserOptions {
   readonly hid: Xid;
   readonly table: BindingTable;
   readonly patcher: Patcher;

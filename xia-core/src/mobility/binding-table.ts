@@ -3,7 +3,7 @@ import type { Xid } from '../xid/index.js';
 import { effectiveHop, formersAfter, newEntry, type BindingEntry, type BindingProof, type Tentative } from './binding-entry.js';
 import { leadsOver, sameHop, type Hop, type HidRoutes } from './links.js';
 
-export interface BindingTableOptions {
+interface BindingTableOptions {
   readonly routes: HidRoutes;
   /** HIDs remembered at most; one more is refused. About 2 KB each. Default 4096. */
   readonly maxEntries?: number;
@@ -17,7 +17,7 @@ export interface BindingTableOptions {
   readonly onExpired: (hid: Xid) => void;
 }
 
-export interface Acceptance {
+interface Acceptance {
   readonly proof: BindingProof;
   readonly hop: Hop;
   readonly direct: boolean;

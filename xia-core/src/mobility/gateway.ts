@@ -11,9 +11,9 @@ import type { Patcher } from './patcher.js';
 import type { KeyedRateLimiter } from './rate-limiter.js';
 import type { StatementVerifier } from './verify.js';
 
-export const DEFAULT_MAX_GRANT_MS = 120_000;
+const DEFAULT_MAX_GRANT_MS = 120_000;
 
-export interface GatewayOptions {
+interface GatewayOptions {
   readonly ad: Xid;
   readonly hid: Xid;
   readonly identity: Identity;

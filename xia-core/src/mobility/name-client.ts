@@ -60,7 +60,7 @@ type Request = {
   delayMs: number;
 } & ({ readonly kind: 'query' } | { readonly kind: 'register'; readonly options: RegisterOptions; sequence: number; staleRetries: number });
 
-export type NameClientCounter =
+type NameClientCounter =
   | `reply:${'malformed' | 'unmatched' | 'other-name' | 'expired' | 'older' | RecordFault}`
   | 'request:sent'
   | 'request:retransmitted'

@@ -20,7 +20,7 @@ const MAX_RETRANSMIT_MS = 1000;
 const MAX_TRIES = 8;
 const MAX_PENDING = 4096;
 
-export interface PatcherOptions {
+interface PatcherOptions {
   readonly hid: Xid;
   readonly table: BindingTable;
   readonly verifier: StatementVerifier;

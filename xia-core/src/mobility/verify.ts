@@ -13,18 +13,18 @@ import { StatementKind, openStatement, type StatementFault } from '../wire/state
 import type { CryptoSuite, Xid } from '../xid/index.js';
 
 /** Clocks of honest nodes are this far apart at most, unless configured otherwise. */
-export const DEFAULT_SKEW_MS = 30_000;
+const DEFAULT_SKEW_MS = 30_000;
 /**
  * How far in the future a beacon or ack may seem to be. A node that was stopped and moved has a clock that stands behind,
  * and the past is the only place that replays come from: a statement from "the future" is no older than it looks.
  */
-export const DEFAULT_MAX_LAG_MS = 86_400_000;
+const DEFAULT_MAX_LAG_MS = 86_400_000;
 
 export type VerifyFault = StatementFault | 'wrong-signer' | 'expired' | 'future' | 'bad-certificate' | 'bad-relay' | 'mismatch';
 
 export type Verified<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: VerifyFault };
 
-export interface VerifierOptions {
+interface VerifierOptions {
   readonly crypto: CryptoSuite;
   readonly skewMs?: number;
   readonly maxLagMs?: number;
