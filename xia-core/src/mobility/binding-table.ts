@@ -50,10 +50,6 @@ export class BindingTable {
     this.#onExpired = options.onExpired;
   }
 
-  get size(): number {
-    return this.#entries.size;
-  }
-
   get(hid: Xid): Readonly<BindingEntry> | undefined {
     return this.#entries.get(hid.key);
   }

@@ -55,11 +55,6 @@ export class Patcher {
     this.#options = options;
   }
 
-  /** Messages that were sent and not yet answered. */
-  get pendingCount(): number {
-    return this.#pending.size;
-  }
-
   /** Tells every hop that has to know of `proof`, but not `from`, where it came from. */
   spread(proof: BindingProof, from: Hop, now: number): void {
     const targets: Hop[] = [];

@@ -121,7 +121,7 @@ export function sealBinding(binding: Binding, identity: Identity): Uint8Array {
 }
 
 /** What a gateway says to a binding: `ok`, or why not. */
-export const bindingStatuses = ['ok', 'stale', 'bad-token', 'expired', 'rate-limited', 'table-full', 'frozen'] as const;
+export const bindingStatuses = ['ok', 'stale', 'bad-token', 'rate-limited', 'table-full', 'frozen'] as const;
 export type BindingStatus = (typeof bindingStatuses)[number];
 
 /** The gateway's answer. Signed by the router's key; with the certificate inside it proves itself to a third party. */
