@@ -1,7 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { CountingReporter } from './test/counting-reporter.js';
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+const END_TO_END = 'test/**/*.e2e.test.ts';
 
 export default defineConfig({
   resolve: {
@@ -12,7 +15,32 @@ export default defineConfig({
     },
   },
   test: {
-    include: ['test/**/*.test.ts'],
-    testTimeout: 30_000,
+    // `npm test` starts vitest with a channel for the counts of its closing line.
+    reporters: process.send === undefined ? ['default'] : ['default', new CountingReporter()],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [END_TO_END],
+          maxWorkers: 2,
+          testTimeout: 30_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: [END_TO_END],
+          // Real time is the subject here: one test at a time, after all the others.
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

@@ -12,7 +12,7 @@ const EXIT_USAGE = 2;
 const EXIT_PREREQUISITE = 6;
 
 const OLDEST_NODE = [20, 19];
-const WORKSPACES = ['xia-core', 'xrouter', 'xnameserver', 'migrate', 'tools'];
+export const WORKSPACES = ['xia-core', 'xrouter', 'xnameserver', 'migrate', 'tools'];
 
 /** What the demo, the benchmark and the tests run beside Node, and the Debian and Ubuntu packages that have it. */
 const PREREQUISITES = [

@@ -34,7 +34,7 @@ export async function moveVm({ lab, vm, destination, downtimeLimitMs, onProgress
   const { testbed } = lab;
   const side = (place: PlacedVm) => {
     const { access = '' } = testbed.node(place.host);
-    return { qmp: place.qemu.files.qmpSocket, host: access, stateDirectory: join(testbed.runDir, 'state', place.host) };
+    return { qmp: place.qemu.files.qmpSocket, host: access, stateDirectory: lab.stateDirectory(place.host) };
   };
   let zeroWallMs: number | undefined;
   const result = await runMigration(

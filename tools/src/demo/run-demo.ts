@@ -25,7 +25,7 @@ export interface DemoOptions {
 }
 
 const PING_INTERVAL_MS = 10;
-const CLIENT_INTERVAL_MS = 50;
+const CLIENT_INTERVAL_MS = 100;
 const CLIENT_START_MS = 20_000;
 /** What the picture shows before the migration and after it. */
 const BEFORE_MS = 1500;

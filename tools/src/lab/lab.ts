@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateIdentity, hostDag, identityToPem, PrincipalType, Xid, xidOf, XiaNode, type NodeIdentity } from 'xia-core';
 import { DEFAULT_WORKLOAD, formatGuestConfig } from 'xmigrate';
@@ -7,6 +7,8 @@ import type { PreparedGuest } from './guest-image.js';
 import { PlacedVm } from './placed-vm.js';
 
 export const VM_NAME = 'vm.xia';
+/** Below the run folder: who owns the VM, a folder for each host. */
+const STATE_FOLDER = 'state';
 const BOOT_TIMEOUT_MS = 240_000;
 const LOOPBACK_MTU = 65_507;
 
@@ -40,6 +42,8 @@ export class Lab implements AsyncDisposable {
 
   /** @throws XiaError as `Testbed.up` */
   static async start(options: LabOptions): Promise<Lab> {
+    // A VM of an earlier run in this folder is not this one, whoever it belonged to.
+    await rm(join(options.runDir, STATE_FOLDER), { recursive: true, force: true });
     const testbed = await Testbed.up(options.topology, options.runDir, { signal: options.signal });
     await mkdir(join(options.runDir, 'clients'), { recursive: true });
     return new Lab(options, testbed);
@@ -48,6 +52,11 @@ export class Lab implements AsyncDisposable {
   /** The VM's address under an AD of the topology. */
   vmDag(ad: string): string {
     return hostDag(Xid.parse(this.testbed.ad(ad)), this.vmHid).toString();
+  }
+
+  /** Where a host keeps which VMs are its own. */
+  stateDirectory(host: string): string {
+    return join(this.testbed.runDir, STATE_FOLDER, host);
   }
 
   /** The AD that a host is in, by its name in the topology. */

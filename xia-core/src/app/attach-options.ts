@@ -68,7 +68,10 @@ export function addAttachOptions(command: Command): Command {
 
 /**
  * Starts this process' node as those options say and waits until it is attached.
- * @throws XiaError `usage` without a host, `bad-key`, `attach-timeout`
+ *
+ * @param signal gives up the waiting. A node that has started is the caller's to close: after Ctrl-C there may be answers to
+ * wait for, or a peer to say goodbye to.
+ * @throws XiaError `usage` without a host, `bad-key`, `attach-timeout`, `interrupted`
  */
 export async function startFromOptions(options: AttachOptions, signal?: AbortSignal): Promise<XiaNode> {
   if (options.host === undefined) {
@@ -78,12 +81,17 @@ export async function startFromOptions(options: AttachOptions, signal?: AbortSig
   const local = isLoopback(peer.host);
   const listen = peer.host.includes(':') ? (local ? '[::1]:0' : '[::]:0') : local ? '127.0.0.1:0' : '0.0.0.0:0';
   const identity = options.key === undefined ? generateIdentity() : await loadIdentity(options.key);
-  return XiaNode.start({
+  const starting = new AbortController();
+  const giveUp = () => starting.abort(signal?.reason);
+  signal?.addEventListener('abort', giveUp, { once: true });
+  if (signal?.aborted === true) giveUp();
+  const started = XiaNode.start({
     identity,
     role: 'application',
     faces: [{ name: 'host', role: 'uplink', ...(local ? { mtu: LOOPBACK_MTU } : {}), udp: { listen, peers: [formatEndpoint(peer)] } }],
     attachTimeoutMs: options.attachTimeout ?? DEFAULT_ATTACH_TIMEOUT_MS,
     ...(options.trust === undefined ? {} : { trustedAds: options.trust }),
-    ...(signal === undefined ? {} : { signal }),
+    signal: starting.signal,
   });
+  return started.finally(() => signal?.removeEventListener('abort', giveUp));
 }

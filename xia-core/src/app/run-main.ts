@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { constants } from 'node:os';
 import { CommanderError, type Command } from 'commander';
 import { XiaError } from '../bytes/index.js';
@@ -47,6 +48,8 @@ function reportError(name: string, error: unknown): ExitCode {
  */
 export async function runProgram(program: Program, argv: readonly string[]): Promise<ExitCode> {
   const controller = new AbortController();
+  // Everything that a program has open listens to it; many listeners are no leak here.
+  setMaxListeners(0, controller.signal);
   let stoppedBy: (typeof stopSignals)[number] | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
     if (stoppedBy !== undefined) process.exit(128 + (constants.signals[signal] ?? 0));
@@ -59,13 +62,15 @@ export async function runProgram(program: Program, argv: readonly string[]): Pro
   for (const signal of stopSignals) process.on(signal, onSignal);
   process.stdout.on('error', onOutputError);
   let code: ExitCode = ExitCode.OK;
-  const command = typeof program === 'function' ? program(controller.signal) : program;
+  let name = argv[1] ?? 'xia';
   try {
+    const command = typeof program === 'function' ? program(controller.signal) : program;
+    name = command.name();
     overrideExit(command);
     await command.parseAsync([...argv]);
   } catch (error) {
     // What an interrupted action throws is the consequence of the interruption.
-    code = controller.signal.aborted && !(error instanceof ExitRequest) ? ExitCode.FAILED : reportError(command.name(), error);
+    code = controller.signal.aborted && !(error instanceof ExitRequest) ? ExitCode.FAILED : reportError(name, error);
   } finally {
     for (const signal of stopSignals) process.off(signal, onSignal);
     process.stdout.off('error', onOutputError);
