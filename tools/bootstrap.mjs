@@ -53,7 +53,12 @@ function modifiedMs(path) {
 
 function run(command, args, { quiet, cwd = projectRoot, what }) {
   // Even a quiet run must say why it failed, so what it prints is kept.
-  const result = spawnSync(command, args, { cwd, stdio: ['ignore', quiet ? 'pipe' : 2, quiet ? 'pipe' : 2], encoding: 'utf8', maxBuffer: 1 << 26 });
+  const result = spawnSync(command, args, {
+    cwd,
+    stdio: ['ignore', quiet ? 'pipe' : 2, quiet ? 'pipe' : 2],
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
   if (result.error === undefined && result.status === 0) return;
   const output = quiet ? `\n${result.stdout ?? ''}${result.stderr ?? ''}`.trimEnd() : '';
   throw new BootstrapError(`${what} failed: ${[command, ...args].join(' ')}${output}`, EXIT_FAILED);
@@ -96,7 +101,10 @@ function newestSource(folder) {
 
 /** Builds every package when one of its sources or the compiler's options is newer than the last complete build. */
 export function ensureBuilt({ quiet = false } = {}) {
-  const options = Math.max(modifiedMs(join(projectRoot, 'tsconfig.base.json')), ...WORKSPACES.map((name) => modifiedMs(join(projectRoot, name, 'tsconfig.json'))));
+  const options = Math.max(
+    modifiedMs(join(projectRoot, 'tsconfig.base.json')),
+    ...WORKSPACES.map((name) => modifiedMs(join(projectRoot, name, 'tsconfig.json'))),
+  );
   const stale = WORKSPACES.some((name) => {
     const folder = join(projectRoot, name);
     const builds = ['tsconfig.tsbuildinfo', join('dist', 'tsconfig.tsbuildinfo')].map((file) => modifiedMs(join(folder, file)));
@@ -134,7 +142,9 @@ function installPrefix() {
  */
 export function ensurePrerequisites({ quiet = false, target = 'test' } = {}) {
   const system = systemId();
-  const wanted = PREREQUISITES.filter(({ only, system: on }) => (only === undefined || only.includes(target)) && (on === undefined || on === system));
+  const wanted = PREREQUISITES.filter(
+    ({ only, system: on }) => (only === undefined || only.includes(target)) && (on === undefined || on === system),
+  );
   const missing = () => wanted.filter(({ program }) => !isInstalled(program));
   installMissing(missing, quiet);
   ensurePackageLists(quiet);
@@ -158,7 +168,9 @@ function ensurePackageLists(quiet) {
     // Without a network the lists that are there may do.
     spawnSync(command[0], command.slice(1), { stdio: 'ignore' });
   }
-  const known = KERNEL_PACKAGES.some((name) => spawnSync('apt-cache', ['show', '--no-all-versions', name], { stdio: 'ignore' }).status === 0);
+  const known = KERNEL_PACKAGES.some(
+    (name) => spawnSync('apt-cache', ['show', '--no-all-versions', name], { stdio: 'ignore' }).status === 0,
+  );
   if (!known) throw new BootstrapError('apt knows no kernel package for the guest. Run:\n\n    sudo apt-get update\n', EXIT_PREREQUISITE);
 }
 
@@ -187,14 +199,16 @@ function installMissing(missing, quiet) {
   } catch (error) {
     throw new BootstrapError(`${error.message}\n${programs} could not be installed. Run:\n\n    ${byHand}\n`, EXIT_PREREQUISITE);
   }
-  if (missing().length > 0) throw new BootstrapError(`installed ${packages.join(', ')}, and still not found: ${programs}`, EXIT_PREREQUISITE);
+  if (missing().length > 0)
+    throw new BootstrapError(`installed ${packages.join(', ')}, and still not found: ${programs}`, EXIT_PREREQUISITE);
 }
 
 const TARGETS = { demo: 'tools/dist/demo/main.js', bench: 'tools/dist/bench/main.js' };
 
 async function start(argv) {
   const [target, ...args] = argv;
-  if (!Object.hasOwn(TARGETS, target ?? '')) throw new BootstrapError(`usage: node tools/bootstrap.mjs ${Object.keys(TARGETS).join('|')} [options]`, EXIT_USAGE);
+  if (!Object.hasOwn(TARGETS, target ?? ''))
+    throw new BootstrapError(`usage: node tools/bootstrap.mjs ${Object.keys(TARGETS).join('|')} [options]`, EXIT_USAGE);
   const quiet = args.includes('--json') || args.includes('--quiet') || process.env.npm_config_loglevel === 'silent';
   checkNode();
   ensureDependencies({ quiet });

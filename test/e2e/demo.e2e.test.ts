@@ -14,7 +14,8 @@ describe('the demo on real QEMU', () => {
     await folder.remove();
   });
 
-  const demo = (...args: string[]) => start(process.execPath, [join(projectRoot, 'tools/bootstrap.mjs'), 'demo', '--run-dir', folder.path, ...args]);
+  const demo = (...args: string[]) =>
+    start(process.execPath, [join(projectRoot, 'tools/bootstrap.mjs'), 'demo', '--run-dir', folder.path, ...args]);
 
   it.each(['inter-ad', 'intra-ad', 'ping-pong'])(
     'moves the VM, scenario %s',

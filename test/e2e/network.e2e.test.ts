@@ -33,7 +33,7 @@ describe('a network of real processes', () => {
 
   it('tells what runs', async () => {
     const status = jsonLines((await xtestbed('status', '--json')).stdout);
-    expect(status.map(({ name }) => name).toSorted()).toEqual(['HOST_A', 'HOST_B', 'HOST_C', 'NS', 'R1', 'R2']);
+    expect(status.map(({ name }) => String(name)).toSorted()).toEqual(['HOST_A', 'HOST_B', 'HOST_C', 'NS', 'R1', 'R2']);
   });
 
   it('pings and traces another domain, loses nothing, and reports in JSON', async () => {

@@ -21,18 +21,31 @@ export interface Ended {
 }
 
 /** Runs a program to its end. */
-export function run(program: string, args: readonly string[], options: { cwd?: string; env?: Record<string, string>; timeoutMs?: number } = {}): Promise<Ended> {
+export function run(
+  program: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: Record<string, string>; timeoutMs?: number } = {},
+): Promise<Ended> {
   return new Promise((resolve) => {
     const { cwd = projectRoot, env = {}, timeoutMs = 60_000 } = options;
-    const child = execFile(process.execPath, [binary(program), ...args], { cwd, env: { ...process.env, ...env }, timeout: timeoutMs, maxBuffer: 64 << 20 }, (_error, stdout, stderr) => {
-      resolve({ code: child.exitCode, stdout, stderr });
-    });
+    const child = execFile(
+      process.execPath,
+      [binary(program), ...args],
+      { cwd, env: { ...process.env, ...env }, timeout: timeoutMs, maxBuffer: 64 << 20 },
+      (_error, stdout, stderr) => {
+        resolve({ code: child.exitCode, stdout, stderr });
+      },
+    );
     child.stdin?.end();
   });
 }
 
 /** Starts a program that goes on running; stdout and stderr are collected. */
-export function start(command: string, args: readonly string[], env: Record<string, string> = {}): { child: ChildProcess; output: () => string; ended: Promise<number | null> } {
+export function start(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): { child: ChildProcess; output: () => string; ended: Promise<number | null> } {
   const child = spawn(command, args, { cwd: projectRoot, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.on('data', (piece: Buffer) => (output += piece.toString()));

@@ -16,10 +16,15 @@ const LAYERS = [
 const CORE = 'xia-core/src/';
 
 /** Both fetch and connections measure the path with it, and neither knows of the other. */
-const SHARED_BY_A_LAYER = ['xia-core/src/transport/rtt-estimator.ts'];
+const SHARED_BY_A_LAYER = new Set(['xia-core/src/transport/rtt-estimator.ts']);
 
 /** The folders that know neither a clock nor a socket, only what they are told. */
-export const SANS_IO_FOLDERS = [...LAYERS.slice(0, 6).flat().map((folder) => `${CORE}${folder}/`), 'migrate/src/protocol/'];
+export const SANS_IO_FOLDERS = [
+  ...LAYERS.slice(0, 6)
+    .flat()
+    .map((folder) => `${CORE}${folder}/`),
+  'migrate/src/protocol/',
+];
 
 /** The workspace packages that may be imported, by their name, which means their index. */
 export const IMPORTABLE: Record<string, readonly string[]> = {
@@ -31,7 +36,7 @@ export const IMPORTABLE: Record<string, readonly string[]> = {
   tools: ['xia-core', 'xmigrate'],
 };
 
-export const WORKSPACE_PACKAGES = ['xia-core', 'xrouter', 'xnameserver', 'xmigrate', 'xia-tools'];
+const WORKSPACE_PACKAGES = ['xia-core', 'xrouter', 'xnameserver', 'xmigrate', 'xia-tools'];
 
 export function packageOf(path: string): string {
   return path.slice(0, path.indexOf('/'));
@@ -52,7 +57,7 @@ export function respectsLayers(file: SourceFile, reference: Reference): boolean 
   // The package's index stands above all layers.
   if (from === undefined) return true;
   if (to === undefined) return false;
-  return from.folder === to.folder || to.rank < from.rank || (to.rank === from.rank && SHARED_BY_A_LAYER.includes(target));
+  return from.folder === to.folder || to.rank < from.rank || (to.rank === from.rank && SHARED_BY_A_LAYER.has(target));
 }
 
 /** True when a package may import this: its own files, Node, packages from outside, and what `IMPORTABLE` lists. */

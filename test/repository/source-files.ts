@@ -4,7 +4,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseSync, type ParseResult } from 'oxc-parser';
 
-export const repositoryRoot = fileURLToPath(new URL('../..', import.meta.url));
+const repositoryRoot = fileURLToPath(new URL('../..', import.meta.url));
 
 /** An import, or an export, from another module. */
 export interface Reference {
@@ -98,7 +98,10 @@ export class SourceFile {
 
 /** The files git knows, or would add: nothing built, nothing downloaded. */
 export function repositoryFiles(): string[] {
-  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: repositoryRoot, encoding: 'utf8' });
+  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+    cwd: repositoryRoot,
+    encoding: 'utf8',
+  });
   return listed
     .split('\0')
     .filter((path) => path !== '' && existsSync(join(repositoryRoot, path)))

@@ -6,7 +6,13 @@ const MTU = 1472;
 const face = (name: string, role: 'access' | 'uplink' | 'peer') => ({ name, role, mtu: MTU });
 
 /** A router that owns a new AD. Faces: `peer0..`, `access0..`. */
-export function addRouter(network: SimNetwork, name: string, peers: number, accesses: number, options: Partial<SimNodeOptions> = {}): { node: SimNode; ad: Xid } {
+export function addRouter(
+  network: SimNetwork,
+  name: string,
+  peers: number,
+  accesses: number,
+  options: Partial<SimNodeOptions> = {},
+): { node: SimNode; ad: Xid } {
   const adIdentity = simIdentity(network.rng);
   const identity = simIdentity(network.rng);
   const ad = xidOf(PrincipalType.AD, adIdentity);
@@ -31,5 +37,10 @@ export function addHost(network: SimNetwork, name: string, accesses: number): Si
 
 /** An application or a virtual machine. Face: `up`. */
 export function addApplication(network: SimNetwork, name: string, options: Partial<SimNodeOptions> = {}): SimNode {
-  return network.add(name, { identity: simIdentity(network.rng), role: { kind: 'application' }, faces: [face('up', 'uplink')], ...options });
+  return network.add(name, {
+    identity: simIdentity(network.rng),
+    role: { kind: 'application' },
+    faces: [face('up', 'uplink')],
+    ...options,
+  });
 }

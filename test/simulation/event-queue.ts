@@ -36,7 +36,7 @@ export class EventQueue {
 
   #sink(): void {
     const { length } = this.#heap;
-    for (let index = 0; ; ) {
+    for (let index = 0; ;) {
       let least = index;
       for (const child of [2 * index + 1, 2 * index + 2]) if (child < length && this.#before(child, least)) least = child;
       if (least === index) return;

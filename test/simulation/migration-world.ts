@@ -1,4 +1,13 @@
-import { MemoryRecordStore, NameServerCore, PrincipalType, serviceDag, SID_NAME_SERVICE, Xid, type Dag, type MobilityEvent } from 'xia-core';
+import {
+  MemoryRecordStore,
+  NameServerCore,
+  PrincipalType,
+  serviceDag,
+  SID_NAME_SERVICE,
+  Xid,
+  type Dag,
+  type MobilityEvent,
+} from 'xia-core';
 import { addApplication, addHost, addRouter } from './domains.js';
 import { SimNetwork, type LinkShape, type SimNode } from './network.js';
 import { simCrypto, simIdentity } from './sim-identity.js';
@@ -151,7 +160,9 @@ export class MigrationWorld {
       if (answer.kind === 'reply') answered++;
     });
     for (let sequence = 0; sequence < count; sequence++) {
-      client.enter((now) => client.stack.sendEcho(destination, client.stack.echoes.message(id, sequence, new Uint8Array(8)), undefined, now));
+      client.enter((now) =>
+        client.stack.sendEcho(destination, client.stack.echoes.message(id, sequence, new Uint8Array(8)), undefined, now),
+      );
       network.runFor(50);
     }
     network.runFor(1000);
@@ -162,7 +173,7 @@ export class MigrationWorld {
   /** Follows the next hops of the VM's HID from a node to the VM; undefined when they do not lead there. */
   hopsToVm(from: SimNode): string[] | undefined {
     const path: string[] = [];
-    for (let node = from; path.length < 10; ) {
+    for (let node = from; path.length < 10;) {
       path.push(node.name);
       if (node === this.vm) return path;
       const hop = node.stack.engine.nextHop(this.vm.stack.hid);

@@ -30,7 +30,9 @@ class Link {
   }
 }
 
-export type SimNodeOptions = Omit<NodeStackOptions, 'crypto' | 'rng' | 'transmit' | 'onEvent' | 'faces'> & { readonly faces: readonly FaceSpec[] };
+export type SimNodeOptions = Omit<NodeStackOptions, 'crypto' | 'rng' | 'transmit' | 'onEvent' | 'faces'> & {
+  readonly faces: readonly FaceSpec[];
+};
 
 /** A production stack on the virtual clock. */
 export class SimNode {

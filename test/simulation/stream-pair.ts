@@ -119,7 +119,10 @@ export class Conversation {
   /** What went wrong, in words; undefined when every byte arrived at both ends and the stream closed in good order. */
   fault(): string | undefined {
     const [one, two] = this.ends;
-    for (const [from, to] of [[one, two], [two, one]] as const) {
+    for (const [from, to] of [
+      [one, two],
+      [two, one],
+    ] as const) {
       if (to.received !== from.sent) return `${to.received} of ${from.sent} bytes arrived`;
       if (to.wrong > 0) return `${to.wrong} wrong bytes`;
       if (to.closedWith !== StreamCode.OK) return `closed with ${to.closedWith}`;

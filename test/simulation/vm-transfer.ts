@@ -63,7 +63,10 @@ export class VmTransfer {
           const id = nextFetch++;
           waiting.set(id, sequence);
           const { nodes } = sourceDag!;
-          const [ad, hid] = [nodes.find(({ xid }) => xid.type === PrincipalType.AD)!.xid, nodes.find(({ xid }) => xid.type === PrincipalType.HID)!.xid];
+          const [ad, hid] = [
+            nodes.find(({ xid }) => xid.type === PrincipalType.AD)!.xid,
+            nodes.find(({ xid }) => xid.type === PrincipalType.HID)!.xid,
+          ];
           const dag = contentDag(ad, hid, new Xid(PrincipalType.CID, cid.slice()));
           // Not from inside the machine: a cached chunk may be answered before this returns.
           network.queue.at(network.now, (now) => destination.enter(() => destination.stack.fetcher.fetch(dag, now, { id, length })));

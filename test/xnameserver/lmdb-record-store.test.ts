@@ -37,7 +37,7 @@ describe.each([
   it('lets one of two win that expect the same', async () => {
     const store = await make();
     await put(store, 'a', 1);
-    expect((await Promise.all([put(store, 'a', 2, 1), put(store, 'a', 3, 1)])).sort()).toEqual(['committed', 'conflict']);
+    expect((await Promise.all([put(store, 'a', 2, 1), put(store, 'a', 3, 1)])).toSorted()).toEqual(['committed', 'conflict']);
   });
 
   it('has room for so many names', async () => {

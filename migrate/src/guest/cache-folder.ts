@@ -32,7 +32,10 @@ async function removeAbandoned(cacheDir: string): Promise<void> {
   for (const name of await readdir(cacheDir)) {
     if (!name.startsWith(TEMPORARY_PREFIX)) continue;
     const folder = join(cacheDir, name);
-    const age = await stat(folder).then((found) => Date.now() - found.mtimeMs, () => 0);
+    const age = await stat(folder).then(
+      (found) => Date.now() - found.mtimeMs,
+      () => 0,
+    );
     if (age > ABANDONED_AFTER_MS) await rm(folder, { recursive: true, force: true });
   }
 }

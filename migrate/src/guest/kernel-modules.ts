@@ -53,7 +53,10 @@ export function moduleDependencies(module: Buffer): string[] {
     if (at > 0 && module[at - 1] !== 0) continue;
     const end = module.indexOf(0, at);
     const value = module.toString('latin1', at + key.length, end < 0 ? module.length : end);
-    return value.split(',').filter((name) => name !== '').map(moduleName);
+    return value
+      .split(',')
+      .filter((name) => name !== '')
+      .map(moduleName);
   }
   return [];
 }

@@ -20,7 +20,7 @@ export function missing(what: string, install: string, context: Record<string, u
 }
 
 /** @throws XiaError `missing-prerequisite` */
-export async function requireTool(tool: HostTool): Promise<string> {
+async function requireTool(tool: HostTool): Promise<string> {
   const path = await findProgram(tool.program);
   if (path !== undefined) return path;
   throw missing(`${tool.program} is needed to ${tool.purpose}, and is not installed.`, tool.install, { program: tool.program });

@@ -18,7 +18,7 @@ export interface RunningHash {
 
 export const CHUNK_KEY_LABEL = 'xia migration chunks';
 export const CHUNK_KEY_BYTES = 32;
-export const CHUNK_NONCE_BYTES = 12;
+const CHUNK_NONCE_BYTES = 12;
 
 /** The nonce of a chunk. Sequence numbers stay below 2^48, so that the first six bytes are zero. */
 export function chunkNonce(sequence: number): Uint8Array {

@@ -2,7 +2,7 @@ import { packBody, unpackBody } from 'xia-core';
 import { checkMessage, type ControlMessage } from './messages.js';
 
 /** Bytes of the big-endian length before each message. */
-export const LENGTH_PREFIX_BYTES = 4;
+const LENGTH_PREFIX_BYTES = 4;
 /** The longest message body. Checked on the prefix, before the body is waited for. */
 export const MAX_MESSAGE_BYTES = 64 * 1024;
 

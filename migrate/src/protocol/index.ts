@@ -1,4 +1,4 @@
-export { abortCodes, abortCodeNames, type AbortCode, type Abortion } from './abort-code.js';
+export type { AbortCode } from './abort-code.js';
 export { CHUNK_KEY_BYTES, CHUNK_KEY_LABEL, chunkNonce, type ChunkCipher, type RunningHash } from './chunk-cipher.js';
 export {
   DEFAULT_CHUNK_BYTES,
@@ -9,8 +9,7 @@ export {
   SEAL_BYTES,
   type TransferLimits,
 } from './limits.js';
-export { defaultLiveness, type LivenessOptions } from './liveness.js';
 export { TRANSFER_ID_BYTES, vmNameSchema } from './messages.js';
 export type { OrderedChunk } from './hold-back-queue.js';
-export { Receiver, type DestinationMark, type ReceiverEvent, type ReceiverOptions, type ReceiverOutcome, type ReceiverSink } from './receiver.js';
+export { Receiver, type DestinationMark, type ReceiverEvent, type ReceiverOptions, type ReceiverOutcome } from './receiver.js';
 export { Sender, type SenderEvent, type SenderOptions, type SenderOutcome, type SenderSink, type SourceMark } from './sender.js';

@@ -5,7 +5,7 @@ import { limitsSchema } from './limits.js';
 /** Protocol versions that this program speaks. */
 export const PROTOCOL_VERSIONS: readonly number[] = [1];
 
-export const MAX_VM_NAME_LENGTH = 64;
+const MAX_VM_NAME_LENGTH = 64;
 export const TRANSFER_ID_BYTES = 16;
 const MAX_REASON_LENGTH = 512;
 /** 2^48 - 1: more chunks and bytes than any VM, exact in a double. */
@@ -70,5 +70,5 @@ export function abortReason(text: string): string {
 
 /** The highest version that both ends speak. */
 export function agreeVersion(theirs: readonly number[], ours: readonly number[] = PROTOCOL_VERSIONS): number | undefined {
-  return ours.filter((version) => theirs.includes(version)).sort((a, b) => b - a)[0];
+  return ours.filter((version) => theirs.includes(version)).toSorted((a, b) => b - a)[0];
 }

@@ -15,7 +15,7 @@ const DESCRIPTION_HEADER_BYTES = 6;
 const JSON_OPEN = 0x7b;
 
 /** Whether a stream that starts with these bytes is QEMU's. Four bytes decide. */
-export function isQemuStream(head: Uint8Array): boolean {
+function isQemuStream(head: Uint8Array): boolean {
   return QEMU_MAGIC.every((byte, index) => head[index] === byte);
 }
 

@@ -1,11 +1,18 @@
-import { type AbortCode, type Abortion } from './abort-code.js';
+import type { AbortCode, Abortion } from './abort-code.js';
 import type { ChunkCipher, RunningHash } from './chunk-cipher.js';
 import { ControlChannel } from './control-channel.js';
 import { FetchWindow } from './fetch-window.js';
 import { HoldBackQueue, type OrderedChunk } from './hold-back-queue.js';
 import { DEFAULT_HOLD_BACK_BYTES, defaultLimits, SEAL_BYTES, type TransferLimits } from './limits.js';
 import { defaultLiveness, type LivenessOptions } from './liveness.js';
-import { agreeVersion, PROTOCOL_VERSIONS, type ControlMessage, type DoneMessage, type HelloMessage, type OfferMessage } from './messages.js';
+import {
+  agreeVersion,
+  PROTOCOL_VERSIONS,
+  type ControlMessage,
+  type DoneMessage,
+  type HelloMessage,
+  type OfferMessage,
+} from './messages.js';
 import { StreamEndWatch } from './qemu-stream-end.js';
 
 /** What the destination writes down before it takes the step: `running` before the held-back end of the stream goes out. */

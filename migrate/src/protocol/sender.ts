@@ -1,4 +1,4 @@
-import { type AbortCode, type Abortion } from './abort-code.js';
+import type { AbortCode, Abortion } from './abort-code.js';
 import type { ChunkCipher, RunningHash } from './chunk-cipher.js';
 import { ChunkCutter } from './chunk-cutter.js';
 import { ControlChannel } from './control-channel.js';
@@ -125,7 +125,14 @@ export class Sender {
     return this.#state === 'new' || this.#state === 'hello' || this.#state === 'sending' || this.#state === 'done';
   }
 
-  stats(): { bytes: number; chunks: number; acknowledgedChunks: number; windowBytes: number; maxWindowBytes: number; pendingBytes: number } {
+  stats(): {
+    bytes: number;
+    chunks: number;
+    acknowledgedChunks: number;
+    windowBytes: number;
+    maxWindowBytes: number;
+    pendingBytes: number;
+  } {
     return {
       bytes: this.#bytes,
       chunks: this.#sequence,
@@ -228,7 +235,8 @@ export class Sender {
   /** When a chunk that is not full must leave; never while the window has no room for it anyway. */
   #flushAt(): number {
     const partial = this.#cutter.bytes;
-    if (this.#state !== 'sending' || partial === 0 || !this.#window.hasRoom(Math.min(partial, this.#chunkBytes) + SEAL_BYTES)) return Infinity;
+    if (this.#state !== 'sending' || partial === 0 || !this.#window.hasRoom(Math.min(partial, this.#chunkBytes) + SEAL_BYTES))
+      return Infinity;
     return this.#lastInputAt + this.#o.flushAfterMs;
   }
 

@@ -183,7 +183,10 @@ function watchExit(child: ChildProcess): Promise<QemuExit> {
 
 /** QEMU connects to the host node once, when it starts, and runs on without a word when nobody is there. */
 async function requireListener(path: string, name: string): Promise<void> {
-  const isSocket = await stat(path).then((found) => found.isSocket(), () => false);
+  const isSocket = await stat(path).then(
+    (found) => found.isSocket(),
+    () => false,
+  );
   if (isSocket) return;
   const message = `${name}: ${path} is no socket: the host node that carries the guest's frames must run before the guest`;
   throw new XiaError('qemu-failed', message, { path });

@@ -140,14 +140,17 @@ export class QmpClient extends EventEmitter<QmpClientEvents> implements AsyncDis
     let onEvent: ((event: QmpEvent) => void) | undefined;
     let onClose: ((error: XiaError | undefined) => void) | undefined;
     try {
-      return await untilDone<QmpEvent>({ what: `QEMU did not tell ${name}`, timeoutMs, signal, context: { event: name } }, (resolve, reject) => {
-        onEvent = (event) => {
-          if (event.event === name) resolve(event);
-        };
-        onClose = (error) => reject(error ?? connectionLost(name));
-        this.on('event', onEvent);
-        this.on('close', onClose);
-      });
+      return await untilDone<QmpEvent>(
+        { what: `QEMU did not tell ${name}`, timeoutMs, signal, context: { event: name } },
+        (resolve, reject) => {
+          onEvent = (event) => {
+            if (event.event === name) resolve(event);
+          };
+          onClose = (error) => reject(error ?? connectionLost(name));
+          this.on('event', onEvent);
+          this.on('close', onClose);
+        },
+      );
     } finally {
       if (onEvent !== undefined) this.off('event', onEvent);
       if (onClose !== undefined) this.off('close', onClose);
@@ -208,10 +211,7 @@ interface WaitBound {
 }
 
 /** A promise that also ends by time (`timeout`) or by a signal (`interrupted`), and leaves no timer or listener behind. */
-async function untilDone<T>(
-  bound: WaitBound,
-  start: (resolve: (value: T) => void, reject: (error: unknown) => void) => void,
-): Promise<T> {
+async function untilDone<T>(bound: WaitBound, start: (resolve: (value: T) => void, reject: (error: unknown) => void) => void): Promise<T> {
   const { what, timeoutMs, signal, context } = bound;
   const aborted = () => new XiaError('interrupted', `${what}: given up`, context, { cause: signal?.reason });
   if (signal?.aborted) throw aborted();

@@ -93,5 +93,10 @@ function describeIssue(issue: v.BaseIssue<unknown>): string {
 
 function malformed(line: string, reason: string, cause?: unknown): XiaError {
   const shown = line.length > 200 ? `${line.slice(0, 200)}...` : line;
-  return new XiaError('qmp-error', `QEMU sent a message that cannot be understood (${reason}): ${shown}`, { line: shown, reason }, { cause });
+  return new XiaError(
+    'qmp-error',
+    `QEMU sent a message that cannot be understood (${reason}): ${shown}`,
+    { line: shown, reason },
+    { cause },
+  );
 }

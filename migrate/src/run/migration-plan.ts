@@ -40,7 +40,18 @@ export interface RunMigrationOptions {
 }
 
 /** Names of the moments that a run passes, in order. */
-export type RunPhase = 'checked' | 'listening' | 'started' | 'connected' | 'stopped' | 'input-sent' | 'received' | 'committing' | 'taken' | 'resumed' | 'settled';
+export type RunPhase =
+  | 'checked'
+  | 'listening'
+  | 'started'
+  | 'connected'
+  | 'stopped'
+  | 'input-sent'
+  | 'received'
+  | 'committing'
+  | 'taken'
+  | 'resumed'
+  | 'settled';
 
 export interface RunMoment {
   readonly name: RunPhase;

@@ -28,13 +28,16 @@ export async function machineFacts(qmp: QmpClient): Promise<MachineFacts> {
 /** Why this pair cannot migrate, in words; empty when it can. */
 export function pairFaults(source: MachineFacts, destination: MachineFacts): string[] {
   const faults: string[] = [];
-  if (source.status !== 'running' && source.status !== 'paused') faults.push(`the source does not run a guest: its state is "${source.status}"`);
+  if (source.status !== 'running' && source.status !== 'paused')
+    faults.push(`the source does not run a guest: its state is "${source.status}"`);
   if (destination.status !== 'inmigrate') {
     faults.push(`the destination does not wait for a guest: its state is "${destination.status}"; start it with "-incoming defer"`);
   }
   if (source.machine !== destination.machine) faults.push(`the machines differ: ${source.machine} and ${destination.machine}`);
-  if (source.memoryBytes !== destination.memoryBytes) faults.push(`the memory differs: ${source.memoryBytes} and ${destination.memoryBytes} bytes`);
-  if (source.processors !== destination.processors) faults.push(`the processors differ: ${source.processors} and ${destination.processors}`);
+  if (source.memoryBytes !== destination.memoryBytes)
+    faults.push(`the memory differs: ${source.memoryBytes} and ${destination.memoryBytes} bytes`);
+  if (source.processors !== destination.processors)
+    faults.push(`the processors differ: ${source.processors} and ${destination.processors}`);
   const { version: from } = source;
   const { version: to } = destination;
   if (to.major < from.major || (to.major === from.major && to.minor < from.minor)) {

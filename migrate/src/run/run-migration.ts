@@ -3,7 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { XiaError } from 'xia-core';
-import { execUri, migrateIn, QmpClient, queryMigration, setMigrationCapabilities, setMigrationLimits, type MigrationProgress } from '../qemu/index.js';
+import {
+  execUri,
+  migrateIn,
+  QmpClient,
+  queryMigration,
+  setMigrationCapabilities,
+  setMigrationLimits,
+  type MigrationProgress,
+} from '../qemu/index.js';
 import { checkMayReceive, checkMaySend, OwnershipFile } from '../state/index.js';
 import { GuestWatch } from './guest-watch.js';
 import { receiveArguments, sendArguments } from './program-arguments.js';
@@ -22,7 +30,10 @@ const DESTINATION_TIMEOUT_MS = 45_000;
  * @throws XiaError `refused` (the pair does not fit), `already-running`, `qmp-error`, `timeout`, `interrupted`; the VM runs on
  * at the source.
  */
-export async function runMigration(options: RunMigrationOptions, onProgress: (progress: RunProgress) => void = () => undefined): Promise<RunResult> {
+export async function runMigration(
+  options: RunMigrationOptions,
+  onProgress: (progress: RunProgress) => void = () => undefined,
+): Promise<RunResult> {
   const eventsDirectory = options.eventsDirectory ?? (await mkdtemp(join(tmpdir(), 'xmigrate-')));
   await mkdir(eventsDirectory, { recursive: true });
   const clients: QmpClient[] = [];
@@ -93,7 +104,14 @@ class MigrationRun {
       await sourceQmp.execute('migrate', { uri: execUri(sendArguments(this.#o, dag, this.#senderEvents)) });
       this.#moment('started');
       await this.#follow(sourceQmp);
-      const settlement = await settle({ options: this.#o, source, destination, sender: this.#sender, receiver: this.#receiver, wasRunning });
+      const settlement = await settle({
+        options: this.#o,
+        source,
+        destination,
+        sender: this.#sender,
+        receiver: this.#receiver,
+        wasRunning,
+      });
       this.#qemu = sourceQmp.closed ? this.#qemu : await queryMigration(sourceQmp);
       this.#moment('settled');
       return this.#result(settlement, source, destination);
@@ -176,7 +194,8 @@ class MigrationRun {
 
   #result(settlement: Settlement, source: GuestWatch, destination: GuestWatch): RunResult {
     const [from, to] = [this.#sender.summary, this.#receiver.summary];
-    const paused = source.stoppedAtMs === undefined || destination.resumedAtMs === undefined ? undefined : destination.resumedAtMs - source.stoppedAtMs;
+    const paused =
+      source.stoppedAtMs === undefined || destination.resumedAtMs === undefined ? undefined : destination.resumedAtMs - source.stoppedAtMs;
     return {
       vm: this.#o.vm,
       ...settlement,

@@ -67,7 +67,8 @@ async function keepAtSource({ options, source, destination, wasRunning }: Settle
   if (record?.role === 'source' && record.phase !== 'running') file.write({ role: 'source', phase: 'running' }, { reason });
   if (!destination.qmp.closed) {
     const copy = await queryRunState(destination.qmp).catch(() => undefined);
-    if (copy?.running) return { outcome: 'in-doubt', runner: 'destination', reason: `the destination runs a VM that it was not given: ${reason}` };
+    if (copy?.running)
+      return { outcome: 'in-doubt', runner: 'destination', reason: `the destination runs a VM that it was not given: ${reason}` };
   }
   if (source.qmp.closed) return { outcome: 'stayed', runner: 'none', reason: `the source's QEMU has ended: ${reason}` };
   let state = await queryRunState(source.qmp);

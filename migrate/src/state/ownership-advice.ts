@@ -11,7 +11,8 @@ export interface OwnershipAdvice {
   readonly action: string;
 }
 
-const RESUME_SOURCE = 'QEMU goes on by itself when its migration failed; if "query-status" says postmigrate or paused, resume the VM with "cont".';
+const RESUME_SOURCE =
+  'QEMU goes on by itself when its migration failed; if "query-status" says postmigrate or paused, resume the VM with "cont".';
 const QUIT_DESTINATION = 'Quit the QEMU that waits here; start a new one before the next attempt.';
 
 /** What a record means. `alive`: whether the process that wrote it still runs, so that nothing needs to be done yet. */
@@ -38,7 +39,11 @@ function sourceAdvice(record: Extract<OwnershipRecord, { role: 'source' }>, aliv
           `"xmigrate take-back --vm ${vm}" here, then "cont" in its QEMU. Do not "cont" before.`,
       };
     case 'gone':
-      return { owner: 'there', meaning: `${vm} runs at the destination`, action: 'Quit the QEMU here if it is still there; never "cont" it.' };
+      return {
+        owner: 'there',
+        meaning: `${vm} runs at the destination`,
+        action: 'Quit the QEMU here if it is still there; never "cont" it.',
+      };
   }
 }
 
@@ -71,4 +76,3 @@ function destinationAdvice(record: Extract<OwnershipRecord, { role: 'destination
       };
   }
 }
-

@@ -29,7 +29,7 @@ export class OwnershipFile {
   /** @throws XiaError `usage` when the name is no VM name */
   constructor(directory: string, vm: string) {
     if (!v.is(vmNameSchema, vm)) {
-      throw new XiaError('usage', `"${vm}" is no VM name: letters, digits, ".", "_" and "-", at most 64`, { vm });
+      throw new XiaError('usage', `"${String(vm)}" is no VM name: letters, digits, ".", "_" and "-", at most 64`, { vm });
     }
     this.#directory = directory;
     this.#vm = vm;
@@ -92,7 +92,7 @@ export function listOwnership(directory: string): OwnershipRecord[] {
   }
   return names
     .filter((name) => name.endsWith(SUFFIX))
-    .sort()
+    .toSorted()
     .flatMap((name) => readRecord(join(directory, name)) ?? []);
 }
 

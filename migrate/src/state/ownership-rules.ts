@@ -21,7 +21,10 @@ export function checkMaySend(file: OwnershipFile): void {
   refuseWhileBusy(record, file);
   const { vm, role, phase } = record;
   if (role === 'source' && (phase === 'handed-over' || phase === 'gone')) {
-    throw new XiaError('refused', `${vm} is not this host's to send: its state is ${phase} (see "xmigrate status --vm ${vm}")`, { vm, phase });
+    throw new XiaError('refused', `${vm} is not this host's to send: its state is ${phase} (see "xmigrate status --vm ${vm}")`, {
+      vm,
+      phase,
+    });
   }
 }
 

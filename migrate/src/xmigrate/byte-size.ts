@@ -8,12 +8,14 @@ export function sizeArgument(minimumBytes: number, maximumBytes: number): (text:
     const match = /^(\d+)([KMG]?)(?:i?B)?$/i.exec(text.trim());
     const bytes = match === null ? NaN : Number(match[1]) * units[match[2]!.toUpperCase()]!;
     if (bytes >= minimumBytes && bytes <= maximumBytes) return bytes;
-    throw new InvalidArgumentError(`A size from ${formatSize(minimumBytes)} to ${formatSize(maximumBytes)} is needed, such as 256K or 32M.`);
+    throw new InvalidArgumentError(
+      `A size from ${formatSize(minimumBytes)} to ${formatSize(maximumBytes)} is needed, such as 256K or 32M.`,
+    );
   };
 }
 
 function formatSize(bytes: number): string {
-  for (const [unit, factor] of Object.entries(units).reverse()) {
+  for (const [unit, factor] of Object.entries(units).toReversed()) {
     if (bytes >= factor && bytes % factor === 0) return `${bytes / factor}${unit}`;
   }
   return String(bytes);

@@ -21,8 +21,10 @@ const HELLO_TIMEOUT_MS = 5_000;
 /** How long the process stays to see TAKEN arrive. The destination QEMU's main loop stands still meanwhile. */
 const LINGER_MS = 300;
 
-export interface ReceiveStreamOptions
-  extends Pick<ReceiverOptions, 'vm' | 'limits' | 'holdBackBytes' | 'maxFetches' | 'liveness' | 'decisionTimeoutMs'> {
+export interface ReceiveStreamOptions extends Pick<
+  ReceiverOptions,
+  'vm' | 'limits' | 'holdBackBytes' | 'maxFetches' | 'liveness' | 'decisionTimeoutMs'
+> {
   /** Control streams as they are accepted. */
   readonly streams: AsyncIterable<ControlStream>;
   /** Whether the holder of this key may send here; default: anybody. */
@@ -119,7 +121,10 @@ class IncomingTransfer {
 
   /** Resolves when a transfer has begun (true) or this peer is of no use (false). */
   async begins(): Promise<boolean> {
-    const timer = setTimeout(() => this.#input(() => this.#receiver.abort('refused', 'no HELLO came in time', monotonicMs())), HELLO_TIMEOUT_MS);
+    const timer = setTimeout(
+      () => this.#input(() => this.#receiver.abort('refused', 'no HELLO came in time', monotonicMs())),
+      HELLO_TIMEOUT_MS,
+    );
     const begun = await this.#begun;
     clearTimeout(timer);
     if (!begun) void this.#end(LINGER_MS);

@@ -57,7 +57,11 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
     const sid = options.listen ?? new Xid(PrincipalType.SID, node.hid.id);
     const server = await node.listen(sid);
     if (options.register !== undefined) await node.register(options.register, { sid });
-    report.event('listening', { dag: server.dag.toString(), name: options.register }, `waiting for ${options.vm} at ${server.dag.toString()}`);
+    report.event(
+      'listening',
+      { dag: server.dag.toString(), name: options.register },
+      `waiting for ${options.vm} at ${server.dag.toString()}`,
+    );
     let figures = () => ({ bytes: 0, chunks: 0, windowBytes: 0 });
     let peer = '';
     let transfer = '';
@@ -104,13 +108,16 @@ export function recvCommand(signal: AbortSignal): Command {
   const command = new Command('recv').description('wait for "xmigrate send" and write the VM stream to stdout');
   addTransferOptions(command);
   return command
-    .addOption(new Option('--listen <sid>', "the service to listen on (default: SID of this node's own key)").argParser(xidArgument(PrincipalType.SID, 'SID')))
+    .addOption(
+      new Option('--listen <sid>', "the service to listen on (default: SID of this node's own key)").argParser(
+        xidArgument(PrincipalType.SID, 'SID'),
+      ),
+    )
     .option('--register <name>', 'register this name for the service')
     .addOption(
-      new Option('--from <hid...>', 'accept only these sources (default: any)').argParser((text: string, before: readonly Xid[] = []) => [
-        ...before,
-        xidArgument(PrincipalType.HID, 'HID')(text),
-      ]),
+      new Option('--from <hid...>', 'accept only these sources (default: any)').argParser(
+        (text: string, before: readonly Xid[] | undefined) => [...(before ?? []), xidArgument(PrincipalType.HID, 'HID')(text)],
+      ),
     )
     .addOption(
       new Option('--hold-back <size>', 'bytes of the end of the stream that QEMU gets after the commit only')

@@ -54,7 +54,10 @@ function planOf(options: RunCommandOptions, signal: AbortSignal): RunMigrationOp
 /** One line that moves on a terminal; elsewhere a line for each phase; JSON lines with `--json`. */
 function progressPrinter(options: RunCommandOptions): { update(progress: RunProgress): void; stop(): void } {
   if (options.json === true) {
-    return { update: (progress) => void process.stdout.write(`${JSON.stringify({ event: 'progress', ...progress })}\n`), stop: () => undefined };
+    return {
+      update: (progress) => void process.stdout.write(`${JSON.stringify({ event: 'progress', ...progress })}\n`),
+      stop: () => undefined,
+    };
   }
   if (!process.stderr.isTTY) {
     let phase = '';
@@ -81,7 +84,8 @@ function progressPrinter(options: RunCommandOptions): { update(progress: RunProg
 }
 
 function describe(result: RunResult): string {
-  if (result.outcome !== 'moved') return `${result.vm} ${result.outcome === 'stayed' ? 'stays at the source' : 'is in doubt'}: ${result.reason}`;
+  if (result.outcome !== 'moved')
+    return `${result.vm} ${result.outcome === 'stayed' ? 'stays at the source' : 'is in doubt'}: ${result.reason}`;
   const { bytes, chunks, totalTimeMs, pausedMs, qemuDowntimeMs } = result;
   const times = `${(totalTimeMs / 1000).toFixed(2)} s, stopped for ${pausedMs ?? '?'} ms (QEMU says ${qemuDowntimeMs ?? '?'} ms)`;
   return `${result.vm} has moved: ${megabytes(bytes)} MB in ${chunks} chunks in ${times}${result.reason === '' ? '' : `; ${result.reason}`}`;
@@ -114,7 +118,11 @@ export function runCommand(signal: AbortSignal): Command {
     .option('--source-key <file>', 'PEM file of the identity at the source (default: a fresh one)')
     .option('--destination-key <file>', 'PEM file of the identity at the destination (default: a fresh one)')
     .addOption(new Option('--trust <ads>', 'the ADs to believe, separated by commas (default: any)').env('XIA_TRUST'))
-    .addOption(new Option('--downtime-limit <ms>', 'stop the guest when the rest takes no longer than this').argParser(integerArgument(1, 2_000_000)))
+    .addOption(
+      new Option('--downtime-limit <ms>', 'stop the guest when the rest takes no longer than this').argParser(
+        integerArgument(1, 2_000_000),
+      ),
+    )
     .addOption(new Option('--max-bandwidth <size>', 'bytes per second that QEMU may write').argParser(sizeArgument(1024, 1024 ** 4)))
     .addOption(new Option('--chunk <size>', 'plain bytes per chunk').argParser(sizeArgument(MIN_CHUNK_BYTES, MAX_CHUNK_BYTES)))
     .addOption(new Option('--window <size>', 'sealed bytes in flight').argParser(sizeArgument(2 * MIB, 1024 * MIB)))

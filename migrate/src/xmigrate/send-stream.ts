@@ -14,7 +14,10 @@ import { endStream } from './end-stream.js';
 import { MachineClock, monotonicMs } from './machine-clock.js';
 import type { ChunkPublisher, ControlStream } from './transfer-ports.js';
 
-export interface SendStreamOptions extends Pick<SenderOptions, 'vm' | 'transfer' | 'limits' | 'chunkBytes' | 'liveness' | 'decisionTimeoutMs'> {
+export interface SendStreamOptions extends Pick<
+  SenderOptions,
+  'vm' | 'transfer' | 'limits' | 'chunkBytes' | 'liveness' | 'decisionTimeoutMs'
+> {
   /** The VM stream: what QEMU writes. */
   readonly input: Readable;
   /** Opens a control stream to the destination; called again when the first is lost in the commit. */

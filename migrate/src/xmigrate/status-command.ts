@@ -33,7 +33,8 @@ function status(options: StateCommandOptions): void {
     }
     return;
   }
-  if (known.length === 0) process.stdout.write(`nothing is known of ${options.vm ?? 'any VM'} in ${options.state}: no migration touched it\n`);
+  if (known.length === 0)
+    process.stdout.write(`nothing is known of ${options.vm ?? 'any VM'} in ${options.state}: no migration touched it\n`);
   for (const record of known) process.stdout.write(describe(record));
 }
 
@@ -51,7 +52,7 @@ export function statusCommand(): Command {
 /** `xmigrate take-back`: the operator's decision for a VM whose handing over was not confirmed. */
 export function takeBackCommand(): Command {
   return new Command('take-back')
-    .description('declare a VM to be this host\'s again after the destination is known not to run it')
+    .description("declare a VM to be this host's again after the destination is known not to run it")
     .requiredOption('--vm <name>', 'the VM')
     .addOption(stateOption())
     .addOption(new Option('--destination-does-not-run-it', 'you have looked: "xmigrate status" there says so').makeOptionMandatory())

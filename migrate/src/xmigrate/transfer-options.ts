@@ -15,7 +15,7 @@ export interface TransferCommandOptions extends AttachOptions {
 }
 
 /** Where state files are unless told otherwise: of the system for root, of the user for everybody else. */
-export function defaultStateDirectory(environment: NodeJS.ProcessEnv = process.env): string {
+function defaultStateDirectory(environment: NodeJS.ProcessEnv = process.env): string {
   if (process.getuid?.() === 0) return '/var/lib/xmigrate';
   return join(environment['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'xmigrate');
 }

@@ -50,7 +50,8 @@ export class TransferReport {
   /** Records an event; with `words`, people are told too. */
   event(name: string, fields: Record<string, unknown> = {}, words?: string): void {
     this.#events.write(name, fields);
-    if (words !== undefined && !this.#options.json && this.#bar === undefined) process.stderr.write(`xmigrate ${this.#options.role}: ${words}\n`);
+    if (words !== undefined && !this.#options.json && this.#bar === undefined)
+      process.stderr.write(`xmigrate ${this.#options.role}: ${words}\n`);
   }
 
   /** The last word: figures of the whole transfer, and the end of the moving line. */

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../support/temporary-folder.js';
 /** What a newc archive holds, read by its definition. */
 function list(archive: Buffer): Array<{ path: string; mode: number; content: string }> {
   const entries = [];
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     expect(archive.toString('latin1', at, at + 6)).toBe('070701');
     const field = (index: number) => Number.parseInt(archive.toString('latin1', at + 6 + index * 8, at + 14 + index * 8), 16);
     const [mode, size, nameBytes] = [field(1), field(6), field(11)];

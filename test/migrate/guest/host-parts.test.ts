@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isStaticProgram } from '../../../migrate/src/guest/busybox.js';
@@ -6,7 +6,6 @@ import { provideFolder } from '../../../migrate/src/guest/cache-folder.js';
 import { parseDependencies, provideKernel } from '../../../migrate/src/guest/kernel-package.js';
 import { parseLibraries } from '../../../migrate/src/guest/node-runtime.js';
 import { buildGuest } from '../../../migrate/src/guest/guest-image.js';
-import { readdir } from 'node:fs/promises';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 function onlyPath(folder: string): void {
@@ -73,7 +72,10 @@ describe('missing prerequisites', () => {
   test('without apt, says where it can be built, and keeps nothing', async () => {
     const cacheDir = await temporaryFolder();
     onlyPath(await temporaryFolder());
-    await expect(provideKernel(cacheDir)).rejects.toMatchObject({ code: 'missing-prerequisite', message: expect.stringContaining('Debian 12') });
+    await expect(provideKernel(cacheDir)).rejects.toMatchObject({
+      code: 'missing-prerequisite',
+      message: expect.stringContaining('Debian 12'),
+    });
     expect(await readdir(cacheDir)).toEqual([]);
   });
 
@@ -84,7 +86,10 @@ describe('missing prerequisites', () => {
     const [cacheDir, bin] = [await temporaryFolder(), await temporaryFolder()];
     for (const name of ['apt-cache', 'apt-get', 'dpkg-deb']) await writeFile(join(bin, name), script, { mode: 0o755 });
     onlyPath(bin);
-    await expect(provideKernel(cacheDir)).rejects.toMatchObject({ code: 'missing-prerequisite', context: { install: 'sudo apt-get update' } });
+    await expect(provideKernel(cacheDir)).rejects.toMatchObject({
+      code: 'missing-prerequisite',
+      context: { install: 'sudo apt-get update' },
+    });
     expect(await readdir(cacheDir)).toEqual([]);
   });
 

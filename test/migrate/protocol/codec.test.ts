@@ -41,7 +41,9 @@ function frame(value: unknown): Uint8Array {
 }
 
 const plain = (list: readonly ControlMessage[]) =>
-  list.map((message) => Object.fromEntries(Object.entries(message).map(([key, value]) => [key, value instanceof Uint8Array ? [...value] : value])));
+  list.map((message) =>
+    Object.fromEntries(Object.entries(message).map(([key, value]) => [key, value instanceof Uint8Array ? [...value] : value])),
+  );
 
 describe('the control stream codec', () => {
   it('carries every message through any cuts of the stream', () => {

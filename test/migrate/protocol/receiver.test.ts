@@ -153,7 +153,11 @@ describe('the receiver', () => {
 
   it.each<[string, () => void, string]>([
     ['an offer out of order', () => say({ type: 'offer', sequence: 4, cid: new Uint8Array(20), length: 50 }), 'protocol'],
-    ['an offer beyond the window', () => [3, 4].forEach((sequence) => say({ type: 'offer', sequence, cid: new Uint8Array(20), length: 1016 })), 'protocol'],
+    [
+      'an offer beyond the window',
+      () => [3, 4].forEach((sequence) => say({ type: 'offer', sequence, cid: new Uint8Array(20), length: 1016 })),
+      'protocol',
+    ],
     ['an offer larger than a chunk may be', () => say({ type: 'offer', sequence: 3, cid: new Uint8Array(20), length: 1017 }), 'protocol'],
     ['a DONE with another number of chunks', () => say({ ...done(), chunks: 4 } as ControlMessage), 'protocol'],
     ['a chunk that was tampered with', () => receiver.chunkArrived(0, sealed[1]!.slice(0, 96), 0), 'integrity'],
@@ -181,7 +185,7 @@ describe('the receiver', () => {
     ['another destination', { role: 'destination' }, 'refused'],
     ['a transfer that it does not know', { resume: true }, 'refused'],
   ])('sends away %s without a trace', (_what, change, code) => {
-    say({ ...hello, ...change } as ControlMessage);
+    say({ ...hello, ...change });
     expect(outcome()).toMatchObject({ kind: 'aborted', code });
     expect(marks).toEqual([]);
     expect(receiver.hasBegun).toBe(false);

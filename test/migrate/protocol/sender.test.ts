@@ -150,7 +150,7 @@ describe('the sender', () => {
     expect(marks).toEqual([]);
   });
 
-  it('takes an input that ends before QEMU\'s end marker for a failed migration', () => {
+  it("takes an input that ends before QEMU's end marker for a failed migration", () => {
     say(hello);
     sender.input(Buffer.from('5145564d0000000301020304', 'hex'), 0);
     sender.inputEnded(0);

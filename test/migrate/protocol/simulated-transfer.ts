@@ -269,11 +269,13 @@ export function simulate(scenario: Scenario): Result {
     if (s.windowBytes > windowBytes) violations.add(`${s.windowBytes} bytes in a window of ${windowBytes}`);
     if (published.size > scenario.limits.windowChunks) violations.add('more chunks published than the window allows');
     if (s.pendingBytes >= scenario.chunkBytes + MAX_PIECE_BYTES) violations.add('the source reads although the window is full');
-    if (r.bufferedBytes > windowBytes + scenario.holdBackBytes + maxChunkBytes) violations.add(`the destination buffers ${r.bufferedBytes}`);
+    if (r.bufferedBytes > windowBytes + scenario.holdBackBytes + maxChunkBytes)
+      violations.add(`the destination buffers ${r.bufferedBytes}`);
     const runs = destinationMarks.includes('running');
     const sourceOwns = sourceMarks.at(-1) !== 'handed-over';
     if (runs && sourceOwns) violations.add('both own the VM');
-    if (!runs && outputBytes > 0 && outputBytes > scenario.input.length - scenario.holdBackBytes) violations.add('the end of the stream left before the commit');
+    if (!runs && outputBytes > 0 && outputBytes > scenario.input.length - scenario.holdBackBytes)
+      violations.add('the end of the stream left before the commit');
   };
 
   connect();

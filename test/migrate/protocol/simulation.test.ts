@@ -96,7 +96,8 @@ describe('a migration in virtual time', () => {
         const made = scenario(seed, () => [{ kind: 'cut', atMs: calm.finishedAtMs - backMs, heals: true }]);
         const result = simulate(made);
         expect(result.violations).toEqual([]);
-        if (result.sourceMarks.includes('handed-over') && result.destination?.kind === 'taken' && result.source?.kind === 'handed-over') resumed += 1;
+        if (result.sourceMarks.includes('handed-over') && result.destination?.kind === 'taken' && result.source?.kind === 'handed-over')
+          resumed += 1;
       }
     }
     expect(resumed).toBeGreaterThan(20);

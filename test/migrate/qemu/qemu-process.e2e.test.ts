@@ -41,7 +41,9 @@ describe('QemuProcess', () => {
     abort.abort();
     await qemu.exited;
     expect(alive(qemu.pid)).toBe(false);
-    await expect(QemuProcess.start({ ...machine, directory: '/nowhere', signal: abort.signal })).rejects.toMatchObject({ code: 'interrupted' });
+    await expect(QemuProcess.start({ ...machine, directory: '/nowhere', signal: abort.signal })).rejects.toMatchObject({
+      code: 'interrupted',
+    });
   });
 
   test('does not outlive a launcher that is killed', async () => {
@@ -88,6 +90,9 @@ describe('QemuProcess', () => {
   test('refuses a network that nobody carries', async () => {
     const directory = await temporaryFolder();
     const network = { path: join(directory, 'net.sock'), mac: '52:54:00:00:00:01' };
-    await expect(QemuProcess.start({ ...machine, directory, network })).rejects.toMatchObject({ code: 'qemu-failed', context: { path: network.path } });
+    await expect(QemuProcess.start({ ...machine, directory, network })).rejects.toMatchObject({
+      code: 'qemu-failed',
+      context: { path: network.path },
+    });
   });
 });

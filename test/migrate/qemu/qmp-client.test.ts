@@ -108,7 +108,10 @@ describe('QmpClient', () => {
 
   test('says why it cannot connect', async () => {
     const folder = await temporaryFolder();
-    await expect(QmpClient.connect({ path: join(folder, 'none') })).rejects.toMatchObject({ code: 'qmp-error', context: { cause: 'ENOENT' } });
+    await expect(QmpClient.connect({ path: join(folder, 'none') })).rejects.toMatchObject({
+      code: 'qmp-error',
+      context: { cause: 'ENOENT' },
+    });
     const silent = await start((fake) => (fake.greeting = ''));
     await expect(QmpClient.connect({ path: silent.path, timeoutMs: 20 })).rejects.toEqual(code('timeout'));
     const stranger = await start((fake) => (fake.greeting = '{"event":"X","timestamp":{"seconds":1,"microseconds":1}}\n'));

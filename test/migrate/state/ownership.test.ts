@@ -114,13 +114,34 @@ describe('the advice', () => {
   it('never calls both hosts of one migration the owner', () => {
     // Pairs that a crash can leave behind: the destination's mark implies the source's, never the other way round.
     const pairs: [OwnershipStep, OwnershipStep][] = [
-      [{ role: 'source', phase: 'sending' }, { role: 'destination', phase: 'receiving' }],
-      [{ role: 'source', phase: 'sending' }, { role: 'destination', phase: 'received' }],
-      [{ role: 'source', phase: 'handed-over' }, { role: 'destination', phase: 'received' }],
-      [{ role: 'source', phase: 'handed-over' }, { role: 'destination', phase: 'running' }],
-      [{ role: 'source', phase: 'gone' }, { role: 'destination', phase: 'running' }],
-      [{ role: 'source', phase: 'gone' }, { role: 'destination', phase: 'failed' }],
-      [{ role: 'source', phase: 'running' }, { role: 'destination', phase: 'aborted' }],
+      [
+        { role: 'source', phase: 'sending' },
+        { role: 'destination', phase: 'receiving' },
+      ],
+      [
+        { role: 'source', phase: 'sending' },
+        { role: 'destination', phase: 'received' },
+      ],
+      [
+        { role: 'source', phase: 'handed-over' },
+        { role: 'destination', phase: 'received' },
+      ],
+      [
+        { role: 'source', phase: 'handed-over' },
+        { role: 'destination', phase: 'running' },
+      ],
+      [
+        { role: 'source', phase: 'gone' },
+        { role: 'destination', phase: 'running' },
+      ],
+      [
+        { role: 'source', phase: 'gone' },
+        { role: 'destination', phase: 'failed' },
+      ],
+      [
+        { role: 'source', phase: 'running' },
+        { role: 'destination', phase: 'aborted' },
+      ],
     ];
     for (const [source, destination] of pairs) {
       const owners = [ownershipAdvice(record(source), false).owner, ownershipAdvice(record(destination), false).owner];

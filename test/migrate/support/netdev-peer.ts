@@ -21,7 +21,7 @@ export class NetdevPeer {
   readonly closedAtMs: number[] = [];
   #guestMac: Buffer | undefined;
   #socket: Socket | undefined;
-  #waiting: Array<() => void> = [];
+  readonly #waiting: Array<() => void> = [];
   readonly #server: Server;
 
   private constructor(server: Server) {

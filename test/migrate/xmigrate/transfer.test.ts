@@ -15,8 +15,10 @@ function input(bytes: number, seed = 1): { stream: Readable; sha256: string; rea
   const random = new SeededRandom(seed);
   const hash = createHash('sha256');
   const pieces: Buffer[] = [];
-  for (let left = bytes; left > 0; ) {
-    const piece = Buffer.from(random.bytes(1024)).toString('latin1').repeat(1 + random.below(64));
+  for (let left = bytes; left > 0;) {
+    const piece = Buffer.from(random.bytes(1024))
+      .toString('latin1')
+      .repeat(1 + random.below(64));
     const cut = Buffer.from(piece, 'latin1').subarray(0, left);
     hash.update(cut);
     pieces.push(cut);
@@ -46,7 +48,11 @@ function collector(): { stream: Writable; sha256: () => string; bytes: () => num
 }
 
 /** Both ends of a transfer over one pair of streams, wired together; `change` may replace any option. */
-function transfer(source: Readable, output: Writable, change: { send?: Partial<SendStreamOptions>; receive?: Partial<ReceiveStreamOptions> } = {}) {
+function transfer(
+  source: Readable,
+  output: Writable,
+  change: { send?: Partial<SendStreamOptions>; receive?: Partial<ReceiveStreamOptions> } = {},
+) {
   const content = new ContentNetwork();
   const accepted = new AcceptedStreams();
   const marks = { source: [] as string[], destination: [] as string[] };

@@ -28,7 +28,10 @@ const report: Report = {
   oldDag: { sent: 10, answered: 10 },
   phases,
   peakRssMb: { R1: 80 },
-  checks: [{ name: 'runs on HOST_B', ok: true }, { name: 'no stale entry', ok: false, detail: 'HID:1 & "2"' }],
+  checks: [
+    { name: 'runs on HOST_B', ok: true },
+    { name: 'no stale entry', ok: false, detail: 'HID:1 & "2"' },
+  ],
   versions: { node: 'v20' },
 };
 
@@ -78,7 +81,10 @@ describe('scales', () => {
 
 describe('placeLabels', () => {
   it('never lets two labels of a row touch, and keeps them in the picture', () => {
-    const placed = placeLabels(Array.from({ length: 12 }, (_, index) => ({ text: 'a longer label', x: index * 30 })), 400);
+    const placed = placeLabels(
+      Array.from({ length: 12 }, (_, index) => ({ text: 'a longer label', x: index * 30 })),
+      400,
+    );
     for (const a of placed) {
       for (const b of placed) {
         if (a === b || a.row !== b.row || a.anchor !== b.anchor) continue;

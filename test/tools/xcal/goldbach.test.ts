@@ -25,7 +25,8 @@ describe('GoldbachService and AnswerChecker', () => {
   it('agree, though they compute in different ways', () => {
     const service = new GoldbachService('a1');
     const checker = new AnswerChecker();
-    for (let index = 0; index < 3000; index++) expect(checker.answer(service.answer(String(checker.ask(index))))).toMatchObject({ ok: true, startId: 'a1' });
+    for (let index = 0; index < 3000; index++)
+      expect(checker.answer(service.answer(String(checker.ask(index))))).toMatchObject({ ok: true, startId: 'a1' });
     expect(checker.counts).toEqual({ questions: 3000, answers: 3000, wrong: 0, missing: 0, resets: 0 });
     expect(service.counter).toBe(3000);
   });

@@ -3,7 +3,15 @@ import { Dag } from 'xia-core';
 import { formatManifest, parseManifest } from '../../../tools/src/xchunk/manifest.js';
 
 const dag = Dag.parse(`RE ( AD:${'1'.repeat(40)} HID:${'2'.repeat(40)} ) CID:${'3'.repeat(40)}`);
-const manifest = { name: 'film.mp4', bytes: 7, sha256: 'ab'.repeat(32), chunks: [{ dag, bytes: 5 }, { dag, bytes: 2 }] };
+const manifest = {
+  name: 'film.mp4',
+  bytes: 7,
+  sha256: 'ab'.repeat(32),
+  chunks: [
+    { dag, bytes: 5 },
+    { dag, bytes: 2 },
+  ],
+};
 
 describe('manifest', () => {
   it('reads what it wrote', () => {
@@ -20,6 +28,8 @@ describe('manifest', () => {
     [formatManifest(manifest).replaceAll('CID:', 'SID:'), 'm.json: chunks.0.dag: not the address of a chunk'],
     [formatManifest(manifest).replace('"name"', '"title"'), 'm.json: '],
   ])('refuses %s', (text, message) => {
-    expect(() => parseManifest(text, 'm.json')).toThrow(expect.objectContaining({ code: 'bad-config', message: expect.stringContaining(message) }));
+    expect(() => parseManifest(text, 'm.json')).toThrow(
+      expect.objectContaining({ code: 'bad-config', message: expect.stringContaining(message) }),
+    );
   });
 });

@@ -30,7 +30,13 @@ describe('PingStatistics', () => {
   });
 
   it('says zero, give or take one interval, when nothing was lost', () => {
-    expect(run([true, true]).summary(1000)).toMatchObject({ lost: 0, lossPercent: 0, downtimeMs: 0, deviationMs: 10, longestLossFrom: undefined });
+    expect(run([true, true]).summary(1000)).toMatchObject({
+      lost: 0,
+      lossPercent: 0,
+      downtimeMs: 0,
+      deviationMs: 10,
+      longestLossFrom: undefined,
+    });
   });
 
   it('counts a late answer as received: it closes the gap that it seemed to be', () => {
@@ -66,7 +72,10 @@ describe('PingStatistics', () => {
     fc.assert(
       fc.property(fc.array(fc.boolean(), { maxLength: 60 }), fc.integer({ min: 0, max: 3 }), (pattern, times) => {
         // Repeated beyond the window, so that what has left it is in the account too.
-        const all = Array.from({ length: times === 0 ? 1 : Math.ceil((times * WINDOW) / Math.max(1, pattern.length)) }, () => pattern).flat();
+        const all = Array.from(
+          { length: times === 0 ? 1 : Math.ceil((times * WINDOW) / Math.max(1, pattern.length)) },
+          () => pattern,
+        ).flat();
         let longest = 0;
         let current = 0;
         for (const answered of all) {

@@ -14,7 +14,9 @@ describe('processes', () => {
   it('are stopped, the stubborn ones too', async () => {
     const polite = await start("console.log('up'); setInterval(() => {}, 1000)");
     const stubborn = await start("process.on('SIGTERM', () => {}); console.log('up'); setInterval(() => {}, 1000)");
-    const records = (await Promise.all([polite, stubborn].map(async ({ pid, marker }) => recordProcess('p', pid, marker)))).flatMap((record) => record ?? []);
+    const records = (await Promise.all([polite, stubborn].map(async ({ pid, marker }) => recordProcess('p', pid, marker)))).flatMap(
+      (record) => record ?? [],
+    );
     expect(records).toHaveLength(2);
     expect(await Promise.all(records.map(isRunning))).toEqual([true, true]);
     expect(await peakRssMb(polite.pid)).toBeGreaterThan(5);
@@ -27,7 +29,10 @@ describe('processes', () => {
     const record = await recordProcess('p', other.pid, other.marker);
     expect(record).toBeDefined();
     if (record === undefined) return;
-    for (const imposter of [{ ...record, startTicks: '1' }, { ...record, marker: 'something else' }]) {
+    for (const imposter of [
+      { ...record, startTicks: '1' },
+      { ...record, marker: 'something else' },
+    ]) {
       expect(await isRunning(imposter)).toBe(false);
       await stopProcesses([imposter], 50);
       expect(await isRunning(record)).toBe(true);

@@ -1,5 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { parseYaml, XiaError } from 'xia-core';
+import { parseYaml, type XiaError } from 'xia-core';
 import { adRoutes, builtInTopologies, loadTopology, topologySchema } from '../../../tools/src/xtestbed/topology.js';
 
 function fault(text: string): string {
@@ -47,6 +48,15 @@ describe('topology files', () => {
 
   it('says which topologies there are', async () => {
     await expect(loadTopology('outer-ad')).rejects.toMatchObject({ code: 'bad-config', message: expect.stringContaining('inter-ad') });
+  });
+});
+
+describe('docs/tools.md', () => {
+  it('shows a topology that is valid', async () => {
+    const text = await readFile(new URL('../../../docs/tools.md', import.meta.url), 'utf8');
+    const example = /```yaml\n([\s\S]*?)```/.exec(text)?.[1] ?? '';
+    const topology = parseYaml(example, 'docs/tools.md', topologySchema);
+    expect(adRoutes(topology).get('R1')?.get('AD3')).toBe('R2');
   });
 });
 

@@ -25,7 +25,9 @@ describe('parseYaml', () => {
   });
 
   it('says file, line, column and path', () => {
-    expect(faults('name: R1\nfaces:\n  - name: a\n    mtu: 7\n')).toEqual([expect.stringMatching(/^r1\.yaml:4:10: faces\[0\]\.mtu: .*576/)]);
+    expect(faults('name: R1\nfaces:\n  - name: a\n    mtu: 7\n')).toEqual([
+      expect.stringMatching(/^r1\.yaml:4:10: faces\[0\]\.mtu: .*576/),
+    ]);
   });
 
   it('points at the unknown key itself', () => {
@@ -58,6 +60,9 @@ describe('parseYaml', () => {
 
 describe('loadYaml', () => {
   it('says which file cannot be read', async () => {
-    await expect(loadYaml('/nonexistent/x.yaml', schema)).rejects.toMatchObject({ code: 'bad-config', message: /x\.yaml: cannot be read \(ENOENT\)/ });
+    await expect(loadYaml('/nonexistent/x.yaml', schema)).rejects.toMatchObject({
+      code: 'bad-config',
+      message: /x\.yaml: cannot be read \(ENOENT\)/,
+    });
   });
 });

@@ -74,6 +74,7 @@ describe('control socket', () => {
     server = await ControlServer.listen(path, { hang: async () => new Promise(() => {}) });
     using client = await ControlClient.connect(path);
     const call = client.call('hang');
+    // oxlint-disable-next-line vitest/valid-expect -- awaited below: the call must fail while the server closes
     const outcome = expect(call).rejects.toMatchObject({ code: 'control-failed' });
     await server.close();
     server = undefined;

@@ -11,8 +11,7 @@ test('behaves like a plain set of integers', () => {
     fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
       const model = new Set<number>();
       const set = new RangeSet();
-      const inside = (start: number, end: number) =>
-        Array.from({ length: Math.max(0, end - start) }, (_, i) => start + i);
+      const inside = (start: number, end: number) => Array.from({ length: Math.max(0, end - start) }, (_, i) => start + i);
       for (const [name, [start, end]] of operations) {
         const numbers = inside(start, end);
         if (name === 'add') {

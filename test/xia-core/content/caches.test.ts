@@ -152,27 +152,22 @@ describe('eviction policies', () => {
 describe('PartialAssembler', () => {
   it('puts a chunk together from segments in any order, more than once each', () => {
     fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 300 }),
-        fc.integer({ min: 1, max: 50 }),
-        fc.nat(),
-        (length, segmentBytes, seed) => {
-          const { id, bytes } = chunk(seed, length);
-          const rng = new SeededRandom(seed);
-          const offsets = Array.from({ length: Math.ceil(length / segmentBytes) }, (_, i) => i * segmentBytes);
-          const missing = new Set(offsets);
-          const assembler = new PartialAssembler();
-          let whole: Uint8Array | undefined;
-          while (whole === undefined) {
-            const offset = offsets[rng.below(offsets.length)]!;
-            missing.delete(offset);
-            whole = assembler.add(id, offset, bytes.subarray(offset, offset + segmentBytes), length, 0);
-            expect(whole !== undefined).toBe(missing.size === 0);
-          }
-          expect(whole).toEqual(bytes);
-          expect([assembler.size, assembler.bytes]).toEqual([0, 0]);
-        },
-      ),
+      fc.property(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 50 }), fc.nat(), (length, segmentBytes, seed) => {
+        const { id, bytes } = chunk(seed, length);
+        const rng = new SeededRandom(seed);
+        const offsets = Array.from({ length: Math.ceil(length / segmentBytes) }, (_, i) => i * segmentBytes);
+        const missing = new Set(offsets);
+        const assembler = new PartialAssembler();
+        let whole: Uint8Array | undefined;
+        while (whole === undefined) {
+          const offset = offsets[rng.below(offsets.length)]!;
+          missing.delete(offset);
+          whole = assembler.add(id, offset, bytes.subarray(offset, offset + segmentBytes), length, 0);
+          expect(whole !== undefined).toBe(missing.size === 0);
+        }
+        expect(whole).toEqual(bytes);
+        expect([assembler.size, assembler.bytes]).toEqual([0, 0]);
+      }),
     );
   });
 

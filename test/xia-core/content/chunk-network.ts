@@ -1,11 +1,5 @@
 import { SeededRandom } from '../../../xia-core/src/bytes/index.js';
-import {
-  ChunkStore,
-  Fetcher,
-  Responder,
-  type FetchEvent,
-  type FetcherOptions,
-} from '../../../xia-core/src/content/index.js';
+import { ChunkStore, Fetcher, Responder, type FetchEvent, type FetcherOptions } from '../../../xia-core/src/content/index.js';
 import { contentDag, hostDag, serviceDag, type Dag } from '../../../xia-core/src/dag/index.js';
 import { encodeXip, NextHeader, parseChunk, XipView } from '../../../xia-core/src/wire/index.js';
 import { nobleHash, PrincipalType, Xid } from '../../../xia-core/src/xid/index.js';
@@ -56,7 +50,7 @@ export class ChunkNetwork {
   dropped = 0;
   now = 0;
   #turn = 0;
-  #arrivals: Arrival[] = [];
+  readonly #arrivals: Arrival[] = [];
   #linkFreeAt = 0;
 
   constructor(seed: number, impairments: Impairments, options: Partial<FetcherOptions> = {}) {
@@ -167,7 +161,7 @@ export class ChunkNetwork {
     const arrivals = this.#arrivals;
     let i = arrivals.length;
     arrivals.push({ at, turn: this.#turn++, run });
-    for (; i > 0; ) {
+    for (; i > 0;) {
       const parent = (i - 1) >> 1;
       if (!before(arrivals[i]!, arrivals[parent]!)) break;
       [arrivals[i], arrivals[parent]] = [arrivals[parent]!, arrivals[i]!];
@@ -180,7 +174,7 @@ export class ChunkNetwork {
     const last = arrivals.pop()!;
     if (arrivals.length === 0) return;
     arrivals[0] = last;
-    for (let i = 0; ; ) {
+    for (let i = 0; ;) {
       let least = i;
       for (const child of [2 * i + 1, 2 * i + 2]) {
         if (child < arrivals.length && before(arrivals[child]!, arrivals[least]!)) least = child;

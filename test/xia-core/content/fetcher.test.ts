@@ -153,7 +153,7 @@ describe('on a bad path', () => {
     const total = 60;
     for (let id = 0; id < total; id++) net.fetcher.fetch(net.publish(500_000).dag, 0, { id, length: 500_000 });
     net.run();
-    const used = ((total * 500_000) / 1172) * 1400 / net.now / 12_500;
+    const used = (((total * 500_000) / 1172) * 1400) / net.now / 12_500;
     expect(net.events).toHaveLength(total);
     expect(net.fetcher.counters.duplicates).toBeLessThan(200);
     expect(used).toBeGreaterThan(0.9);

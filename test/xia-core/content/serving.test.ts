@@ -1,13 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SeededRandom, toHex } from '../../../xia-core/src/bytes/index.js';
-import {
-  LocalContent,
-  originDag,
-  requestedRange,
-  Responder,
-  responderDag,
-} from '../../../xia-core/src/content/index.js';
+import { LocalContent, originDag, requestedRange, Responder, responderDag } from '../../../xia-core/src/content/index.js';
 import { contentDag, Dag, hostDag, serviceDag } from '../../../xia-core/src/dag/index.js';
 import { encodeChunkRequest, encodeXip, NextHeader, parseChunk, XipView } from '../../../xia-core/src/wire/index.js';
 import { PrincipalType, Xid } from '../../../xia-core/src/xid/index.js';
@@ -47,9 +41,7 @@ function answers(chunk: Published, offset: number, length: number, mtu = 1400, r
   const packets: Uint8Array[] = [];
   const stored = { bytes: chunk.bytes, expiresAt: NEVER };
   const request = { offset, length };
-  responder.respond(requestFor(chunk, offset, length), request, stored, mtu, hostDag(AD, HID), 0, (packet) =>
-    packets.push(packet),
-  );
+  responder.respond(requestFor(chunk, offset, length), request, stored, mtu, hostDag(AD, HID), 0, (packet) => packets.push(packet));
   return packets;
 }
 
@@ -92,7 +84,13 @@ describe('Responder', () => {
     const request = viewOf(captured('CID-op1'));
     const chunk = Uint8Array.from({ length: 3000 }, (_, i) => 65 + (i % 26));
     const last = viewOf(captured('CID-op2-off2344')).sourceDag().nodes;
-    const local = Dag.build([0], [{ xid: last[0]!.xid, edges: [1] }, { xid: last[1]!.xid, edges: [] }]);
+    const local = Dag.build(
+      [0],
+      [
+        { xid: last[0]!.xid, edges: [1] },
+        { xid: last[1]!.xid, edges: [] },
+      ],
+    );
     const parsed = parseChunk(request.payload());
     if (parsed.opcode !== 'request') throw new Error('not a request');
     const packets: Uint8Array[] = [];

@@ -175,7 +175,11 @@ describe('accepted texts', () => {
 describe('wire', () => {
   test('nodes in another order are put in order', () => {
     const canonical = Dag.parse(`RE ( ${AD} ${HID} ) ${SID}`);
-    const swapped = Uint8Array.from([...canonical.wire.subarray(28, 56), ...canonical.wire.subarray(0, 28), ...canonical.wire.subarray(56)]);
+    const swapped = Uint8Array.from([
+      ...canonical.wire.subarray(28, 56),
+      ...canonical.wire.subarray(0, 28),
+      ...canonical.wire.subarray(56),
+    ]);
     swapped.set([0x02, 0x00], 28 + 24);
     swapped.set([0x02, 0x01], 56 + 24);
     expect(Dag.fromWire(swapped, 0, 3).equals(canonical)).toBe(true);
@@ -212,7 +216,14 @@ describe('wire', () => {
 
   test('counts and bounds', () => {
     const { wire } = Dag.parse(`RE ${AD}`);
-    for (const [offset, count] of [[0, 0], [0, 2], [1, 1], [-1, 1], [0, 128], [0, -1]] as const) {
+    for (const [offset, count] of [
+      [0, 0],
+      [0, 2],
+      [1, 1],
+      [-1, 1],
+      [0, 128],
+      [0, -1],
+    ] as const) {
       expect(Dag.tryFromWire(wire, offset, count)).not.toBeInstanceOf(Dag);
     }
   });
@@ -248,7 +259,10 @@ describe('builders', () => {
       [[], [node()]],
       [[0], []],
       [[0], [node(1), node(0)]],
-      [[0, 1], [node(), node()]],
+      [
+        [0, 1],
+        [node(), node()],
+      ],
       [[0], [node(1, 2, 3, 4, 5), node(5), node(5), node(5), node(5), node()]],
       [[0.5], [node()]],
       [[-1], [node()]],

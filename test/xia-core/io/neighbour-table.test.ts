@@ -6,21 +6,12 @@ describe('NeighbourTable', () => {
   test('gives out ids from 1, the pinned ones first, and the same id again', () => {
     const table = new NeighbourTable();
     expect([table.pin('10.0.0.1', 7), table.pin('10.0.0.2', 7), table.pin('10.0.0.1', 7)]).toEqual([1, 2, 1]);
-    expect([
-      table.heard('10.0.0.3', 7),
-      table.heard('10.0.0.1', 7),
-      table.heard('10.0.0.3', 8),
-      table.heard('10.0.0.3', 7),
-    ]).toEqual([3, 1, 4, 3]);
+    expect([table.heard('10.0.0.3', 7), table.heard('10.0.0.1', 7), table.heard('10.0.0.3', 8), table.heard('10.0.0.3', 7)]).toEqual([
+      3, 1, 4, 3,
+    ]);
     expect(table.size).toBe(4);
     expect([table.addressOf(4), table.portOf(4)]).toEqual(['10.0.0.3', 8]);
-    expect([table.has(0), table.has(4), table.has(5), table.addressOf(9), table.portOf(9)]).toEqual([
-      false,
-      true,
-      false,
-      '',
-      0,
-    ]);
+    expect([table.has(0), table.has(4), table.has(5), table.addressOf(9), table.portOf(9)]).toEqual([false, true, false, '', 0]);
   });
 
   test('the least recently heard makes room, after it was said; a pinned one never does', () => {

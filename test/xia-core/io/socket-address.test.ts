@@ -12,19 +12,12 @@ describe('parseHostPort', () => {
     expect(parseHostPort(text)).toEqual(expected);
   });
 
-  test.each([
-    '',
-    '127.0.0.1',
-    '127.0.0.1:',
-    ':7000',
-    '::1:7000',
-    '[127.0.0.1]:7000',
-    '127.0.0.1:65536',
-    'example.org:7000',
-    '1.2.3:4',
-  ])('refuses %j', (text) => {
-    expect(() => parseHostPort(text)).toThrow(expect.objectContaining({ code: 'bad-endpoint' }));
-  });
+  test.each(['', '127.0.0.1', '127.0.0.1:', ':7000', '::1:7000', '[127.0.0.1]:7000', '127.0.0.1:65536', 'example.org:7000', '1.2.3:4'])(
+    'refuses %j',
+    (text) => {
+      expect(() => parseHostPort(text)).toThrow(expect.objectContaining({ code: 'bad-endpoint' }));
+    },
+  );
 
   test('formatHostPort is its inverse', () => {
     for (const text of ['192.0.2.1:7', '[2001:db8::1]:80']) {

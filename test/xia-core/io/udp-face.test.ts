@@ -10,9 +10,7 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((face) => face.close()));
 });
 
-async function opened(
-  options: Partial<UdpFaceOptions> = {},
-): Promise<{ face: UdpFace; heard: RecordingHandler; address: string }> {
+async function opened(options: Partial<UdpFaceOptions> = {}): Promise<{ face: UdpFace; heard: RecordingHandler; address: string }> {
   const face = new UdpFace({ name: 'lan', role: 'peer', listen: '127.0.0.1:0', ...options });
   const heard = new RecordingHandler();
   await face.open(heard);
@@ -55,10 +53,10 @@ describe('UdpFace', () => {
 
   test('loses none of those that the socket hands up in one turn of the event loop', async () => {
     // A promise for each datagram would take the first and lose the others: nobody listens until the promise is awaited.
-    const createSocket = vi.spyOn(DgramAsPromised, 'createSocket');
+    const spy = vi.spyOn(DgramAsPromised, 'createSocket');
     const { heard } = await opened();
-    const { socket } = createSocket.mock.results[0]!.value as ReturnType<typeof DgramAsPromised.createSocket>;
-    createSocket.mockRestore();
+    const { socket } = spy.mock.results[0]!.value as ReturnType<typeof DgramAsPromised.createSocket>;
+    spy.mockRestore();
     const from = { address: '127.0.0.1', family: 'IPv4', port: 9, size: 1 };
     for (let i = 0; i < 200; i++) socket.emit('message', Buffer.of(i), from);
     await new Promise(setImmediate);
@@ -123,11 +121,7 @@ describe('UdpFace', () => {
 
   test('when its neighbours are too many the oldest is gone', async () => {
     const a = await opened({ neighbours: 2 });
-    const others = [
-      await opened({ peers: [a.address] }),
-      await opened({ peers: [a.address] }),
-      await opened({ peers: [a.address] }),
-    ];
+    const others = [await opened({ peers: [a.address] }), await opened({ peers: [a.address] }), await opened({ peers: [a.address] })];
     for (const [index, other] of others.entries()) {
       other.face.send(1, Buffer.from('x'));
       await a.heard.until(({ packets }) => packets.length === index + 1);
@@ -155,7 +149,7 @@ describe('UdpFace', () => {
     a.face.send(1, Buffer.from('from a'));
     b.face.send(1, Buffer.from('from b'));
     await both.heard.until(({ packets }) => packets.length === 2);
-    expect(both.heard.packets.map(({ neighbour }) => neighbour).toSorted()).toEqual([1, 2]);
+    expect(both.heard.packets.map(({ neighbour }) => neighbour).toSorted((one, other) => one - other)).toEqual([1, 2]);
   });
 
   test('says which address is in use, and by which face it was wanted', async () => {
@@ -165,16 +159,13 @@ describe('UdpFace', () => {
       code: 'address-in-use',
       message: expect.stringMatching(new RegExp(`wan.*${address}`)) as string,
     });
-    await expect(
-      new UdpFace({ name: 'x', role: 'peer', listen: '192.0.2.1:7000' }).open(new RecordingHandler()),
-    ).rejects.toMatchObject({
+    await expect(new UdpFace({ name: 'x', role: 'peer', listen: '192.0.2.1:7000' }).open(new RecordingHandler())).rejects.toMatchObject({
       code: 'face-failed',
     });
   });
 
   test('refuses a configuration that cannot work', () => {
-    const make = (options: Partial<UdpFaceOptions>) => () =>
-      new UdpFace({ name: 'x', role: 'peer', listen: '127.0.0.1:0', ...options });
+    const make = (options: Partial<UdpFaceOptions>) => () => new UdpFace({ name: 'x', role: 'peer', listen: '127.0.0.1:0', ...options });
     expect(make({ mtu: 65_508 })).toThrow(expect.objectContaining({ code: 'bad-config' }));
     expect(make({ listen: 'somewhere' })).toThrow(expect.objectContaining({ code: 'bad-endpoint' }));
     expect(make({ peers: ['[::1]:7000'] })).toThrow(expect.objectContaining({ code: 'bad-endpoint' }));

@@ -1,11 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { nodeCrypto } from '../../../xia-core/src/io/node-crypto.js';
 import { nextAttachmentState } from '../../../xia-core/src/mobility/attachment-state.js';
-import {
-  MobilityKind,
-  encodeBeaconMessage,
-  encodeBindingAckMessage,
-} from '../../../xia-core/src/wire/mobility-messages.js';
+import { MobilityKind, encodeBeaconMessage, encodeBindingAckMessage } from '../../../xia-core/src/wire/mobility-messages.js';
 import {
   bindingSchema,
   sealBeacon,
@@ -45,10 +41,7 @@ const plain = (changes: Partial<Beacon> = {}, signer?: Identity): Uint8Array =>
   encodeBeaconMessage({ beacon: beaconBytes(changes, signer), relays: [] });
 
 const other = (changes: Partial<Beacon> = {}): Uint8Array =>
-  plain(
-    { ad: adOf(keys.otherAd), hid: hidOf(keys.otherRouter), certificate: otherCertificate, ...changes },
-    keys.otherRouter,
-  );
+  plain({ ad: adOf(keys.otherAd), hid: hidOf(keys.otherRouter), certificate: otherCertificate, ...changes }, keys.otherRouter);
 
 describe('an attachment', () => {
   let node: Bench;
@@ -108,7 +101,9 @@ describe('an attachment', () => {
     expect(bindings()).toMatchObject([{ hid: guest, ad: adOf(keys.ad), router: hidOf(keys.router), lifetimeMs: 30_000, previousAds: [] }]);
     answer();
     expect(node.mobility.attachmentState).toBe('bound');
-    expect(node.events).toMatchObject([{ kind: 'attached', attachment: { ad: adOf(keys.ad), mtu: 1500, hop: { face: UPLINK, neighbour: 1 } } }]);
+    expect(node.events).toMatchObject([
+      { kind: 'attached', attachment: { ad: adOf(keys.ad), mtu: 1500, hop: { face: UPLINK, neighbour: 1 } } },
+    ]);
   });
 
   it('repeats its binding with growing pauses, and makes a new one when none is answered', () => {
@@ -228,7 +223,7 @@ describe('an attachment', () => {
     ['with a certificate of another router', () => plain({ certificate: otherCertificate }), 'beacon:bad-certificate'],
     ['from last year', () => plain({ issuedMs: WALL - 365 * 86_400_000 }), 'beacon:expired'],
     ['of next year', () => plain({ issuedMs: WALL + 365 * 86_400_000 }), 'beacon:future'],
-    ['that is this node\'s own', () => plain({ hid: guest }, keys.guest), 'beacon:bad-certificate'],
+    ["that is this node's own", () => plain({ hid: guest }, keys.guest), 'beacon:bad-certificate'],
     ['cut short', () => plain().subarray(0, -3), 'message:truncated'],
   ])('does not attach to a beacon %s', (_name, make, counter) => {
     node.receive(UPLINK, 1, make());
@@ -271,8 +266,16 @@ describe('an attachment', () => {
 
   it.each<[string, (beacon: Uint8Array) => Uint8Array, string]>([
     ['of another beacon', () => sealRelay({ hid: hidOf(keys.host), beacon: new Uint8Array(20), mtu: 1400 }, keys.host), 'beacon:bad-relay'],
-    ['in the name of another host', (beacon) => sealRelay({ hid: hidOf(keys.host), beacon: nodeCrypto.hash(beacon), mtu: 1400 }, keys.mallory), 'beacon:wrong-signer'],
-    ['by the router itself', (beacon) => sealRelay({ hid: hidOf(keys.router), beacon: nodeCrypto.hash(beacon), mtu: 1400 }, keys.router), 'beacon:bad-relay'],
+    [
+      'in the name of another host',
+      (beacon) => sealRelay({ hid: hidOf(keys.host), beacon: nodeCrypto.hash(beacon), mtu: 1400 }, keys.mallory),
+      'beacon:wrong-signer',
+    ],
+    [
+      'by the router itself',
+      (beacon) => sealRelay({ hid: hidOf(keys.router), beacon: nodeCrypto.hash(beacon), mtu: 1400 }, keys.router),
+      'beacon:bad-relay',
+    ],
     ['by this node', (beacon) => sealRelay({ hid: guest, beacon: nodeCrypto.hash(beacon), mtu: 1400 }, keys.guest), 'beacon:from-myself'],
   ])('does not attach through a relay %s', (_name, relay, counter) => {
     const beacon = beaconBytes();
@@ -304,9 +307,7 @@ describe('the states of an attachment', () => {
   it('are left by what the diagram says and by nothing else', () => {
     const states = ['searching', 'binding', 'bound', 'leaving', 'off'] as const;
     const inputs = ['chosen', 'accepted', 'refused', 'lost', 'leave'] as const;
-    const table = Object.fromEntries(
-      states.map((state) => [state, inputs.map((input) => nextAttachmentState(state, input))]),
-    );
+    const table = Object.fromEntries(states.map((state) => [state, inputs.map((input) => nextAttachmentState(state, input))]));
     expect(table).toEqual({
       searching: ['binding', 'searching', 'searching', 'searching', 'off'],
       binding: ['binding', 'bound', 'binding', 'searching', 'leaving'],

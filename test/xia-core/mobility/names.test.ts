@@ -19,8 +19,7 @@ import {
 } from '../../../xia-core/src/wire/name-messages.js';
 import type { Identity } from '../../../xia-core/src/xid/index.js';
 import { SID_NAME_SERVICE } from '../../../xia-core/src/xid/index.js';
-import { adOf, hidOf, keys } from './support/bench.js';
-import { WALL } from './support/bench.js';
+import { adOf, hidOf, keys, WALL } from './support/bench.js';
 
 const alice = keys.guest;
 const mallory = keys.mallory;
@@ -291,8 +290,7 @@ describe('a name client', () => {
     const id = wireId();
     const forged = record();
     forged[50]! ^= 1;
-    const reply = (bytes: Uint8Array, as = id): void =>
-      client.handleReply(encodeReply({ id: as, status: 'ok', record: bytes }), now, WALL);
+    const reply = (bytes: Uint8Array, as = id): void => client.handleReply(encodeReply({ id: as, status: 'ok', record: bytes }), now, WALL);
     reply(forged);
     reply(record({}, mallory));
     reply(record({ name: 'bob.example' }));

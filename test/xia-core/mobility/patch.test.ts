@@ -2,19 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { MobilityKind, encodePatch } from '../../../xia-core/src/wire/mobility-messages.js';
 import { sealBindingAck, type Binding, type BindingAck } from '../../../xia-core/src/wire/mobility-statements.js';
 import type { Identity } from '../../../xia-core/src/xid/index.js';
-import {
-  ACCESS,
-  Bench,
-  PEER,
-  WALL,
-  adOf,
-  bindingMessage,
-  bindingOf,
-  certificate,
-  hidOf,
-  keys,
-  otherCertificate,
-} from './support/bench.js';
+import { ACCESS, Bench, PEER, WALL, adOf, bindingMessage, bindingOf, certificate, hidOf, keys, otherCertificate } from './support/bench.js';
 
 const guest = hidOf(keys.guest);
 const from = { face: PEER, neighbour: 2 };

@@ -1,16 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { Duplex } from 'node:stream';
-import { connect as tlsConnect, TLSSocket } from 'node:tls';
+import type { Duplex } from 'node:stream';
+import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { generateIdentity, type NodeIdentity } from '../../../xia-core/src/io/keys.js';
-import {
-  exportKey,
-  peerId,
-  secureClient,
-  secureServer,
-  streamError,
-} from '../../../xia-core/src/node/secure-stream.js';
+import { exportKey, peerId, secureClient, secureServer, streamError } from '../../../xia-core/src/node/secure-stream.js';
 import { duplexPair } from './duplex-pair.js';
 
 const server = generateIdentity();
@@ -159,9 +153,7 @@ describe('a secure stream', () => {
   test('destroying the secure stream destroys the one below', async () => {
     const [atServer, atClient, below, alsoBelow] = await securePair();
     atServer.on('error', () => {});
-    const closed = Promise.all(
-      [below, alsoBelow, atServer].map((pipe) => new Promise((resolve) => pipe.once('close', resolve))),
-    );
+    const closed = Promise.all([below, alsoBelow, atServer].map((pipe) => new Promise((resolve) => pipe.once('close', resolve))));
     atClient.on('error', () => {});
     atClient.destroy();
     await closed;

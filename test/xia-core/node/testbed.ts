@@ -1,14 +1,28 @@
-import { generateIdentity, PrincipalType, sealCertificate, xidOf, XiaNode, type NodeIdentity, type Xid, type XiaNodeOptions } from 'xia-core';
+import {
+  generateIdentity,
+  PrincipalType,
+  sealCertificate,
+  xidOf,
+  XiaNode,
+  type NodeIdentity,
+  type Xid,
+  type XiaNodeOptions,
+} from 'xia-core';
 
 const LOOPBACK = '127.0.0.1:0';
 const MTU = 65_507;
 
 /** An AD with one router, on free loopback ports. */
-export async function startRouter(options: Partial<XiaNodeOptions> = {}): Promise<{ node: XiaNode; ad: Xid; adIdentity: NodeIdentity; access: string; link: string }> {
+export async function startRouter(
+  options: Partial<XiaNodeOptions> = {},
+): Promise<{ node: XiaNode; ad: Xid; adIdentity: NodeIdentity; access: string; link: string }> {
   const adIdentity = generateIdentity();
   const identity = generateIdentity();
   const ad = xidOf(PrincipalType.AD, adIdentity);
-  const certificate = sealCertificate({ ad, hid: xidOf(PrincipalType.HID, identity), notBefore: 0, notAfter: Date.now() + 86_400_000 }, adIdentity);
+  const certificate = sealCertificate(
+    { ad, hid: xidOf(PrincipalType.HID, identity), notBefore: 0, notAfter: Date.now() + 86_400_000 },
+    adIdentity,
+  );
   const node = await XiaNode.start({
     identity,
     role: 'router',

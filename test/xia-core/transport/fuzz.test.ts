@@ -45,7 +45,8 @@ function storm(seed: number, steps: number): { readonly network: Network; readon
     const { now } = network;
     switch (rng.below(11)) {
       case 0:
-        if (host.endpoint.size < LIMITS.maxConnections) host.endpoint.connect(other.dag(sid(rng.below(8) === 0 ? '9' : '1')), sid('2'), now);
+        if (host.endpoint.size < LIMITS.maxConnections)
+          host.endpoint.connect(other.dag(sid(rng.below(8) === 0 ? '9' : '1')), sid('2'), now);
         break;
       case 1:
       case 2:

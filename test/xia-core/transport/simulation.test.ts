@@ -49,7 +49,13 @@ describe('a host that moves', () => {
   it('goes on within milliseconds after an outage of 1.5 s, from a new address, while bytes flow both ways', () => {
     for (let seed = 0; seed < 40; seed++) {
       const rng = new SeededRandom(seed);
-      const network = new Network(seed, { delayMs: 1 + rng.unit() * 10, loss: rng.unit() * 0.03, mtu: 9000, rate: 5000, queueBytes: 200_000 });
+      const network = new Network(seed, {
+        delayMs: 1 + rng.unit() * 10,
+        loss: rng.unit() * 0.03,
+        mtu: 9000,
+        rate: 5000,
+        queueBytes: 200_000,
+      });
       const client = new Host(network, 'a', seed + 1);
       const server = new Host(network, 'b', seed + 2);
       const bothMove = seed % 2 === 1;
@@ -75,7 +81,10 @@ describe('a host that moves', () => {
       const grew = network.run(1000, () => b.bytes.length > before + 50_000);
       expect(grew, `seed ${seed}`).toBe(true);
       expect(network.now - backMs, `seed ${seed}`).toBeLessThan(bothMove ? 650 : 250);
-      expect(network.run(60_000, () => a.closed !== undefined && b.closed !== undefined), `seed ${seed}`).toBe(true);
+      expect(
+        network.run(60_000, () => a.closed !== undefined && b.closed !== undefined),
+        `seed ${seed}`,
+      ).toBe(true);
       expect(Buffer.compare(b.bytes, up)).toBe(0);
       expect(Buffer.compare(a.bytes, down)).toBe(0);
       expect(server.kinds()).toContain('peer-moved');

@@ -393,8 +393,8 @@ describe('moving', () => {
     p.client.endpoint.addressChanged(50);
     p.accepted().write(pattern(10), 51);
     p.network.run(100);
-    const toNew = p.network.log.filter((t) => t.from === p.server && t.destination.equals(p.client.dag(CLIENT)));
-    expect(frameNames(toNew[0]!.bytes)).toBe('PATH_CHALLENGE');
+    const toNew = p.network.log.find((t) => t.from === p.server && t.destination.equals(p.client.dag(CLIENT)));
+    expect(frameNames(toNew!.bytes)).toBe('PATH_CHALLENGE');
     expect(p.accepted().peerDag.equals(p.client.dag(CLIENT))).toBe(true);
     expect(p.connection.readable()).toBe(10);
     expect(p.server.kinds()).toEqual(['accepted', 'peer-moved']);

@@ -140,10 +140,7 @@ describe('what the captures say', () => {
   test('an error quotes a packet that can be looked at', () => {
     const error = decodeXcmp(decode('XCMP-type5-code1').payload());
     if (error.kind !== 'error') throw new Error('not an error');
-    expect(error.xids.map(String)).toEqual([
-      'AD:e5a3d3ffe08c70b7978619ca68381d2b34f72079',
-      `HID:${'abcdef'.repeat(6)}abcd`,
-    ]);
+    expect(error.xids.map(String)).toEqual(['AD:e5a3d3ffe08c70b7978619ca68381d2b34f72079', `HID:${'abcdef'.repeat(6)}abcd`]);
     const quoted = new XipView();
     expect(quoted.resetQuoted(error.quoted)).toBeUndefined();
     expect(quoted.reset(error.quoted)).toBe('length');

@@ -49,9 +49,7 @@ const messages = fc.oneof(
   fc.record({ offset: u32, length: u16 }).map(encodeChunkRequest),
   data.map((payload) => Uint8Array.from([...encodeDgramHeader(), ...payload])),
   fc.record({ info: fc.nat(9), sequence: u32, acknowledgement: u32, window: u32 }).map(encodePrototypeStreamHeader),
-  fc
-    .record({ source: bytesOf(4), destination: bytesOf(4), sourcePort: u16, destinationPort: u16, payload: data })
-    .map(encodeIpv4Udp),
+  fc.record({ source: bytesOf(4), destination: bytesOf(4), sourcePort: u16, destinationPort: u16, payload: data }).map(encodeIpv4Udp),
   fc
     .record({
       operation: fc.constantFrom('request', 'reply', 'reverse-request', 'reverse-reply'),
@@ -172,7 +170,12 @@ describe('chunk', () => {
   test('a response there and back', () => {
     const fields = fc
       .tuple(fc.nat(0xffff_0000), fc.nat(2000), fc.nat(0xffff), u32)
-      .map(([offset, length, more, ttlSeconds]) => ({ offset, length, chunkLength: Math.min(offset + length + more, 0xffff_ffff), ttlSeconds }));
+      .map(([offset, length, more, ttlSeconds]) => ({
+        offset,
+        length,
+        chunkLength: Math.min(offset + length + more, 0xffff_ffff),
+        ttlSeconds,
+      }));
     fc.assert(
       fc.property(fields, (response) => {
         const bytes = new Uint8Array(CHUNK_RESPONSE_BYTES + response.length);
@@ -326,7 +329,13 @@ describe('IPv4 and UDP', () => {
   });
 
   test('faults', () => {
-    const message = { source: fromHex('0a000001'), destination: fromHex('0a000002'), sourcePort: 1, destinationPort: 2, payload: fromHex('0102') };
+    const message = {
+      source: fromHex('0a000001'),
+      destination: fromHex('0a000002'),
+      sourcePort: 1,
+      destinationPort: 2,
+      payload: fromHex('0102'),
+    };
     const changed = (change: (packet: Uint8Array) => void) => {
       const packet = encodeIpv4Udp(message);
       change(packet);

@@ -17,8 +17,7 @@ const mallory = fixedIdentity(2);
 const schema = v.strictObject({ text: v.string(), count: v.number() });
 const body = { text: 'hello', count: 7 };
 
-const open = (bytes: Uint8Array, kind: StatementKind = StatementKind.BINDING) =>
-  openStatement(bytes, kind, nodeCrypto, schema);
+const open = (bytes: Uint8Array, kind: StatementKind = StatementKind.BINDING) => openStatement(bytes, kind, nodeCrypto, schema);
 const refusal = (bytes: Uint8Array, kind?: StatementKind) => {
   const opened = open(bytes, kind);
   return opened.ok ? 'accepted' : opened.reason;

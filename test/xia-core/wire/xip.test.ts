@@ -19,8 +19,7 @@ import { dag } from '../dag/arbitraries.js';
 const HID = `HID:${'b2'.repeat(20)}`;
 const destination = Dag.parse(`RE ( AD:${'a1'.repeat(20)} ${HID} ) SID:${'c3'.repeat(20)}`);
 const source = Dag.parse(`RE ${HID}`);
-const sample = (payload = new Uint8Array(50)) =>
-  encodeXip({ nextHeader: NextHeader.XCMP, destination, source, payload });
+const sample = (payload = new Uint8Array(50)) => encodeXip({ nextHeader: NextHeader.XCMP, destination, source, payload });
 
 /** Reads whatever a view offers. */
 function readAll(view: XipView): void {

@@ -61,7 +61,11 @@ function largest(values: readonly (number | undefined)[]): number {
 }
 
 /** The whole result: medians of each mode, ratios, and whether the goals are reached. */
-export function benchResult(runs: readonly BenchRun[], settings: Readonly<Record<string, unknown>>, versions: Readonly<Record<string, string>>): BenchResult {
+export function benchResult(
+  runs: readonly BenchRun[],
+  settings: Readonly<Record<string, unknown>>,
+  versions: Readonly<Record<string, string>>,
+): BenchResult {
   const of = (mode: BenchMode) => runs.filter((run) => run.mode === mode);
   const [tcp, execSocat, xia] = [medians(of('tcp')), medians(of('execSocat')), medians(of('xia'))];
   const senderPeakRssMb = largest(of('xia').map((run) => run.senderPeakRssMb));
@@ -80,7 +84,10 @@ export function benchResult(runs: readonly BenchRun[], settings: Readonly<Record
     goals: [
       { name: `total time at most ${MAXIMUM_RATIO} times exec:socat`, ok: toSocat !== undefined && toSocat <= MAXIMUM_RATIO },
       { name: `downtime by xping under ${MAXIMUM_DOWNTIME_MS} ms`, ok: xia.runs > 0 && xia.xpingDowntimeMs < MAXIMUM_DOWNTIME_MS },
-      { name: `sender and receiver under ${MAXIMUM_RSS_MB} MB each`, ok: xia.runs > 0 && Math.max(senderPeakRssMb, receiverPeakRssMb) < MAXIMUM_RSS_MB },
+      {
+        name: `sender and receiver under ${MAXIMUM_RSS_MB} MB each`,
+        ok: xia.runs > 0 && Math.max(senderPeakRssMb, receiverPeakRssMb) < MAXIMUM_RSS_MB,
+      },
     ],
     settings,
     versions,
@@ -95,11 +102,22 @@ export function benchTable(result: BenchResult): string {
     ['', 'total ms', "QEMU's downtime ms", "xping's downtime ms", 'runs'],
     ...benchModes.map((mode) => {
       const { totalTimeMs, downtimeMs, xpingDowntimeMs, runs } = result[mode];
-      return [{ tcp: 'QEMU tcp:', execSocat: 'exec:socat', xia: 'XIA' }[mode], ms(totalTimeMs), ms(downtimeMs), ms(xpingDowntimeMs), String(runs)];
+      return [
+        { tcp: 'QEMU tcp:', execSocat: 'exec:socat', xia: 'XIA' }[mode],
+        ms(totalTimeMs),
+        ms(downtimeMs),
+        ms(xpingDowntimeMs),
+        String(runs),
+      ];
     }),
   ];
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  const table = rows.map((row) => `  ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('   ')}`).join('\n');
+  const table = rows
+    .map(
+      (row) =>
+        `  ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('   ')}`,
+    )
+    .join('\n');
   const { totalTimeToTcp, totalTimeToExecSocat, downtimeToTcp, downtimeToExecSocat } = result.ratios;
   const text = (value: number | undefined) => (value === undefined ? '-' : value.toFixed(2));
   return `

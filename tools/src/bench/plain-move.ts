@@ -36,7 +36,12 @@ function uris(mode: 'tcp' | 'execSocat', port: number): { incoming: string; outg
  * Moves the guest by QEMU's own means, over the underlay. Nobody guards it: this is what XIA is compared with.
  * @throws XiaError `qmp-error` when the move fails
  */
-export async function plainMove(mode: 'tcp' | 'execSocat', vm: PlacedVm, destination: PlacedVm, { downtimeLimitMs, signal }: { downtimeLimitMs: number; signal: AbortSignal }): Promise<PlainMove> {
+export async function plainMove(
+  mode: 'tcp' | 'execSocat',
+  vm: PlacedVm,
+  destination: PlacedVm,
+  { downtimeLimitMs, signal }: { downtimeLimitMs: number; signal: AbortSignal },
+): Promise<PlainMove> {
   const { incoming, outgoing } = uris(mode, await freeTcpPort());
   const target = destination.qemu.qmp;
   let resumedAtMs: number | undefined;
@@ -54,10 +59,15 @@ export async function plainMove(mode: 'tcp' | 'execSocat', vm: PlacedVm, destina
     const deadline = performance.now() + RESUME_TIMEOUT_MS;
     while (resumedAtMs === undefined) {
       signal.throwIfAborted();
-      if (performance.now() > deadline || target.closed) throw new XiaError('qmp-error', `${mode}: the guest does not run at ${destination.host}`);
+      if (performance.now() > deadline || target.closed)
+        throw new XiaError('qmp-error', `${mode}: the guest does not run at ${destination.host}`);
       await delay(5);
     }
-    return { totalTimeMs: resumedAtMs - startedAtMs, downtimeMs: outcome.progress.downtimeMs ?? 0, bytes: outcome.progress.transferredBytes };
+    return {
+      totalTimeMs: resumedAtMs - startedAtMs,
+      downtimeMs: outcome.progress.downtimeMs ?? 0,
+      bytes: outcome.progress.transferredBytes,
+    };
   } finally {
     target.off('event', onEvent);
   }

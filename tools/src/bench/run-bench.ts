@@ -44,7 +44,9 @@ export async function runBench(options: BenchOptions): Promise<BenchResult> {
       const destination = await lab.destination(vm.host === SITES[0] ? SITES[1] : SITES[0]);
       const run = await measure(lab, mode, vm, destination, runs.length, options);
       runs.push(run);
-      onNote(`${mode}: ${run.from} to ${run.to} in ${run.totalTimeMs.toFixed(0)} ms, downtime ${run.downtimeMs.toFixed(0)} ms, by xping ${run.xpingDowntimeMs} ms`);
+      onNote(
+        `${mode}: ${run.from} to ${run.to} in ${run.totalTimeMs.toFixed(0)} ms, downtime ${run.downtimeMs.toFixed(0)} ms, by xping ${run.xpingDowntimeMs} ms`,
+      );
       await lab.remove(vm);
       vm = destination;
     }
@@ -58,15 +60,33 @@ export async function runBench(options: BenchOptions): Promise<BenchResult> {
     guestKernel: guest.kernelRelease,
     hostKernel: release(),
   };
-  return benchResult(runs, { rounds, workloadBytes, dirtyBytesPerSecond, downtimeLimitMs, preallocate, xpingIntervalMs: PING_INTERVAL_MS }, versions);
+  return benchResult(
+    runs,
+    { rounds, workloadBytes, dirtyBytesPerSecond, downtimeLimitMs, preallocate, xpingIntervalMs: PING_INTERVAL_MS },
+    versions,
+  );
 }
 
-async function measure(lab: Lab, mode: BenchMode, vm: PlacedVm, destination: PlacedVm, number: number, { downtimeLimitMs, signal }: BenchOptions): Promise<BenchRun> {
-  await using ping = await Client.start(lab.testbed, OBSERVER, `xping-${number}-${mode}`, 'xping', ['--interval-ms', String(PING_INTERVAL_MS), VM_NAME]);
+async function measure(
+  lab: Lab,
+  mode: BenchMode,
+  vm: PlacedVm,
+  destination: PlacedVm,
+  number: number,
+  { downtimeLimitMs, signal }: BenchOptions,
+): Promise<BenchRun> {
+  await using ping = await Client.start(lab.testbed, OBSERVER, `xping-${number}-${mode}`, 'xping', [
+    '--interval-ms',
+    String(PING_INTERVAL_MS),
+    VM_NAME,
+  ]);
   await ping.waitFor('reply', { timeoutMs: START_TIMEOUT_MS, signal });
   await ping.waitUntilFast({ answers: 100, rttMs: 100, timeoutMs: SETTLE_TIMEOUT_MS, signal });
   await delay(BEFORE_MS, undefined, { signal });
-  const moved = mode === 'xia' ? await xiaMove(lab, vm, destination, { downtimeLimitMs, signal }) : await plainMove(mode, vm, destination, { downtimeLimitMs, signal });
+  const moved =
+    mode === 'xia'
+      ? await xiaMove(lab, vm, destination, { downtimeLimitMs, signal })
+      : await plainMove(mode, vm, destination, { downtimeLimitMs, signal });
   await delay(AFTER_MS, undefined, { signal });
   const watched = pingResult(await ping.stop());
   return {
@@ -80,7 +100,12 @@ async function measure(lab: Lab, mode: BenchMode, vm: PlacedVm, destination: Pla
   };
 }
 
-async function xiaMove(lab: Lab, vm: PlacedVm, destination: PlacedVm, { downtimeLimitMs, signal }: { downtimeLimitMs: number; signal: AbortSignal }): Promise<Pick<BenchRun, 'totalTimeMs' | 'downtimeMs' | 'bytes' | 'senderPeakRssMb' | 'receiverPeakRssMb'>> {
+async function xiaMove(
+  lab: Lab,
+  vm: PlacedVm,
+  destination: PlacedVm,
+  { downtimeLimitMs, signal }: { downtimeLimitMs: number; signal: AbortSignal },
+): Promise<Pick<BenchRun, 'totalTimeMs' | 'downtimeMs' | 'bytes' | 'senderPeakRssMb' | 'receiverPeakRssMb'>> {
   const { result, totalTimeMs } = await moveVm({ lab, vm, destination, downtimeLimitMs, signal, onProgress: () => {} });
   if (result.outcome !== 'moved') throw new XiaError('testbed-failed', `the VM did not move: ${result.outcome}, ${result.reason}`);
   const { source, destination: target } = result.peakRssMb;

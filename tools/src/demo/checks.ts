@@ -16,14 +16,22 @@ export interface DemoFacts {
   readonly oldDag: { readonly address: string; readonly sent: number; readonly answered: number };
   /** The nodes that were asked for stale entries, and what was found. */
   readonly left: readonly { readonly node: string; readonly stale: string | undefined }[];
-  readonly moves: readonly { readonly outcome: string; readonly reason: string; readonly sha256: { readonly source: string | undefined; readonly destination: string | undefined } }[];
+  readonly moves: readonly {
+    readonly outcome: string;
+    readonly reason: string;
+    readonly sha256: { readonly source: string | undefined; readonly destination: string | undefined };
+  }[];
 }
 
 function counterCheck({ counterBefore: before, counterAfter: after }: DemoFacts): Check {
   const name = "the guest's own counter went on with no reset";
   if (after === undefined) return { name, ok: false, detail: 'the guest does not answer' };
   const ok = after.startId === before.startId && after.ticks > before.ticks && after.answers >= before.answers;
-  return { name, ok, detail: `start ${before.startId}, ${before.ticks} ticks before, ${after.ticks} after${after.startId === before.startId ? '' : `, now start ${after.startId}`}` };
+  return {
+    name,
+    ok,
+    detail: `start ${before.startId}, ${before.ticks} ticks before, ${after.ticks} after${after.startId === before.startId ? '' : `, now start ${after.startId}`}`,
+  };
 }
 
 /** The demo's verdicts: every one must hold. */
@@ -35,7 +43,10 @@ export function demoChecks(facts: DemoFacts): Check[] {
     {
       name: `the VM runs on ${expectedHost} and only there`,
       ok: facts.runsAt.length === 1 && facts.runsAt[0] === expectedHost && facts.moves.every(({ outcome }) => outcome === 'moved'),
-      detail: [`running on ${facts.runsAt.join(', ') || 'no host'}`, ...facts.moves.flatMap(({ outcome, reason }) => (outcome === 'moved' ? [] : [`${outcome}: ${reason}`]))].join('; '),
+      detail: [
+        `running on ${facts.runsAt.join(', ') || 'no host'}`,
+        ...facts.moves.flatMap(({ outcome, reason }) => (outcome === 'moved' ? [] : [`${outcome}: ${reason}`])),
+      ].join('; '),
     },
     counterCheck(facts),
     {
@@ -43,7 +54,11 @@ export function demoChecks(facts: DemoFacts): Check[] {
       ok: ask.answers > 0 && ask.wrong === 0 && ask.missing === 0 && ask.reconnects === 0 && ask.resets === 0,
       detail: `${ask.answers} answers, ${ask.wrong} wrong, ${ask.missing} missing, ${ask.reconnects} reconnects, ${ask.resets} resets`,
     },
-    { name: `vm.xia resolves to ${expectedAd.name}`, ok: facts.resolved?.includes(expectedAd.xid) === true, detail: facts.resolved ?? 'it does not resolve' },
+    {
+      name: `vm.xia resolves to ${expectedAd.name}`,
+      ok: facts.resolved?.includes(expectedAd.xid) === true,
+      detail: facts.resolved ?? 'it does not resolve',
+    },
     {
       name: 'packets to the old address still arrive',
       ok: oldDag.sent > 0 && oldDag.answered === oldDag.sent,
@@ -57,7 +72,11 @@ export function demoChecks(facts: DemoFacts): Check[] {
     {
       name: 'the sha256 of the stream is equal at both ends',
       ok: facts.moves.length > 0 && facts.moves.every(({ sha256 }) => sha256.source !== undefined && sha256.source === sha256.destination),
-      detail: facts.moves.map(({ sha256 }) => (sha256.source === sha256.destination ? (sha256.source ?? 'none') : `${sha256.source} and ${sha256.destination}`)).join('; '),
+      detail: facts.moves
+        .map(({ sha256 }) =>
+          sha256.source === sha256.destination ? (sha256.source ?? 'none') : `${sha256.source} and ${sha256.destination}`,
+        )
+        .join('; '),
     },
   ];
 }

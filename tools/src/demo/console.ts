@@ -4,7 +4,13 @@ import { resultRows, type Report } from '../report/index.js';
 
 const LINE_INTERVAL_MS = 1000;
 
-function figures({ bytes, chunks, bytesPerSecond, qemu }: RunProgress): { mb: string; chunks: number; rate: string; pass: string; left: string } {
+function figures({ bytes, chunks, bytesPerSecond, qemu }: RunProgress): {
+  mb: string;
+  chunks: number;
+  rate: string;
+  pass: string;
+  left: string;
+} {
   return {
     mb: (bytes / 1e6).toFixed(0),
     chunks,
@@ -40,7 +46,9 @@ export class MigrationBar {
     }
     if (progress.atMs - this.#lastLineMs < LINE_INTERVAL_MS) return;
     this.#lastLineMs = progress.atMs;
-    process.stdout.write(`     ${progress.phase}: ${shown.mb} MB in ${shown.chunks} chunks, ${shown.rate} MB/s, pass ${shown.pass}, ${shown.left} MB left\n`);
+    process.stdout.write(
+      `     ${progress.phase}: ${shown.mb} MB in ${shown.chunks} chunks, ${shown.rate} MB/s, pass ${shown.pass}, ${shown.left} MB left\n`,
+    );
   }
 
   stop(): void {
@@ -68,6 +76,8 @@ export class Steps {
 export function resultTable(report: Report): string {
   const rows = resultRows(report);
   const width = Math.max(...rows.map(([name]) => name.length));
-  const checks = report.checks.map(({ name, ok, detail }) => `  ${ok ? 'ok  ' : 'FAIL'}  ${name}${ok || detail === undefined ? '' : `: ${detail}`}`);
+  const checks = report.checks.map(
+    ({ name, ok, detail }) => `  ${ok ? 'ok  ' : 'FAIL'}  ${name}${ok || detail === undefined ? '' : `: ${detail}`}`,
+  );
   return `\n${rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`).join('\n')}\n\n${checks.join('\n')}\n\n`;
 }

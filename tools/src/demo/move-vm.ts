@@ -52,7 +52,13 @@ export async function moveVm({ lab, vm, destination, downtimeLimitMs, onProgress
       onProgress(progress);
     },
   );
-  return { from: vm.host, to: destination.host, result, zeroWallMs: zeroWallMs ?? Date.now(), totalTimeMs: between(result, 'started', 'resumed') };
+  return {
+    from: vm.host,
+    to: destination.host,
+    result,
+    zeroWallMs: zeroWallMs ?? Date.now(),
+    totalTimeMs: between(result, 'started', 'resumed'),
+  };
 }
 
 const phaseTitles: Readonly<Record<string, string>> = {

@@ -52,7 +52,8 @@ class Clients {
   }
 
   static async start(lab: Lab, stack: Disposals, signal: AbortSignal): Promise<Clients> {
-    const start = async (name: string, command: string, args: string[]) => stack.use(await Client.start(lab.testbed, OBSERVER, name, command, args));
+    const start = async (name: string, command: string, args: string[]) =>
+      stack.use(await Client.start(lab.testbed, OBSERVER, name, command, args));
     const clients = new Clients(
       await start('xping', 'xping', ['--interval-ms', String(PING_INTERVAL_MS), VM_NAME]),
       await start('xcal-ask', 'xcal', ['ask', '--interval-ms', String(CLIENT_INTERVAL_MS), VM_NAME]),
@@ -97,7 +98,14 @@ export async function runDemo(options: DemoOptions): Promise<Report> {
     const destination = await lab.destination(to);
     places.push(destination);
     const bar = options.quiet ? undefined : new MigrationBar(`${vm.host} to ${to}`);
-    const move = await moveVm({ lab, vm, destination, downtimeLimitMs: options.downtimeLimitMs, signal, onProgress: (progress) => bar?.update(progress) }).finally(() => bar?.stop());
+    const move = await moveVm({
+      lab,
+      vm,
+      destination,
+      downtimeLimitMs: options.downtimeLimitMs,
+      signal,
+      onProgress: (progress) => bar?.update(progress),
+    }).finally(() => bar?.stop());
     moves.push(move);
     const zeroWallMs = moves[0]?.zeroWallMs ?? move.zeroWallMs;
     phases.push(...movePhases(move, index + 1, scenario.moves.length, zeroWallMs));
@@ -106,7 +114,12 @@ export async function runDemo(options: DemoOptions): Promise<Report> {
     // The guest tells its console when its agent has bound it to the new place; QEMU has taken the console over.
     await destination.serial
       .waitFor('moved', { timeoutMs: MOVED_TIMEOUT_MS, signal })
-      .then(() => phases.push({ name: `${scenario.moves.length > 1 ? `${index + 1}: ` : ''}bound to ${lab.adOf(to)}`, atMs: Date.now() - zeroWallMs }))
+      .then(() =>
+        phases.push({
+          name: `${scenario.moves.length > 1 ? `${index + 1}: ` : ''}bound to ${lab.adOf(to)}`,
+          atMs: Date.now() - zeroWallMs,
+        }),
+      )
       .catch(() => signal.throwIfAborted());
     // The last pair is kept to be asked who runs.
     if (index + 1 < scenario.moves.length) {
@@ -124,12 +137,21 @@ export async function runDemo(options: DemoOptions): Promise<Report> {
   const last = moves.at(-1);
   const oldAddress = lab.vmDag(lab.adOf(last?.from ?? home));
   await delay(Math.max(0, OLD_ADDRESS_AFTER_MS - (performance.now() - arrivedAtMs)), undefined, { signal });
-  const oldPing = stack.use(await Client.start(lab.testbed, OBSERVER, 'xping-old', 'xping', ['-c', String(OLD_ADDRESS_ECHOES), '--interval-ms', '50', oldAddress]));
+  const oldPing = stack.use(
+    await Client.start(lab.testbed, OBSERVER, 'xping-old', 'xping', ['-c', String(OLD_ADDRESS_ECHOES), '--interval-ms', '50', oldAddress]),
+  );
   await oldPing.ended();
   const old = pingResult(await oldPing.lines(), 'xping to the old address');
 
   const runsAt: string[] = [];
-  for (const place of places) if (await place.runState().then(({ running }) => running, () => false)) runsAt.push(place.host);
+  for (const place of places)
+    if (
+      await place.runState().then(
+        ({ running }) => running,
+        () => false,
+      )
+    )
+      runsAt.push(place.host);
   const expectedHost = scenario.moves.at(-1)?.to ?? home;
   const expectedAd = lab.adOf(expectedHost);
   const ask = askResult(askLines);
@@ -171,7 +193,15 @@ export async function runDemo(options: DemoOptions): Promise<Report> {
     checks,
     versions: await versions(guest, vm),
     ...(moves.length > 1
-      ? { moves: moves.map(({ from, to, result, totalTimeMs }) => ({ from, to, bytes: result.bytes, totalTimeMs, qemuDowntimeMs: result.qemuDowntimeMs ?? 0 })) }
+      ? {
+          moves: moves.map(({ from, to, result, totalTimeMs }) => ({
+            from,
+            to,
+            bytes: result.bytes,
+            totalTimeMs,
+            qemuDowntimeMs: result.qemuDowntimeMs ?? 0,
+          })),
+        }
       : {}),
   };
   const chart = { echoes: echoPoints(pingLines, moves[0]?.zeroWallMs ?? Date.now()), phases: report.phases, intervalMs: ping.intervalMs };
@@ -197,7 +227,10 @@ async function peakMemory(lab: Lab, clients: Clients, moves: readonly Move[]): P
   const nodes = (await lab.testbed.status()).map(({ name, peakRssMb }) => [name, peakRssMb] as const);
   const programs = moves.flatMap(({ result, from, to }, index) => {
     const number = moves.length > 1 ? ` ${index + 1}` : '';
-    return [[`xmigrate send${number} (${from})`, result.peakRssMb.source] as const, [`xmigrate recv${number} (${to})`, result.peakRssMb.destination] as const];
+    return [
+      [`xmigrate send${number} (${from})`, result.peakRssMb.source] as const,
+      [`xmigrate recv${number} (${to})`, result.peakRssMb.destination] as const,
+    ];
   });
   const watchers = [clients.ping, clients.ask, clients.echo].map(({ name, peakRssMb }) => [name, peakRssMb] as const);
   const all = [...nodes, ...programs, ...watchers, ['demo', Math.round(process.resourceUsage().maxRSS / 102.4) / 10] as const];

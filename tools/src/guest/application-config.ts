@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { Xid, XiaError } from 'xia-core';
 
+/** What the demo's guest is told on top of its memory load. */
 const applicationSchema = v.strictObject({
   /** PKCS#8 PEM of the guest's identity. */
   key: v.pipe(v.string(), v.maxLength(4096)),
@@ -9,9 +10,6 @@ const applicationSchema = v.strictObject({
   /** The ADs to believe, as text; empty for any. */
   trust: v.pipe(v.array(v.string()), v.maxLength(64)),
 });
-
-/** What the demo's guest is told on top of its memory load. */
-export type GuestApplication = v.InferOutput<typeof applicationSchema>;
 
 /** @throws XiaError `bad-config` */
 export function checkGuestApplication(value: unknown): { key: string; name: string; trustedAds: Xid[] | undefined } {

@@ -47,10 +47,14 @@ export function askResult(lines: readonly JsonLine[]): AskResult {
 
 /** The echoes of an xping on another clock, in order; those without an answer that had the time to come are the lost ones. */
 export function echoPoints(lines: readonly JsonLine[], zeroWallMs: number): EchoPoint[] {
-  const { startedAtMs, intervalMs } = v.parse(startSchema, lines.find((line) => line.type === 'start'));
+  const { startedAtMs, intervalMs } = v.parse(
+    startSchema,
+    lines.find((line) => line.type === 'start'),
+  );
   const { sent, pending } = pingResult(lines);
   const points: { atMs: number; rttMs: number | undefined }[] = [];
-  for (let sequence = 0; sequence < sent - pending; sequence++) points.push({ atMs: startedAtMs + sequence * intervalMs - zeroWallMs, rttMs: undefined });
+  for (let sequence = 0; sequence < sent - pending; sequence++)
+    points.push({ atMs: startedAtMs + sequence * intervalMs - zeroWallMs, rttMs: undefined });
   for (const line of lines) {
     if (line.type !== 'reply') continue;
     const { sequence, sentMs, rttMs } = v.parse(replySchema, line);

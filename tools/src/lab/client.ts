@@ -81,7 +81,17 @@ export class Client implements AsyncDisposable {
    * Waits until the newest answers came fast: a guest that has just booted compiles its JavaScript first. Gives up silently
    * after `timeoutMs`, since a slow guest can be watched as well.
    */
-  async waitUntilFast({ answers, rttMs, timeoutMs, signal }: { answers: number; rttMs: number; timeoutMs: number; signal: AbortSignal }): Promise<boolean> {
+  async waitUntilFast({
+    answers,
+    rttMs,
+    timeoutMs,
+    signal,
+  }: {
+    answers: number;
+    rttMs: number;
+    timeoutMs: number;
+    signal: AbortSignal;
+  }): Promise<boolean> {
     const deadline = performance.now() + timeoutMs;
     while (performance.now() < deadline) {
       signal.throwIfAborted();

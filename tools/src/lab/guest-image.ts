@@ -5,7 +5,7 @@ import { bundleGuest, buildGuest, probeAccelerator, type AcceleratorChoice, type
 import { projectRoot } from '../xtestbed/index.js';
 
 /** The kernel package and the images that were built; may be deleted at any time. */
-export const GUEST_CACHE: string = join(projectRoot, '.cache', 'guest');
+const GUEST_CACHE: string = join(projectRoot, '.cache', 'guest');
 
 const GUEST_ENTRY = fileURLToPath(new URL('../guest/main.js', import.meta.url));
 /** An image has some 130 MB, and there is one for every version of the bundle. */
@@ -16,7 +16,10 @@ export interface PreparedGuest extends GuestImage {
 }
 
 /** Builds the demo's guest from this build of the project, or takes it from the cache, and finds out whether KVM works. */
-export async function prepareGuest(workDir: string, { signal, onStep }: { signal: AbortSignal; onStep?: (step: string) => void }): Promise<PreparedGuest> {
+export async function prepareGuest(
+  workDir: string,
+  { signal, onStep }: { signal: AbortSignal; onStep?: (step: string) => void },
+): Promise<PreparedGuest> {
   await mkdir(GUEST_CACHE, { recursive: true });
   const bundle = join(workDir, 'guest.mjs');
   onStep?.('bundle');
@@ -31,5 +34,6 @@ export async function prepareGuest(workDir: string, { signal, onStep }: { signal
 async function removeOldImages(): Promise<void> {
   const names = (await readdir(GUEST_CACHE)).filter((name) => name.startsWith('guest-'));
   const dated = await Promise.all(names.map(async (name) => ({ name, usedMs: (await stat(join(GUEST_CACHE, name))).mtimeMs })));
-  for (const { name } of dated.toSorted((a, b) => b.usedMs - a.usedMs).slice(IMAGES_KEPT)) await rm(join(GUEST_CACHE, name), { recursive: true, force: true });
+  for (const { name } of dated.toSorted((a, b) => b.usedMs - a.usedMs).slice(IMAGES_KEPT))
+    await rm(join(GUEST_CACHE, name), { recursive: true, force: true });
 }

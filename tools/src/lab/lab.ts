@@ -96,7 +96,9 @@ export class Lab implements AsyncDisposable {
     const { access } = this.testbed.node(host);
     return XiaNode.start({
       role: 'application',
-      faces: [{ name: 'host', role: 'uplink', mtu: LOOPBACK_MTU, udp: { listen: '127.0.0.1:0', peers: access === undefined ? [] : [access] } }],
+      faces: [
+        { name: 'host', role: 'uplink', mtu: LOOPBACK_MTU, udp: { listen: '127.0.0.1:0', peers: access === undefined ? [] : [access] } },
+      ],
       trustedAds: Object.values(this.testbed.state.ads).map((ad) => Xid.parse(ad)),
       signal: this.#options.signal,
     });

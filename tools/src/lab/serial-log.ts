@@ -68,7 +68,10 @@ export class SerialLog {
       const failed = events.find(({ guest }) => guest === 'failed');
       if (failed !== undefined) throw new XiaError('guest-failed', `the guest failed: ${String(failed['error'])}`);
       if (performance.now() > deadline) {
-        throw new XiaError('timeout', `the guest did not say "${name}" within ${timeoutMs / 1000} s; its console ends with\n${await this.#tail()}`);
+        throw new XiaError(
+          'timeout',
+          `the guest did not say "${name}" within ${timeoutMs / 1000} s; its console ends with\n${await this.#tail()}`,
+        );
       }
       await delay(POLL_MS);
     }

@@ -29,7 +29,10 @@ function formatTime(ms: number, stepMs: number): string {
 }
 
 /** The longest run of lost echoes, as a span of time; undefined when none was lost. */
-export function longestGap(echoes: readonly EchoPoint[], intervalMs: number): { readonly fromMs: number; readonly toMs: number; readonly lost: number } | undefined {
+export function longestGap(
+  echoes: readonly EchoPoint[],
+  intervalMs: number,
+): { readonly fromMs: number; readonly toMs: number; readonly lost: number } | undefined {
   let best: { fromMs: number; toMs: number; lost: number } | undefined;
   let run: { fromMs: number; toMs: number; lost: number } | undefined;
   for (const { atMs, rttMs } of echoes) {
@@ -62,11 +65,16 @@ function panel(data: ChartData, fromMs: number, toMs: number, top: number, title
   const gap = longestGap(echoes, data.intervalMs);
   if (gap !== undefined) {
     const width = Math.max(1.5, x(gap.toMs) - x(gap.fromMs));
-    parts.push(`<rect class="gap" x="${x(gap.fromMs).toFixed(1)}" y="${plotTop}" width="${width.toFixed(1)}" height="${bottom - plotTop}"/>`);
+    parts.push(
+      `<rect class="gap" x="${x(gap.fromMs).toFixed(1)}" y="${plotTop}" width="${width.toFixed(1)}" height="${bottom - plotTop}"/>`,
+    );
   }
   for (const { text: name, x: at, row, anchor } of labels) {
     const labelY = top + TITLE_HEIGHT + row * LABEL_ROW + 11;
-    parts.push(`<path class="phase" d="M${at.toFixed(1)} ${labelY + 3}V${bottom}"/>`, text(at + (anchor === 'end' ? -3 : 3), labelY, name, 'phase-label', anchor));
+    parts.push(
+      `<path class="phase" d="M${at.toFixed(1)} ${labelY + 3}V${bottom}"/>`,
+      text(at + (anchor === 'end' ? -3 : 3), labelY, name, 'phase-label', anchor),
+    );
   }
   const dots = echoes.flatMap(({ atMs, rttMs }) => (rttMs === undefined ? [] : [`M${x(atMs).toFixed(1)} ${y(rttMs).toFixed(1)}h0`]));
   const losses = echoes.flatMap(({ atMs, rttMs }) => (rttMs === undefined ? [`M${x(atMs).toFixed(1)} ${bandTop}v${LOST_BAND}`] : []));
@@ -78,12 +86,18 @@ function panel(data: ChartData, fromMs: number, toMs: number, top: number, title
 function axes(x: Scale, y: Scale, plotTop: number, plotBottom: number, bottom: number): string[] {
   const parts: string[] = [];
   for (const value of decades(y.from, y.to)) {
-    parts.push(`<path class="grid" d="M${LEFT} ${y(value).toFixed(1)}H${RIGHT}"/>`, text(LEFT - 8, y(value) + 4, `${value} ms`, 'tick', 'end'));
+    parts.push(
+      `<path class="grid" d="M${LEFT} ${y(value).toFixed(1)}H${RIGHT}"/>`,
+      text(LEFT - 8, y(value) + 4, value >= 1000 ? `${value / 1000} s` : `${value} ms`, 'tick', 'end'),
+    );
   }
   const times = ticks(x.from, x.to, 10);
   const stepMs = (times[1] ?? 0) - (times[0] ?? 0);
   for (const value of times) {
-    parts.push(`<path class="grid" d="M${x(value).toFixed(1)} ${plotTop}V${bottom}"/>`, text(x(value), bottom + 15, formatTime(value, stepMs), 'tick', 'middle'));
+    parts.push(
+      `<path class="grid" d="M${x(value).toFixed(1)} ${plotTop}V${bottom}"/>`,
+      text(x(value), bottom + 15, formatTime(value, stepMs), 'tick', 'middle'),
+    );
   }
   parts.push(`<path class="axis" d="M${LEFT} ${plotTop}V${bottom}H${RIGHT}M${LEFT} ${plotBottom + 2}H${RIGHT}"/>`);
   return parts;
@@ -93,7 +107,10 @@ function axes(x: Scale, y: Scale, plotTop: number, plotBottom: number, bottom: n
 export function chartSvg(data: ChartData): string {
   const times = data.echoes.map(({ atMs }) => atMs);
   const fromMs = times.reduce((a, b) => Math.min(a, b), 0);
-  const toMs = Math.max(fromMs + 1, times.reduce((a, b) => Math.max(a, b), 0));
+  const toMs = Math.max(
+    fromMs + 1,
+    times.reduce((a, b) => Math.max(a, b), 0),
+  );
   const whole = panel(data, fromMs, toMs, 0, 'Round trip of each xping answer; time counts from the start of the migration');
   const gap = longestGap(data.echoes, data.intervalMs);
   const zoom =

@@ -36,7 +36,10 @@ export function resultRows(report: Report): [string, string][] {
   ];
   if (report.dgram !== undefined) result.splice(6, 0, ['datagram echo', `${report.dgram.answered} of ${report.dgram.sent} answered`]);
   for (const [index, move] of (report.moves ?? []).entries()) {
-    result.push([`move ${index + 1}, ${move.from} to ${move.to}`, `${move.totalTimeMs.toFixed(0)} ms, QEMU's downtime ${move.qemuDowntimeMs.toFixed(0)} ms`]);
+    result.push([
+      `move ${index + 1}, ${move.from} to ${move.to}`,
+      `${move.totalTimeMs.toFixed(0)} ms, QEMU's downtime ${move.qemuDowntimeMs.toFixed(0)} ms`,
+    ]);
   }
   return result;
 }
@@ -45,7 +48,10 @@ export function resultRows(report: Report): [string, string][] {
 export function reportHtml(report: Report, chart: ChartData): string {
   const failed = report.checks.filter(({ ok }) => !ok).length;
   const checks = report.checks
-    .map(({ name, ok, detail }) => `<tr><td class="${ok ? 'ok' : 'no'}">${ok ? '✓' : '✗'}</td><td>${escapeXml(name)}${detail === undefined ? '' : `<br><small>${escapeXml(detail)}</small>`}</td></tr>`)
+    .map(
+      ({ name, ok, detail }) =>
+        `<tr><td class="${ok ? 'ok' : 'no'}">${ok ? '✓' : '✗'}</td><td>${escapeXml(name)}${detail === undefined ? '' : `<br><small>${escapeXml(detail)}</small>`}</td></tr>`,
+    )
     .join('\n');
   const memory = Object.entries(report.peakRssMb).map(([name, mb]) => [name, `${mb.toFixed(1)} MB`] as const);
   return `<!doctype html>

@@ -33,7 +33,13 @@ export interface Report {
     readonly deviationMs: number;
     readonly maxRttMs?: number;
   };
-  readonly stream: { readonly answers: number; readonly wrong: number; readonly reconnects: number; readonly missing?: number; readonly longestGapMs?: number };
+  readonly stream: {
+    readonly answers: number;
+    readonly wrong: number;
+    readonly reconnects: number;
+    readonly missing?: number;
+    readonly longestGapMs?: number;
+  };
   readonly dgram?: { readonly sent: number; readonly answered: number; readonly downtimeMs: number };
   readonly oldDag: { readonly sent: number; readonly answered: number };
   readonly phases: readonly Phase[];
@@ -41,5 +47,11 @@ export interface Report {
   readonly checks: readonly Check[];
   readonly versions: Readonly<Record<string, string>>;
   /** Each move of a scenario with several. The figures above are of the first; the sums of xping and stream are of all. */
-  readonly moves?: readonly { readonly from: string; readonly to: string; readonly bytes: number; readonly totalTimeMs: number; readonly qemuDowntimeMs: number }[];
+  readonly moves?: readonly {
+    readonly from: string;
+    readonly to: string;
+    readonly bytes: number;
+    readonly totalTimeMs: number;
+    readonly qemuDowntimeMs: number;
+  }[];
 }

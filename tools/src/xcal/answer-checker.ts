@@ -72,7 +72,12 @@ export class AnswerChecker {
     const match = /^(\d{1,9}) (\d{1,9}) (\d{1,9}) (\d{1,15}) (\w{1,64})$/.exec(line);
     const counter = match === null ? undefined : Number(match[4]);
     const startId = match?.[5];
-    const reason = this.#faultOf(waiting?.even, match === null ? undefined : [Number(match[1]), Number(match[2]), Number(match[3])], counter, startId);
+    const reason = this.#faultOf(
+      waiting?.even,
+      match === null ? undefined : [Number(match[1]), Number(match[2]), Number(match[3])],
+      counter,
+      startId,
+    );
     if (reason !== undefined) this.#wrong++;
     if (startId !== undefined && counter !== undefined) {
       if (this.#startId !== undefined && this.#startId !== startId) this.#resets++;
@@ -88,7 +93,12 @@ export class AnswerChecker {
     this.#waiting.length = 0;
   }
 
-  #faultOf(even: number | undefined, numbers: [number, number, number] | undefined, counter: number | undefined, startId: string | undefined): string | undefined {
+  #faultOf(
+    even: number | undefined,
+    numbers: [number, number, number] | undefined,
+    counter: number | undefined,
+    startId: string | undefined,
+  ): string | undefined {
     if (even === undefined) return 'an answer without a question';
     if (numbers === undefined) return 'not an answer';
     const [asked, first, second] = numbers;

@@ -59,7 +59,12 @@ export async function ask(node: XiaNode, options: AskOptions): Promise<AskSummar
     checker.giveUp();
     if (error !== undefined) note('disconnected', { reason: error });
   }
-  const summary = { ...checker.counts, reconnects: Math.max(0, connections - 1), longestGapMs: microseconds(longestGapMs), maxRttMs: microseconds(maxRttMs) };
+  const summary = {
+    ...checker.counts,
+    reconnects: Math.max(0, connections - 1),
+    longestGapMs: microseconds(longestGapMs),
+    maxRttMs: microseconds(maxRttMs),
+  };
   if (options.json) writeJsonLine({ type: 'summary', host: options.host, elapsedMs: microseconds(clock.now()), ...summary });
   else process.stdout.write(summaryText(options.host, summary));
   return summary;
@@ -79,7 +84,15 @@ export async function ask(node: XiaNode, options: AskOptions): Promise<AskSummar
     maxRttMs = Math.max(maxRttMs, rttMs ?? 0);
     if (options.json) {
       const times = { atMs: microseconds(now), wallMs: clock.wallMs(now), rttMs: microseconds(rttMs ?? 0) };
-      writeJsonLine({ type: 'answer', question: checked.question, ok: checked.ok, reason: checked.reason, counter: checked.counter, startId: checked.startId, ...times });
+      writeJsonLine({
+        type: 'answer',
+        question: checked.question,
+        ok: checked.ok,
+        reason: checked.reason,
+        counter: checked.counter,
+        startId: checked.startId,
+        ...times,
+      });
     } else if (!checked.ok) {
       process.stdout.write(`WRONG: ${JSON.stringify(line)}: ${checked.reason}\n`);
     } else if (!options.quiet) {

@@ -45,10 +45,18 @@ export async function echoDatagrams(node: XiaNode, options: EchoOptions): Promis
     const sentMs = statistics.sentAt(sequence);
     const kind = statistics.answer(sequence, now);
     if (options.json && kind === AnswerKind.NEW && sentMs !== undefined) {
-      writeJsonLine({ type: 'reply', sequence, sentMs: microseconds(sentMs), arrivedMs: microseconds(now), rttMs: microseconds(now - sentMs), wallMs: clock.wallMs(now) });
+      writeJsonLine({
+        type: 'reply',
+        sequence,
+        sentMs: microseconds(sentMs),
+        arrivedMs: microseconds(now),
+        rttMs: microseconds(now - sentMs),
+        wallMs: clock.wallMs(now),
+      });
     }
   });
-  if (options.json) writeJsonLine({ type: 'start', host: options.host, target: target.toString(), intervalMs, startedAtMs: clock.startedAtMs });
+  if (options.json)
+    writeJsonLine({ type: 'start', host: options.host, target: target.toString(), intervalMs, startedAtMs: clock.startedAtMs });
   const schedule = new SendSchedule(clock.now(), intervalMs);
   while (!signal.aborted && (options.count === undefined || statistics.sent < options.count)) {
     const now = clock.now();
@@ -57,7 +65,7 @@ export async function echoDatagrams(node: XiaNode, options: EchoOptions): Promis
   }
   const until = clock.now() + SETTLE_MS;
   while (!statistics.settled && clock.now() < until) await delay(POLL_MS);
-  socket.close();
+  await socket.close();
   const summary = { ...statistics.summary(clock.now(), signal.aborted ? SETTLE_MS : 0), damaged };
   if (options.json) writeJsonLine({ type: 'summary', host: options.host, intervalMs, elapsedMs: microseconds(clock.now()), ...summary });
   else process.stdout.write(summaryText(options.host, summary).replace('PING', 'DGRAM echo'));

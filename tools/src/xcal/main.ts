@@ -1,7 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Command } from 'commander';
-import { addAttachOptions, ExitCode, ExitRequest, integerArgument, numberArgument, runMain, startFromOptions, type AttachOptions } from 'xia-core';
+import {
+  addAttachOptions,
+  ExitCode,
+  ExitRequest,
+  integerArgument,
+  numberArgument,
+  runMain,
+  startFromOptions,
+  type AttachOptions,
+} from 'xia-core';
 import { writeJsonLine } from '../common/json-output.js';
 import { ask } from './ask.js';
 import { echoDatagrams } from './echo-client.js';
@@ -40,7 +49,7 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
 }
 
 /** The `xcal` program. */
-export function program(signal: AbortSignal): Command {
+function program(signal: AbortSignal): Command {
   const command = new Command('xcal').description('A service that writes even numbers as sums of two primes, and a client that checks it.');
   const serveCommand = command
     .command('serve')

@@ -17,7 +17,11 @@ export type CounterState = v.InferOutput<typeof counterSchema>;
 const REPEAT_MS = 200;
 
 /** @throws XiaError `timeout` when no valid answer comes */
-export async function readCounter(node: XiaNode, host: string, { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal }): Promise<CounterState> {
+export async function readCounter(
+  node: XiaNode,
+  host: string,
+  { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
+): Promise<CounterState> {
   const target = serviceAt(await node.resolve(host, { signal }), SID_COUNTER);
   const socket = node.datagram();
   let repeat: NodeJS.Timeout | undefined;
@@ -40,6 +44,6 @@ export async function readCounter(node: XiaNode, host: string, { timeoutMs, sign
   } finally {
     clearInterval(repeat);
     clearTimeout(limit);
-    socket.close();
+    await socket.close();
   }
 }

@@ -43,7 +43,8 @@ async function serveStream(stream: XiaStream, service: GoldbachService): Promise
     if (lines === 'too-long') break;
     const answers = lines.map((line) => `${service.answer(line)}\n`).join('');
     // A client that asks and does not read is not read any further either.
-    if (answers !== '' && !stream.write(answers)) await new Promise<void>((resolve) => stream.once('drain', resolve).once('close', resolve));
+    if (answers !== '' && !stream.write(answers))
+      await new Promise<void>((resolve) => stream.once('drain', resolve).once('close', resolve));
   }
   stream.end();
 }

@@ -67,7 +67,13 @@ function chunkAddress(text: string, from: string | undefined): Dag {
 }
 
 async function fetchAll(node: XiaNode, manifest: Manifest, out: FileHandle, signal: AbortSignal): Promise<void> {
-  const offsets = manifest.chunks.map(((at) => ({ bytes }: { bytes: number }) => (at += bytes) - bytes)(0));
+  const offsets = manifest.chunks.map(
+    (
+      (at) =>
+      ({ bytes }: { bytes: number }) =>
+        (at += bytes) - bytes
+    )(0),
+  );
   let next = 0;
   const worker = async () => {
     for (let index = next++; index < manifest.chunks.length; index = next++) {
@@ -105,7 +111,8 @@ async function get(source: string, options: GetOptions, signal: AbortSignal): Pr
     } else if (manifest !== undefined) {
       const out = await open(temporary, 'w');
       await fetchAll(node, manifest, out, limited).finally(() => out.close());
-      if ((await sha256Of(temporary)) !== manifest.sha256) throw new XiaError('refused', `${source}: the chunks do not make up the file of the manifest`);
+      if ((await sha256Of(temporary)) !== manifest.sha256)
+        throw new XiaError('refused', `${source}: the chunks do not make up the file of the manifest`);
     }
     await rename(temporary, options.output);
   } finally {
@@ -115,8 +122,10 @@ async function get(source: string, options: GetOptions, signal: AbortSignal): Pr
 }
 
 /** The `xchunk` program. */
-export function program(signal: AbortSignal): Command {
-  const command = new Command('xchunk').description('Publishes files as chunks named by their content, and fetches them from wherever they are.');
+function program(signal: AbortSignal): Command {
+  const command = new Command('xchunk').description(
+    'Publishes files as chunks named by their content, and fetches them from wherever they are.',
+  );
   const putCommand = command
     .command('put')
     .description('publish a file, print the addresses of its chunks, serve them until Ctrl-C')

@@ -23,7 +23,10 @@ const manifestSchema = v.strictObject({
   bytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   /** Hex of the whole file's hash: what the chunks put together must have. */
   sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
-  chunks: v.pipe(v.array(v.strictObject({ dag: dagSchema, bytes: v.pipe(v.number(), v.safeInteger(), v.minValue(1)) })), v.maxLength(100_000)),
+  chunks: v.pipe(
+    v.array(v.strictObject({ dag: dagSchema, bytes: v.pipe(v.number(), v.safeInteger(), v.minValue(1)) })),
+    v.maxLength(100_000),
+  ),
 });
 
 /** The chunks that a file was cut into, in order. */

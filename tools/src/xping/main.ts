@@ -1,5 +1,14 @@
 import { Command } from 'commander';
-import { addAttachOptions, ExitCode, ExitRequest, integerArgument, numberArgument, runMain, startFromOptions, type AttachOptions } from 'xia-core';
+import {
+  addAttachOptions,
+  ExitCode,
+  ExitRequest,
+  integerArgument,
+  numberArgument,
+  runMain,
+  startFromOptions,
+  type AttachOptions,
+} from 'xia-core';
 import { checkSource } from '../common/addresses.js';
 import { ping } from './run.js';
 
@@ -26,7 +35,7 @@ const packetCount = integerArgument(1, LARGEST_COUNT);
 const preloadCount = integerArgument(1, 1000);
 
 /** The `xping` program. */
-export function program(signal: AbortSignal): Command {
+function program(signal: AbortSignal): Command {
   const command = new Command('xping')
     .description('Sends XCMP echoes and says how many came back, how fast, and for how long none did.')
     .argument('<host>', 'a name, or a literal address "RE ..." or "DAG ..."')

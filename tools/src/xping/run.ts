@@ -70,15 +70,31 @@ export async function ping(node: XiaNode, options: PingOptions): Promise<PingSum
   });
 
   if (json) {
-    writeJsonLine({ type: 'start', host: options.host, target: target.toString(), source: node.dag().toString(), intervalMs, sizeBytes: options.sizeBytes, startedAtMs: clock.startedAtMs });
+    writeJsonLine({
+      type: 'start',
+      host: options.host,
+      target: target.toString(),
+      source: node.dag().toString(),
+      intervalMs,
+      sizeBytes: options.sizeBytes,
+      startedAtMs: clock.startedAtMs,
+    });
   } else {
     process.stdout.write(`PING ${target.toString()}: ${options.sizeBytes} data bytes\n`);
   }
 
   const timedOut = await sendAll();
   const summary = await settle(timedOut);
-  echo.close();
-  if (json) writeJsonLine({ type: 'summary', host: options.host, target: target.toString(), intervalMs, elapsedMs: microseconds(clock.now()), ...summary });
+  await echo.close();
+  if (json)
+    writeJsonLine({
+      type: 'summary',
+      host: options.host,
+      target: target.toString(),
+      intervalMs,
+      elapsedMs: microseconds(clock.now()),
+      ...summary,
+    });
   else process.stdout.write(summaryText(options.host, summary));
   if (timedOut) throw new XiaError('unreachable', `${options.host}: no answer within ${(options.timeoutMs ?? 0) / 1000} s`);
   return summary;
@@ -102,11 +118,11 @@ export async function ping(node: XiaNode, options: PingOptions): Promise<PingSum
   }
 
   /** Waits for answers that are still under way, then closes the account. */
-  async function settle(timedOut: boolean): Promise<PingSummary> {
+  async function settle(gaveUp: boolean): Promise<PingSummary> {
     const stopped = signal.aborted;
     const usual = statistics.received === 0 ? LONGEST_WAIT_MS : Math.max(SHORTEST_WAIT_MS, 2 * statistics.maxRttMs);
     const limit = Math.min(usual, options.timeoutMs ?? Infinity, LONGEST_WAIT_MS);
-    const waitMs = timedOut ? 0 : stopped ? Math.min(2 * statistics.maxRttMs, LONGEST_WAIT_AFTER_STOP_MS) : limit;
+    const waitMs = gaveUp ? 0 : stopped ? Math.min(2 * statistics.maxRttMs, LONGEST_WAIT_AFTER_STOP_MS) : limit;
     const lastSentMs = statistics.sentAt(statistics.sent - 1) ?? clock.now();
     while (!statistics.settled && clock.now() < lastSentMs + waitMs && (stopped || !signal.aborted)) await delay(POLL_MS);
     return statistics.summary(clock.now(), stopped ? Math.min(LONGEST_WAIT_AFTER_STOP_MS, 2 * statistics.maxRttMs) : 0);

@@ -164,7 +164,8 @@ export class PingStatistics {
    */
   summary(nowMs: number, pendingMs = 0): PingSummary {
     let end = this.#next;
-    while (end > this.#first && this.#answered[(end - 1) % WINDOW] === 0 && nowMs - (this.#sentMs[(end - 1) % WINDOW] ?? 0) < pendingMs) end--;
+    while (end > this.#first && this.#answered[(end - 1) % WINDOW] === 0 && nowMs - (this.#sentMs[(end - 1) % WINDOW] ?? 0) < pendingMs)
+      end--;
     const runs = this.#runs.copy();
     for (let sequence = this.#first; sequence < end; sequence++) this.#feed(runs, sequence);
     const settledEchoes = end;

@@ -15,7 +15,10 @@ const readySchema = v.looseObject({ ready: v.literal(true), name: v.string() });
 /** The last lines of what a daemon wrote on stderr and to its log: the reason why it did not start. */
 async function lastWords(files: readonly string[]): Promise<string> {
   const texts = await Promise.all(files.map(async (file) => readFile(file, 'utf8').catch(() => '')));
-  return texts.flatMap((text) => text.trim().split('\n').slice(-4)).filter((line) => line !== '').join('\n  ');
+  return texts
+    .flatMap((text) => text.trim().split('\n').slice(-4))
+    .filter((line) => line !== '')
+    .join('\n  ');
 }
 
 function isReady(output: string): boolean {

@@ -73,7 +73,13 @@ export async function generate(topology: Topology, runDir: string, socketDir: st
   const trust = [...adXids.values()].map(String);
 
   const accessPorts = new Map([...routerNames, ...hostNames].map((name) => [name, nextPort()]));
-  const linkPorts = topology.links.map(({ a, b }) => new Map([[a, nextPort()], [b, nextPort()]]));
+  const linkPorts = topology.links.map(
+    ({ a, b }) =>
+      new Map([
+        [a, nextPort()],
+        [b, nextPort()],
+      ]),
+  );
   const adOfHost = (host: string): string => topology.routers[topology.hosts[host]?.router ?? '']?.ad ?? '';
 
   const nodes: PlannedNode[] = [];
@@ -140,7 +146,12 @@ export async function generate(topology: Topology, runDir: string, socketDir: st
       key: join(keyDir, `${name}.key`),
       trust,
       faces: [
-        { name: 'up', role: 'uplink', mtu: host.mtu, udp: { listen: address(nextPort()), peers: [address(accessPorts.get(host.router) ?? 0)] } },
+        {
+          name: 'up',
+          role: 'uplink',
+          mtu: host.mtu,
+          udp: { listen: address(nextPort()), peers: [address(accessPorts.get(host.router) ?? 0)] },
+        },
         { name: 'apps', role: 'access', mtu: host.mtu, udp: { listen: access } },
         ...Object.entries(vms).map(([vm, path]) => ({ name: vm, role: 'access', netdev: { path } })),
       ],

@@ -27,7 +27,14 @@ function statusLines(nodes: readonly NodeStatus[]): string {
   ]);
   const header = ['NODE', 'KIND', 'AD', 'PROCESS', 'ATTACH AT', 'PEAK RSS', 'HID'];
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  return [header, ...rows].map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
+  return [header, ...rows]
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 async function printStatus(testbed: Testbed, json: true | undefined): Promise<NodeStatus[]> {
@@ -48,8 +55,8 @@ async function up(topologyName: string, options: CommonOptions & { readonly wait
 
 async function exec(host: string, command: readonly string[], options: CommonOptions, signal: AbortSignal): Promise<void> {
   const testbed = await Testbed.open(options.dir);
-  const [program = '', ...args] = command[0] === '--' ? command.slice(1) : command;
-  const child = testbed.exec(host, program, args);
+  const [name = '', ...args] = command[0] === '--' ? command.slice(1) : command;
+  const child = testbed.exec(host, name, args);
   // The terminal sends Ctrl-C to the command as well; SIGTERM is sent to us alone.
   signal.addEventListener('abort', () => child.kill('SIGTERM'));
   const [code, by] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
@@ -76,7 +83,7 @@ async function logs(name: string, options: CommonOptions & { readonly follow?: t
 }
 
 /** The `xtestbed` program. */
-export function program(signal: AbortSignal): Command {
+function program(signal: AbortSignal): Command {
   const command = new Command('xtestbed')
     // What follows "exec HOST --" is not ours to read.
     .enablePositionalOptions()

@@ -75,7 +75,12 @@ export class Testbed {
     });
     try {
       const plan = await generate(topology, folder, socketDir);
-      testbed.#state = { ...testbed.#state, ads: { ...plan.ads }, nameServer: plan.nameServer, nodes: plan.nodes.map((node) => ({ ...node, vms: { ...node.vms } })) };
+      testbed.#state = {
+        ...testbed.#state,
+        ads: { ...plan.ads },
+        nameServer: plan.nameServer,
+        nodes: plan.nodes.map((node) => ({ ...node, vms: { ...node.vms } })),
+      };
       for (const kind of ['router', 'host', 'nameserver'] as const) {
         const tier = testbed.#state.nodes.filter((node) => node.kind === kind);
         const outcomes = await Promise.allSettled(
@@ -110,7 +115,10 @@ export class Testbed {
   node(name: string): TestbedNode {
     const node = this.#state.nodes.find((candidate) => candidate.name === name);
     if (node !== undefined) return node;
-    throw new XiaError('usage', `no node ${name} in ${this.#state.topology}; there are ${this.#state.nodes.map((known) => known.name).join(', ')}`);
+    throw new XiaError(
+      'usage',
+      `no node ${name} in ${this.#state.topology}; there are ${this.#state.nodes.map((known) => known.name).join(', ')}`,
+    );
   }
 
   /** The XID of an AD by its name in the topology. @throws XiaError `usage` */

@@ -31,7 +31,10 @@ const shapeSchema = v.strictObject({
   name: nameSchema,
   routers: nodesSchema(routerSchema, 'router'),
   hosts: nodesSchema(hostSchema, 'host'),
-  links: v.optional(v.array(v.union([v.tuple([nameSchema, nameSchema]), v.strictObject({ between: v.tuple([nameSchema, nameSchema]), mtu: mtuSchema })])), []),
+  links: v.optional(
+    v.array(v.union([v.tuple([nameSchema, nameSchema]), v.strictObject({ between: v.tuple([nameSchema, nameSchema]), mtu: mtuSchema })])),
+    [],
+  ),
   nameserver: v.optional(v.strictObject({ host: nameSchema })),
   beacon: v.optional(
     v.strictObject({
@@ -93,7 +96,13 @@ export const topologySchema = v.pipe(
     if (fault === undefined) return;
     let input: unknown = dataset.value;
     const path = fault.path.map((key) => {
-      const item = { type: 'unknown' as const, origin: 'value' as const, input, key, value: (input as Record<string | number, unknown>)[key] };
+      const item = {
+        type: 'unknown' as const,
+        origin: 'value' as const,
+        input,
+        key,
+        value: (input as Record<string | number, unknown>)[key],
+      };
       input = item.value;
       return item;
     });

@@ -33,7 +33,8 @@ export class HopTable {
 
   /** The hop limit to probe now (it is the probe's sequence too), undefined when it is time to wait. */
   nextProbe(nowMs: number): number | undefined {
-    if (this.#probes.length - this.#printed >= this.#atOnce || this.#probes.length >= this.#maximumHops || this.#targetHop < Infinity) return undefined;
+    if (this.#probes.length - this.#printed >= this.#atOnce || this.#probes.length >= this.#maximumHops || this.#targetHop < Infinity)
+      return undefined;
     this.#probes.push({ hop: this.#probes.length + 1, sentMs: nowMs, answer: undefined });
     return this.#probes.length;
   }

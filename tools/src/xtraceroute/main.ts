@@ -68,15 +68,17 @@ async function trace(node: XiaNode, options: TraceOptions): Promise<number> {
       const known = answer.from !== undefined;
       writeJsonLine({ type: 'hop', hop: answer.hop, from: answer.from ?? null, rttMs: known ? microseconds(answer.rttMs) : null });
     } else if (output === 'text') {
-      process.stdout.write(`${String(answer.hop).padStart(2)}  ${answer.from === undefined ? '*' : `${answer.from}  ${formatMs(answer.rttMs)} ms`}\n`);
+      process.stdout.write(
+        `${String(answer.hop).padStart(2)}  ${answer.from === undefined ? '*' : `${answer.from}  ${formatMs(answer.rttMs)} ms`}\n`,
+      );
     }
   }
-  echo.close();
+  await echo.close();
   return table.hops;
 }
 
 /** The `xtraceroute` program. */
-export function program(signal: AbortSignal): Command {
+function program(signal: AbortSignal): Command {
   const command = new Command('xtraceroute')
     .description('Shows the nodes on the way to an address, and the round trip to each.')
     .argument('<host>', 'a name, or a literal address "RE ..." or "DAG ..."')
@@ -92,27 +94,29 @@ export function program(signal: AbortSignal): Command {
     .option('-r', 'accepted for old scripts, changes nothing');
   addAttachOptions(command);
   command.addHelpText('after', `\nExample:\n  xtestbed exec HOST_C -- xtraceroute vm.xia`);
-  return command.action(async (host: string, size: number | undefined, maxHops: number | undefined, preload: number | undefined, options: Options) => {
-    await using node = await startFromOptions(options, signal);
-    checkSource(node, options.s);
-    const target = await node.resolve(host, { signal });
-    const maximumHops = maxHops ?? DEFAULT_HOPS;
-    if (options.json) writeJsonLine({ type: 'start', host, target: target.toString(), maximumHops });
-    else process.stdout.write(`TRACEROUTE ${target.toString()}:\n`);
-    const hops = await trace(node, {
-      target,
-      sizeBytes: size ?? DEFAULT_SIZE_BYTES,
-      maximumHops,
-      atOnce: options.f ? maximumHops : (preload ?? 1),
-      timeoutMs: options.t * 1000,
-      output: options.json ? 'json' : options.q ? 'quiet' : 'text',
-      verbose: options.v === true,
-      signal,
-    });
-    if (options.json) writeJsonLine({ type: 'summary', hops });
-    else process.stdout.write(`hops = ${hops}\n`);
-    if (hops < 0) throw new ExitRequest(ExitCode.UNREACHABLE);
-  });
+  return command.action(
+    async (host: string, size: number | undefined, maxHops: number | undefined, preload: number | undefined, options: Options) => {
+      await using node = await startFromOptions(options, signal);
+      checkSource(node, options.s);
+      const target = await node.resolve(host, { signal });
+      const maximumHops = maxHops ?? DEFAULT_HOPS;
+      if (options.json) writeJsonLine({ type: 'start', host, target: target.toString(), maximumHops });
+      else process.stdout.write(`TRACEROUTE ${target.toString()}:\n`);
+      const hops = await trace(node, {
+        target,
+        sizeBytes: size ?? DEFAULT_SIZE_BYTES,
+        maximumHops,
+        atOnce: options.f ? maximumHops : (preload ?? 1),
+        timeoutMs: options.t * 1000,
+        output: options.json ? 'json' : options.q ? 'quiet' : 'text',
+        verbose: options.v === true,
+        signal,
+      });
+      if (options.json) writeJsonLine({ type: 'summary', hops });
+      else process.stdout.write(`hops = ${hops}\n`);
+      if (hops < 0) throw new ExitRequest(ExitCode.UNREACHABLE);
+    },
+  );
 }
 
 export async function main(argv: string[]): Promise<void> {

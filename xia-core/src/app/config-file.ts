@@ -10,7 +10,7 @@ type Path = readonly (string | number)[];
 
 /** The node of the document that a path ends at, or its nearest ancestor that exists. */
 function nodeAt(document: Document, path: Path, wantKey: boolean): Node | null {
-  let node: Node | null = document.contents as Node | null;
+  let node: Node | null = document.contents;
   for (const [depth, step] of path.entries()) {
     if (isMap(node)) {
       const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(step));

@@ -106,7 +106,12 @@ export class ControlClient {
 }
 
 /** One call on a connection of its own. */
-export async function controlCall(path: string, method: string, params: Record<string, unknown> = {}, timeoutMs?: number): Promise<unknown> {
+export async function controlCall(
+  path: string,
+  method: string,
+  params: Record<string, unknown> = {},
+  timeoutMs?: number,
+): Promise<unknown> {
   const client = await ControlClient.connect(path);
   try {
     return await client.call(method, params, timeoutMs);

@@ -1,18 +1,39 @@
 import { RangeSet } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
-import type { Flight } from './flight.js';
 
 /** A chunk whose length is not known yet. */
 export const LENGTH_UNKNOWN = -1;
 
 /** Round trips without any answer after which a chunk is silent: asked for with single small probes only. */
-export const SILENT_ROUNDS = 2;
+const SILENT_ROUNDS = 2;
 
 /** The next range to ask for. */
 export interface NextRange {
   readonly start: number;
   readonly end: number;
   readonly repeated: boolean;
+}
+
+/** A range that was asked for and has not arrived whole. No byte of a chunk is in two flights. */
+export interface Flight {
+  readonly chunk: ChunkFetch;
+  /** Counts requests up, over all chunks. */
+  readonly sequence: number;
+  readonly start: number;
+  end: number;
+  readonly sentAt: number;
+  /** Asked for before: an answer may be one to the earlier request, and says nothing about the round trip. */
+  readonly repeated: boolean;
+  /** Asked of a chunk that has long been silent; outside the window. */
+  readonly probe: boolean;
+  /** Bytes that have not arrived. */
+  missing: number;
+  answered: boolean;
+  /** Segments of later flights that came since this one last made progress. */
+  passed: number;
+  deadline: number;
+  previous: Flight | undefined;
+  next: Flight | undefined;
 }
 
 /** One chunk on its way here, asked for under one or more identifiers. */

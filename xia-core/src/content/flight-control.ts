@@ -1,8 +1,8 @@
 import type { RandomSource } from '../bytes/index.js';
 import { RttEstimator } from '../transport/rtt-estimator.js';
-import type { ChunkFetch, NextRange } from './chunk-fetch.js';
+import type { ChunkFetch, Flight, NextRange } from './chunk-fetch.js';
 import type { FetchCounters, FetchLimits } from './fetch-options.js';
-import { FlightList, type Flight } from './flight.js';
+import { FlightList } from './flight-list.js';
 import { FetchWindow, type WindowOptions } from './window.js';
 
 /** Ranges get no smaller with a small window, unless a chunk ends. */

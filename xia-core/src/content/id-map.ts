@@ -1,4 +1,4 @@
-import { IdIndex } from '../forwarding/id-index.js';
+import { IdIndex } from '../xid/index.js';
 
 /** A map from 20-byte identifiers, read where they lie: no string is made for a lookup. */
 export class IdMap<V> {

@@ -9,12 +9,7 @@ export interface ByteRange {
  * offset 0 and length 0, all that the C++ prototype ever sends, is the whole chunk. Undefined when nothing of it exists.
  * @param maxBytes the most that one request is given
  */
-export function requestedRange(
-  offset: number,
-  length: number,
-  chunkLength: number,
-  maxBytes: number,
-): ByteRange | undefined {
+export function requestedRange(offset: number, length: number, chunkLength: number, maxBytes: number): ByteRange | undefined {
   if (offset > chunkLength || (offset === chunkLength && chunkLength > 0)) return undefined;
   const asked = length === 0 ? chunkLength - offset : length;
   return { start: offset, end: Math.min(chunkLength, offset + Math.min(asked, maxBytes)) };

@@ -18,6 +18,13 @@ export interface Graph {
   readonly edges: ReadonlyArray<readonly number[]>;
 }
 
+/** A text that follows the grammar; whether its graph is a DAG is not decided yet. */
+export interface ParsedGraph extends Graph {
+  readonly xids: readonly Xid[];
+  /** Where in the text a node, or the edge in one of its slots, is written; node -1 is the source. */
+  positionOf(node: number, slot?: number): number;
+}
+
 /** Why a graph is not a DAG address. `node` -1 means the source; `slot` is the place in its edge list, if one is to blame. */
 export interface GraphFault {
   readonly reason: string;

@@ -1,6 +1,5 @@
 import { Xid } from '../xid/index.js';
-import { MAX_DAG_EDGES } from './graph.js';
-import type { ParsedGraph } from './parse.js';
+import { MAX_DAG_EDGES, type ParsedGraph } from './graph.js';
 import type { TextFault, Token } from './tokens.js';
 
 interface EdgeList {

@@ -1,5 +1,5 @@
 import { Xid } from '../xid/index.js';
-import type { ParsedGraph } from './parse.js';
+import type { ParsedGraph } from './graph.js';
 import type { TextFault, Token } from './tokens.js';
 
 /**

@@ -1,18 +1,10 @@
-import type { Xid } from '../xid/index.js';
-import type { Graph } from './graph.js';
+import type { ParsedGraph } from './graph.js';
 import { parseDagForm } from './parse-dag.js';
 import { parseReForm } from './parse-re.js';
 import { tokenize, type TextFault } from './tokens.js';
 
 /** The longest text that is looked at: 127 nodes with four edges each need less. */
 const MAX_TEXT_CHARACTERS = 16_384;
-
-/** A text that follows the grammar; whether its graph is a DAG is not decided yet. */
-export interface ParsedGraph extends Graph {
-  readonly xids: readonly Xid[];
-  /** Where in the text a node, or the edge in one of its slots, is written; node -1 is the source. */
-  positionOf(node: number, slot?: number): number;
-}
 
 /** Reads both forms, `DAG …` and `RE …`. */
 export function parseText(text: string): ParsedGraph | TextFault {

@@ -16,15 +16,7 @@ export const Disposition = {
 export type Disposition = (typeof Disposition)[keyof typeof Disposition];
 
 /** Why a packet got no further, by the number that the engine's `reason` has. */
-export const forwardReasons = [
-  'none',
-  'no-route',
-  'hop-limit',
-  'cycle',
-  'two-sinks',
-  'no-source-edge',
-  'broadcast-not-ours',
-] as const;
+export const forwardReasons = ['none', 'no-route', 'hop-limit', 'cycle', 'two-sinks', 'no-source-edge', 'broadcast-not-ours'] as const;
 export type ForwardReason = (typeof forwardReasons)[number];
 
 /** Numbers of the reasons. */

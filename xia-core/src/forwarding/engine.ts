@@ -81,7 +81,7 @@ export class ForwardingEngine {
   /** The types that have a table, ascending. */
   types(): number[] {
     const low = [...this.#low.keys()].filter((type) => this.#low[type] !== undefined);
-    return [...low, ...[...this.#high.keys()].sort((a, b) => a - b)];
+    return [...low, ...[...this.#high.keys()].toSorted((a, b) => a - b)];
   }
 
   /** Makes an identifier this node's own. False when its table is full. */

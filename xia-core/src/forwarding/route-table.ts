@@ -1,5 +1,5 @@
+import { IdIndex } from '../xid/index.js';
 import { NO_FACE } from './faces.js';
-import { IdIndex } from './id-index.js';
 
 /** Entries a table takes before it refuses new ones, unless told otherwise. At 60 bytes each, 60 MB. */
 export const DEFAULT_MAX_ROUTES = 1_000_000;

@@ -1,6 +1,14 @@
 export { Driver, type Driven } from './driver.js';
 export { FaceCounters, MAX_PACKET_BYTES, type Face, type FaceDescription, type FaceHandler, type FaceNeighbour } from './face.js';
-export { generateIdentity, identityFromPem, identityToPem, loadIdentity, loadOrCreateIdentity, saveIdentity, type NodeIdentity } from './keys.js';
+export {
+  generateIdentity,
+  identityFromPem,
+  identityToPem,
+  loadIdentity,
+  loadOrCreateIdentity,
+  saveIdentity,
+  type NodeIdentity,
+} from './keys.js';
 export { MemoryFace, memoryFacePair } from './memory-face.js';
 export { NetdevFace, type NetdevFaceOptions } from './netdev-face.js';
 export { NETDEV_GATEWAY_ADDRESS, NETDEV_GUEST_ADDRESS, NETDEV_UDP_PORT } from './netdev-link.js';

@@ -45,13 +45,9 @@ export class NeighbourTable {
     const known = this.#find(address, port);
     if (known !== 0) return known;
     if (this.#pinned !== this.size || this.#pinned + 1 >= this.#capacity) {
-      throw new XiaError(
-        'bad-config',
-        `at most ${this.#capacity - 1} peers can be configured, before a face is opened`,
-        {
-          capacity: this.#capacity,
-        },
-      );
+      throw new XiaError('bad-config', `at most ${this.#capacity - 1} peers can be configured, before a face is opened`, {
+        capacity: this.#capacity,
+      });
     }
     this.#pinned++;
     return this.#append(address, port);

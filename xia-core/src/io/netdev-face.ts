@@ -62,12 +62,7 @@ export class NetdevFace implements Face {
     } catch (cause) {
       this.#handler = undefined;
       if (!(cause instanceof XiaError)) throw cause;
-      throw new XiaError(
-        cause.code,
-        `face ${this.name}: ${cause.message}`,
-        { ...cause.context, face: this.name },
-        { cause },
-      );
+      throw new XiaError(cause.code, `face ${this.name}: ${cause.message}`, { ...cause.context, face: this.name }, { cause });
     }
     this.#server.on('error', (cause) => this.#fault(cause.message, cause));
   }
@@ -168,9 +163,7 @@ export class NetdevFace implements Face {
 
   #fault(reason: string, cause?: unknown): void {
     this.counters.faults++;
-    this.#handler?.fault(
-      new XiaError('face-failed', `face ${this.name}: ${reason}`, { face: this.name, path: this.#path }, { cause }),
-    );
+    this.#handler?.fault(new XiaError('face-failed', `face ${this.name}: ${reason}`, { face: this.name, path: this.#path }, { cause }));
   }
 }
 

@@ -22,7 +22,6 @@ export const NETDEV_GATEWAY_ADDRESS = '169.254.77.1';
 export const NETDEV_GUEST_ADDRESS = '169.254.77.2';
 /** The UDP port of XIP at both ends. */
 export const NETDEV_UDP_PORT = 7000;
-export const NETDEV_GATEWAY_MAC = '02:58:49:41:00:01';
 
 const GATEWAY_ADDRESS = Uint8Array.of(169, 254, 77, 1);
 const GUEST_ADDRESS = Uint8Array.of(169, 254, 77, 2);
@@ -107,8 +106,7 @@ export class NetdevLink {
   #receiveUdp(mac: Uint8Array, bytes: Uint8Array): NetdevEvent {
     const datagram = parseIpv4Udp(bytes);
     if (datagram.fault !== undefined || datagram.payload.length === 0) return IGNORED;
-    if (datagram.destinationPort !== NETDEV_UDP_PORT || !equalBytes(datagram.destination, GATEWAY_ADDRESS))
-      return IGNORED;
+    if (datagram.destinationPort !== NETDEV_UDP_PORT || !equalBytes(datagram.destination, GATEWAY_ADDRESS)) return IGNORED;
     this.#learn(mac, datagram.source, datagram.sourcePort, false);
     return { kind: 'packet', packet: datagram.payload };
   }
@@ -128,8 +126,7 @@ export class NetdevLink {
   }
 
   #learn(mac: Uint8Array, address: Uint8Array, port: number, raw: boolean): void {
-    const isKnown =
-      raw === this.#raw && port === this.#port && equalBytes(mac, this.#mac) && equalBytes(address, this.#address);
+    const isKnown = raw === this.#raw && port === this.#port && equalBytes(mac, this.#mac) && equalBytes(address, this.#address);
     if (isKnown) return;
     this.#mac = Uint8Array.from(mac);
     this.#address = Uint8Array.from(address);

@@ -21,13 +21,9 @@ export function parseHostPort(text: string): HostPort {
   const port = Number(match?.[3]);
   const family = isIP(host);
   if (match === null || (family === 6) !== (match[1] !== undefined) || family === 0 || port > 65_535) {
-    throw new XiaError(
-      'bad-endpoint',
-      `"${text}" is not ADDRESS:PORT with a literal IPv4 address, or IPv6 in brackets`,
-      {
-        text,
-      },
-    );
+    throw new XiaError('bad-endpoint', `"${text}" is not ADDRESS:PORT with a literal IPv4 address, or IPv6 in brackets`, {
+      text,
+    });
   }
   if (family === 4) return { address: host, port, family };
   // A scope ("fe80::1%eth0") is no part of the number, and lost in the canonical text.

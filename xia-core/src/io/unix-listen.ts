@@ -71,9 +71,7 @@ function isAnswered(path: string): Promise<boolean> {
       resolve(true);
     });
     // Only a refusal proves that nobody is there; whatever else it is, the file is not ours to remove.
-    probe.once('error', (error: NodeJS.ErrnoException) =>
-      resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'),
-    );
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'));
   });
 }
 
@@ -81,10 +79,5 @@ function refused(path: string, cause: unknown): XiaError {
   const { code, message } = cause as NodeJS.ErrnoException;
   // Node says EACCES for a missing directory too, on every system.
   const reason = code === 'EACCES' ? 'its directory does not exist, or this user may not write to it' : message;
-  return new XiaError(
-    code === 'EADDRINUSE' ? 'address-in-use' : 'face-failed',
-    `${path}: cannot listen: ${reason}`,
-    { path },
-    { cause },
-  );
+  return new XiaError(code === 'EADDRINUSE' ? 'address-in-use' : 'face-failed', `${path}: cannot listen: ${reason}`, { path }, { cause });
 }

@@ -1,10 +1,5 @@
 import { equalBytes } from '../bytes/index.js';
-import {
-  encodeBindingAckMessage,
-  encodeBindingMessage,
-  type BindingAckMessage,
-  type BindingMessage,
-} from '../wire/mobility-messages.js';
+import { encodeBindingAckMessage, encodeBindingMessage, type BindingAckMessage, type BindingMessage } from '../wire/mobility-messages.js';
 import type { Binding, BindingAck } from '../wire/mobility-statements.js';
 import type { Xid } from '../xid/index.js';
 import type { BindingEntry } from './binding-entry.js';
@@ -115,13 +110,7 @@ export class BindingPasser {
   }
 
   /** Applies the gateway's word. Returns the hop that the answer goes to, undefined when nobody waits for it. */
-  #settle(
-    entry: Readonly<BindingEntry>,
-    message: BindingAckMessage,
-    ack: BindingAck,
-    from: Hop,
-    now: number,
-  ): Hop | undefined {
+  #settle(entry: Readonly<BindingEntry>, message: BindingAckMessage, ack: BindingAck, from: Hop, now: number): Hop | undefined {
     const { table, patcher, onEvent, hid } = this.#options;
     const { tentative } = entry;
     if (tentative === undefined || tentative.binding.sequence !== ack.sequence) {

@@ -12,6 +12,6 @@ export class Counters<Name extends string> {
 
   /** Name -> count, sorted by name. */
   toJSON(): Record<string, number> {
-    return Object.fromEntries([...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+    return Object.fromEntries([...this.#counts].toSorted(([a], [b]) => (a < b ? -1 : 1)));
   }
 }

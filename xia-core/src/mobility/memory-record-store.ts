@@ -13,12 +13,7 @@ export class MemoryRecordStore implements RecordStore {
     done(this.#records.get(name) ?? 'absent');
   }
 
-  compareAndPut(
-    name: string,
-    record: StoredRecord,
-    expectedSequence: number | undefined,
-    done: (outcome: RecordPutOutcome) => void,
-  ): void {
+  compareAndPut(name: string, record: StoredRecord, expectedSequence: number | undefined, done: (outcome: RecordPutOutcome) => void): void {
     const present = this.#records.get(name);
     if (present?.sequence !== expectedSequence) return done('conflict');
     if (present === undefined && this.#records.size >= this.#maxRecords) return done('full');

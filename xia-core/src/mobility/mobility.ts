@@ -180,14 +180,7 @@ export class Mobility {
   }
 
   /** A datagram to SID_BOOTSTRAP that came in on `face` from `neighbour`. */
-  handleMessage(
-    face: number,
-    neighbour: number,
-    payload: Uint8Array,
-    isAccessFace: boolean,
-    now: number,
-    wallNow: number,
-  ): void {
+  handleMessage(face: number, neighbour: number, payload: Uint8Array, isAccessFace: boolean, now: number, wallNow: number): void {
     const decoded = decodeMobilityMessage(payload);
     if (!decoded.ok) return this.counters.count(`message:${decoded.reason}`);
     const { message } = decoded;

@@ -1,10 +1,5 @@
 import { TimerQueue, equalBytes } from '../bytes/index.js';
-import {
-  encodePatch,
-  encodePatchAck,
-  type PatchAckMessage,
-  type PatchMessage,
-} from '../wire/mobility-messages.js';
+import { encodePatch, encodePatchAck, type PatchAckMessage, type PatchMessage } from '../wire/mobility-messages.js';
 import type { Xid } from '../xid/index.js';
 import type { BindingProof } from './binding-entry.js';
 import type { BindingTable } from './binding-table.js';

@@ -25,10 +25,5 @@ export interface RecordStore {
    * Puts the record if the stored one has `expectedSequence` (undefined: if there is none), else `conflict`. Calls back
    * when the record is durable and not before.
    */
-  compareAndPut(
-    name: string,
-    record: StoredRecord,
-    expectedSequence: number | undefined,
-    done: (outcome: RecordPutOutcome) => void,
-  ): void;
+  compareAndPut(name: string, record: StoredRecord, expectedSequence: number | undefined, done: (outcome: RecordPutOutcome) => void): void;
 }

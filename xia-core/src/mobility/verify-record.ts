@@ -19,8 +19,5 @@ export function verifyRecord(bytes: Uint8Array, crypto: CryptoSuite): VerifiedRe
 }
 
 function namesSigner(dag: Dag, signerId: Uint8Array): boolean {
-  return dag.nodes.some(
-    ({ xid }) =>
-      (xid.type === PrincipalType.HID || xid.type === PrincipalType.SID) && equalBytes(xid.id, signerId),
-  );
+  return dag.nodes.some(({ xid }) => (xid.type === PrincipalType.HID || xid.type === PrincipalType.SID) && equalBytes(xid.id, signerId));
 }

@@ -115,9 +115,7 @@ export class StatementVerifier {
     if (!binding.ok) return binding;
     const ack = this.ack(ackBytes, wallNow);
     if (!ack.ok) return ack;
-    return matches(binding.value, ack.value)
-      ? { ok: true, value: { binding: binding.value, ack: ack.value } }
-      : refuse('mismatch');
+    return matches(binding.value, ack.value) ? { ok: true, value: { binding: binding.value, ack: ack.value } } : refuse('mismatch');
   }
 
   /** Undefined when `issuedMs` is believable now. */

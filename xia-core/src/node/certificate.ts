@@ -30,8 +30,7 @@ const ID_BYTES = 20;
 function der(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   const content = Buffer.concat(parts);
   const { length } = content;
-  const head =
-    length < 0x80 ? [tag, length] : length < 0x100 ? [tag, 0x81, length] : [tag, 0x82, length >> 8, length & 0xff];
+  const head = length < 0x80 ? [tag, length] : length < 0x100 ? [tag, 0x81, length] : [tag, 0x82, length >> 8, length & 0xff];
   return Buffer.concat([Buffer.from(head), content]);
 }
 
@@ -45,10 +44,7 @@ function der(tag: number, ...parts: readonly Uint8Array[]): Buffer {
 export function selfSignedCertificate(identity: Identity): string {
   const algorithm = der(Tag.SEQUENCE, der(Tag.OID, OID_ED25519));
   const commonName = Buffer.from(`XIA ${Buffer.from(identity.id).toString('hex')}`, 'latin1');
-  const name = der(
-    Tag.SEQUENCE,
-    der(Tag.SET, der(Tag.SEQUENCE, der(Tag.OID, OID_COMMON_NAME), der(Tag.UTF8, commonName))),
-  );
+  const name = der(Tag.SEQUENCE, der(Tag.SET, der(Tag.SEQUENCE, der(Tag.OID, OID_COMMON_NAME), der(Tag.UTF8, commonName))));
   const validity = der(
     Tag.SEQUENCE,
     der(Tag.UTC_TIME, Buffer.from('500101000000Z', 'latin1')), // UTCTime years from 50 on are 1950 and later

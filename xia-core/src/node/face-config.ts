@@ -20,7 +20,8 @@ export interface FaceConfig {
 export function makeFace({ name, role, mtu = DEFAULT_UDP_MTU, udp, netdev, face }: FaceConfig): Face {
   const kinds = [udp, netdev, face].filter((kind) => kind !== undefined);
   if (kinds.length !== 1) throw new XiaError('bad-config', `face ${name}: exactly one of udp, netdev and face is needed`, { face: name });
-  if (mtu > MAX_PACKET_BYTES) throw new XiaError('bad-config', `face ${name}: an MTU of ${mtu} is over ${MAX_PACKET_BYTES}`, { face: name });
+  if (mtu > MAX_PACKET_BYTES)
+    throw new XiaError('bad-config', `face ${name}: an MTU of ${mtu} is over ${MAX_PACKET_BYTES}`, { face: name });
   if (udp !== undefined) return new UdpFace({ name, role, mtu, listen: udp.listen, peers: udp.peers ?? [] });
   if (netdev !== undefined) return new NetdevFace({ name, role, mtu, path: netdev.path });
   return face!;

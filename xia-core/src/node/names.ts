@@ -102,7 +102,7 @@ export class Names {
         this.#enter((now) => begin(id, now));
       } catch (error) {
         settled();
-        reject(error as Error);
+        reject(error);
       }
     });
   }

@@ -14,6 +14,7 @@ export function certifiedAd(certificate: Uint8Array, router: Identity): Xid {
   if (ad.type !== PrincipalType.AD || !equalBytes(opened.signerId, ad.id)) {
     throw new XiaError('bad-key', `the certificate for ${ad.toString()} is signed by another key`);
   }
-  if (!equalBytes(hid.id, router.id)) throw new XiaError('bad-key', `the certificate of ${ad.toString()} is for another router, ${hid.toString()}`);
+  if (!equalBytes(hid.id, router.id))
+    throw new XiaError('bad-key', `the certificate of ${ad.toString()} is for another router, ${hid.toString()}`);
   return ad;
 }

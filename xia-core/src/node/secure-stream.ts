@@ -43,11 +43,7 @@ function secureContextOf(identity: NodeIdentity): SecureContext {
  * The duplex belongs to the secure stream from now on: it is destroyed with it, also when this rejects.
  * @throws XiaError `peer-not-authentic` when the client shows no usable key, `handshake-failed`, `interrupted`
  */
-export async function secureServer(
-  duplex: Duplex,
-  identity: NodeIdentity,
-  options: SecureStreamOptions = {},
-): Promise<TLSSocket> {
+export async function secureServer(duplex: Duplex, identity: NodeIdentity, options: SecureStreamOptions = {}): Promise<TLSSocket> {
   const cut = watchForCut(duplex);
   const tls = new TLSSocket(duplex, {
     isServer: true,
@@ -184,8 +180,7 @@ function untilReady(tls: TLSSocket, duplex: Duplex, ready: string, options: Secu
     const onReady = () => settle();
     const onError = (cause: Error) => fail(cause.message, cause);
     const onClose = () => fail('the peer closed the connection');
-    const onAbort = () =>
-      settle(new XiaError('interrupted', 'the secure handshake was given up', {}, { cause: signal?.reason }));
+    const onAbort = () => settle(new XiaError('interrupted', 'the secure handshake was given up', {}, { cause: signal?.reason }));
     const timer = setTimeout(() => fail(`no answer for ${timeoutMs} ms`), timeoutMs);
     tls.once(ready, onReady).once('error', onError).once('close', onClose);
     duplex.once('end', onClose);

@@ -161,7 +161,10 @@ export class StreamSockets {
         }
       };
       const onAbort = () => settle(new XiaError('interrupted', 'connecting was given up'));
-      const timer = setTimeout(() => settle(new XiaError('timeout', `no answer to connecting within ${timeoutMs} ms`, { timeoutMs })), timeoutMs);
+      const timer = setTimeout(
+        () => settle(new XiaError('timeout', `no answer to connecting within ${timeoutMs} ms`, { timeoutMs })),
+        timeoutMs,
+      );
       this.#openings.set(connection.id, { resolve: () => settle(), reject: settle });
       signal?.addEventListener('abort', onAbort, { once: true });
     });
@@ -189,6 +192,8 @@ export class StreamSockets {
 
 /** Whether a key's id is one that the address promises: its host's, or its service's. */
 function isNamedBy(destination: Dag): (id: Uint8Array) => boolean {
-  const ids = destination.nodes.filter(({ xid }) => xid.type === PrincipalType.HID || xid.type === PrincipalType.SID).map(({ xid }) => xid.id);
+  const ids = destination.nodes
+    .filter(({ xid }) => xid.type === PrincipalType.HID || xid.type === PrincipalType.SID)
+    .map(({ xid }) => xid.id);
   return (id) => ids.some((known) => equalBytes(known, id));
 }

@@ -138,10 +138,15 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
   datagram(sid?: Xid): DatagramSocket {
     const handle = this.#stack.datagrams.open(sid);
     this.#stack.bindService(handle.sid);
-    const socket = new DatagramSocket(handle, this.#enter, () => this.#stack.dag(handle.sid), () => {
-      this.#datagrams.delete(handle.sid.key);
-      this.#stack.unbindService(handle.sid);
-    });
+    const socket = new DatagramSocket(
+      handle,
+      this.#enter,
+      () => this.#stack.dag(handle.sid),
+      () => {
+        this.#datagrams.delete(handle.sid.key);
+        this.#stack.unbindService(handle.sid);
+      },
+    );
     this.#datagrams.set(handle.sid.key, socket);
     return socket;
   }
@@ -186,7 +191,10 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
    * The address of a name. An address in text form is returned as it is.
    * @throws XiaError `name-not-found`, `name-service-timeout`, `bad-dag`, `interrupted`
    */
-  async resolve(name: string, options: { readonly signal?: AbortSignal; readonly timeoutMs?: number; readonly fresh?: boolean } = {}): Promise<Dag> {
+  async resolve(
+    name: string,
+    options: { readonly signal?: AbortSignal; readonly timeoutMs?: number; readonly fresh?: boolean } = {},
+  ): Promise<Dag> {
     return this.#names.resolve(name, options);
   }
 
@@ -265,7 +273,11 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       const onAbort = () => done(new XiaError('interrupted', 'the node was stopped before it was attached'));
       const peers = [...this.#faces.values()].flatMap((face) => face.describe().neighbours.map(({ address }) => address));
       const timer = setTimeout(() => {
-        done(new XiaError('attach-timeout', `no router accepted this node within ${timeoutMs} ms (asked: ${peers.join(', ') || 'nobody'})`, { peers }));
+        done(
+          new XiaError('attach-timeout', `no router accepted this node within ${timeoutMs} ms (asked: ${peers.join(', ') || 'nobody'})`, {
+            peers,
+          }),
+        );
       }, timeoutMs);
       this.on('attach', onAttach);
       signal?.addEventListener('abort', onAbort, { once: true });
@@ -306,7 +318,8 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     } else if (event.kind === 'detached') {
       this.emit('detach');
     }
-    if (event.kind === 'frozen' || event.kind === 'patch-failed' || event.kind === 'refused') this.#logger.warn(logged(event), `mobility: ${event.kind}`);
+    if (event.kind === 'frozen' || event.kind === 'patch-failed' || event.kind === 'refused')
+      this.#logger.warn(logged(event), `mobility: ${event.kind}`);
     else this.#logger.info(logged(event), `mobility: ${event.kind}`);
     this.emit('mobility', event);
   }

@@ -4,7 +4,6 @@ import type { Dag } from '../dag/index.js';
 import type { ConnectionStats } from '../transport/index.js';
 import { PrincipalType, Xid } from '../xid/index.js';
 import { exportKey, peerId } from './secure-stream.js';
-import type { StreamSocket } from './stream-socket.js';
 
 /** A byte stream to a service, a Node `Duplex`. It survives the moves of both of its ends. */
 export interface XiaStream extends Duplex {
@@ -25,7 +24,7 @@ export interface XiaStream extends Duplex {
 }
 
 /** Gives TLS above a connection the facts of the connection below it, so that both kinds of stream are used alike. */
-export function secureXiaStream(tls: TLSSocket, socket: StreamSocket): XiaStream {
+export function secureXiaStream(tls: TLSSocket, socket: Pick<XiaStream, 'peerDag' | 'localDag' | 'connectionId' | 'stats'>): XiaStream {
   return Object.defineProperties(tls, {
     peerDag: { get: () => socket.peerDag },
     localDag: { get: () => socket.localDag },

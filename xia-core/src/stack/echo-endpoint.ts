@@ -1,14 +1,6 @@
 import { readU16LE, XiaError } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
-import {
-  encodeEcho,
-  NextHeader,
-  XCMP_ECHO_HEADER_BYTES,
-  XcmpType,
-  XipView,
-  type XcmpEcho,
-  type XcmpErrorType,
-} from '../wire/index.js';
+import { encodeEcho, NextHeader, XCMP_ECHO_HEADER_BYTES, XcmpType, XipView, type XcmpEcho, type XcmpErrorType } from '../wire/index.js';
 
 const MAXIMUM_SOCKETS = 1024;
 

@@ -1,5 +1,13 @@
 import { XiaError, type RandomSource } from '../bytes/index.js';
-import { BufferPool, Fetcher, LocalContent, Responder, type EvictionPolicyName, type FetchEvent, type FetchLimits } from '../content/index.js';
+import {
+  BufferPool,
+  Fetcher,
+  LocalContent,
+  Responder,
+  type EvictionPolicyName,
+  type FetchEvent,
+  type FetchLimits,
+} from '../content/index.js';
 import { hostDag, linkLocalDag, serviceDag, type Dag } from '../dag/index.js';
 import { ForwardingEngine, type NextHop } from '../forwarding/index.js';
 import { Mobility, NameClient, type AttachmentInfo, type MobilityEvent, type MobilityLimits, type NameEvent } from '../mobility/index.js';
@@ -103,7 +111,10 @@ export class NodeStack {
       observe: (view, now) => this.content.observe(view, now),
       report: (type, code, view, now, mtu) => this.xcmp.error(type, code, view, now, mtu),
     });
-    this.xcmp = new XcmpAnswers((nextHeader, destination, source, payload) => this.#originate(nextHeader, destination, source, payload), () => this.#dag);
+    this.xcmp = new XcmpAnswers(
+      (nextHeader, destination, source, payload) => this.#originate(nextHeader, destination, source, payload),
+      () => this.#dag,
+    );
     this.echoes = new EchoEndpoint(rng.below(0x10000));
     this.#fetchSid = new Xid(PrincipalType.SID, rng.bytes(20).slice());
     this.engine.setLocal(this.#fetchSid);
@@ -240,13 +251,20 @@ export class NodeStack {
 
   /** A static route. @throws XiaError `bad-argument` when the destination is this node's own */
   addRoute(to: Xid, hop: NextHop): void {
-    if (!this.engine.route(to, hop)) throw new XiaError('bad-argument', `${to.toString()} cannot be routed elsewhere: it is here`, { to: to.toString() });
+    if (!this.engine.route(to, hop))
+      throw new XiaError('bad-argument', `${to.toString()} cannot be routed elsewhere: it is here`, { to: to.toString() });
   }
 
   /** Sends one XCMP echo. False when it could not leave. */
   sendEcho(destination: Dag, message: Uint8Array, hopLimit: number | undefined, now: number): boolean {
     this.#now = now;
-    const packet = encodeXip({ nextHeader: NextHeader.XCMP, destination, source: this.#dag, payload: message, ...(hopLimit === undefined ? {} : { hopLimit }) });
+    const packet = encodeXip({
+      nextHeader: NextHeader.XCMP,
+      destination,
+      source: this.#dag,
+      payload: message,
+      ...(hopLimit === undefined ? {} : { hopLimit }),
+    });
     return this.#path.originate(packet, now);
   }
 

@@ -1,4 +1,4 @@
-import { Disposition, ForwardingEngine, FROM_FACE, FROM_SELF, LOCAL_FACE } from '../forwarding/index.js';
+import { Disposition, type ForwardingEngine, FROM_FACE, FROM_SELF, LOCAL_FACE } from '../forwarding/index.js';
 import { XcmpCode, XcmpType, XipView, type XcmpErrorType, type XipFault } from '../wire/index.js';
 import type { FaceTable } from './face-table.js';
 import { LocalQueue } from './local-queue.js';
@@ -83,7 +83,12 @@ export class PacketPath {
   }
 
   counters(): Record<string, number> {
-    return { received: this.received, originated: this.originated, 'local-queue-full': this.#local.dropped, ...Object.fromEntries(this.#drops) };
+    return {
+      received: this.received,
+      originated: this.originated,
+      'local-queue-full': this.#local.dropped,
+      ...Object.fromEntries(this.#drops),
+    };
   }
 
   #incomingPacket(face: number, neighbour: number, packet: Uint8Array, now: number): void {
@@ -94,10 +99,12 @@ export class PacketPath {
       return;
     }
     const { engine, deliver, report } = this.#options;
+    const reached = view.last;
     switch (engine.forward(view, face, face === LOCAL_FACE ? FROM_SELF : FROM_FACE)) {
       case Disposition.FORWARD:
-        // Who sent it to us must have had a reason; sending it back would only let it circle until its hops are used up.
-        if (engine.outFace === face && engine.outNeighbour === neighbour) {
+        // Who sent it must have had a reason; sending it back would only let it circle until its hops are used up. Unless it has
+        // come further in its address here: what is behind our AD may well lie where it came from.
+        if (engine.outFace === face && engine.outNeighbour === neighbour && view.last === reached) {
           this.#drop('sent-back');
           report(XcmpType.UNREACHABLE, XcmpCode.HOST_UNREACHABLE, view, now);
           return;
@@ -157,4 +164,3 @@ export class PacketPath {
     return false;
   }
 }
-

@@ -8,7 +8,7 @@ const PLACES = 8;
  * of receiving a packet.
  */
 export class SourceMemo {
-  readonly #dags = new Array<Dag | undefined>(PLACES).fill(undefined);
+  readonly #dags = Array.from<Dag | undefined>({ length: PLACES });
   #next = 0;
 
   /** The source of a packet; undefined when it has none or it is not a DAG. */

@@ -60,7 +60,12 @@ export class XcmpAnswers {
     }
     this.counters.errors++;
     const quoted = quoteOf(view);
-    this.#originate(NextHeader.XCMP, source, this.#localDag(), encodeXcmpError({ type, code, quoted, ...(mtu === undefined ? {} : { mtu }) }));
+    this.#originate(
+      NextHeader.XCMP,
+      source,
+      this.#localDag(),
+      encodeXcmpError({ type, code, quoted, ...(mtu === undefined ? {} : { mtu }) }),
+    );
   }
 
   #mayReport(view: XipView): boolean {

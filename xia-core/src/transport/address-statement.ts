@@ -20,12 +20,7 @@ export function stateAddress(ids: ConnectionIds, sequence: number, address: Dag,
  * The address in the REBIND that `view` stands at, if the key of the host at `known` has signed it for this connection,
  * and it is another way to the same service of the same host.
  */
-export function verifiedAddress(
-  view: StreamPacketView,
-  ids: ConnectionIds,
-  known: Dag,
-  crypto: CryptoSuite,
-): Dag | undefined {
+export function verifiedAddress(view: StreamPacketView, ids: ConnectionIds, known: Dag, crypto: CryptoSuite): Dag | undefined {
   const hid = known.find(PrincipalType.HID);
   if (hid === undefined) return undefined;
   const scope = {

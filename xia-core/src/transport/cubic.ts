@@ -53,8 +53,7 @@ export class Cubic implements CongestionController {
     this.#recoveryStartMs = now;
     this.#epochMs = Number.NaN;
     // Fast convergence: a window that did not get back to the plateau leaves room for newcomers.
-    this.#plateauBytes =
-      this.#windowBytes < this.#plateauBytes ? (this.#windowBytes * (1 + BETA)) / 2 : this.#windowBytes;
+    this.#plateauBytes = this.#windowBytes < this.#plateauBytes ? (this.#windowBytes * (1 + BETA)) / 2 : this.#windowBytes;
     this.#windowBytes = Math.max(this.#windowBytes * BETA, minimumWindowBytes(this.#packetBytes));
     this.#thresholdBytes = this.#windowBytes;
   }

@@ -13,9 +13,4 @@ export { NewReno } from './new-reno.js';
 export { RttEstimator, type RttOptions } from './rtt-estimator.js';
 export { StreamEndpoint, type ListenOptions, type StreamEndpointCounters } from './stream-endpoint.js';
 export { ConnectionState, type ConnectionHandle, type ConnectionStats, type StreamEvent } from './stream-events.js';
-export {
-  DEFAULT_STREAM_LIMITS,
-  type OutgoingPacket,
-  type StreamEndpointOptions,
-  type StreamLimits,
-} from './stream-options.js';
+export { DEFAULT_STREAM_LIMITS, type OutgoingPacket, type StreamEndpointOptions, type StreamLimits } from './stream-options.js';

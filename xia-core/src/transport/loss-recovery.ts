@@ -182,10 +182,7 @@ export class LossRecovery {
   detect(now: number): number {
     this.#lossAtMs = Infinity;
     this.#persistent = false;
-    const delayMs = Math.max(
-      TIME_THRESHOLD * Math.max(this.#rtt.latestMs, this.#rtt.smoothedMs),
-      GRANULARITY_MS,
-    );
+    const delayMs = Math.max(TIME_THRESHOLD * Math.max(this.#rtt.latestMs, this.#rtt.smoothedMs), GRANULARITY_MS);
     let lost = 0;
     let runStartMs = Number.NaN;
     for (let number = this.#base; number <= this.#largestAcked; number++) {

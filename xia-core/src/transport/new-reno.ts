@@ -21,8 +21,7 @@ export class NewReno implements CongestionController {
   acked(bytes: number, sentMs: number, _now: number, _smoothedRttMs: number, limited: boolean): void {
     if (sentMs <= this.#recoveryStartMs || !limited) return;
     this.#untouched = false;
-    const growth =
-      this.#windowBytes < this.#thresholdBytes ? bytes : (this.#packetBytes * bytes) / this.#windowBytes;
+    const growth = this.#windowBytes < this.#thresholdBytes ? bytes : (this.#packetBytes * bytes) / this.#windowBytes;
     this.#windowBytes = Math.min(MAX_WINDOW_BYTES, this.#windowBytes + growth);
   }
 

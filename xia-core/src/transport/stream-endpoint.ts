@@ -2,7 +2,7 @@ import { readU32BE, TimerQueue, XiaError } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import { StreamCode, StreamFrame, StreamPacketType, StreamPacketView, type StreamFault } from '../wire/stream.js';
 import { StreamPacketWriter } from '../wire/stream-writer.js';
-import { PrincipalType, Xid, XID_ID_BYTES } from '../xid/index.js';
+import { PrincipalType, type Xid, XID_ID_BYTES } from '../xid/index.js';
 import { Connection } from './connection.js';
 import { connectionKey, type ConnectionIds } from './connection-ids.js';
 import type { ConnectionOwner } from './connection-owner.js';
@@ -149,11 +149,7 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
     const { destinationIdHigh, destinationIdLow } = view;
     if (destinationIdHigh === 0 && destinationIdLow === 0) return this.#handleOpen(source, destinationSid, now);
     const connection = this.#connections.get(connectionKey(destinationIdLow));
-    if (
-      connection !== undefined &&
-      connection.ids.localLow === destinationIdLow &&
-      connection.ids.localHigh === destinationIdHigh
-    ) {
+    if (connection !== undefined && connection.ids.localLow === destinationIdLow && connection.ids.localHigh === destinationIdHigh) {
       connection.handlePacket(view, source, now);
       return;
     }

@@ -31,12 +31,7 @@ export function parseEthernet(frame: Uint8Array): EthernetFrame {
 }
 
 /** A frame without its check sequence and without padding. */
-export function encodeEthernet(
-  destination: Uint8Array,
-  source: Uint8Array,
-  etherType: number,
-  payload: Uint8Array,
-): Uint8Array {
+export function encodeEthernet(destination: Uint8Array, source: Uint8Array, etherType: number, payload: Uint8Array): Uint8Array {
   const frame = new Uint8Array(ETHERNET_HEADER_BYTES + payload.length);
   writeEthernetHeader(frame, destination, source, etherType);
   frame.set(payload, ETHERNET_HEADER_BYTES);
@@ -44,12 +39,7 @@ export function encodeEthernet(
 }
 
 /** Writes the 14 header bytes at the start of `target`. */
-export function writeEthernetHeader(
-  target: Uint8Array,
-  destination: Uint8Array,
-  source: Uint8Array,
-  etherType: number,
-): void {
+export function writeEthernetHeader(target: Uint8Array, destination: Uint8Array, source: Uint8Array, etherType: number): void {
   target.set(destination, 0);
   target.set(source, MAC_BYTES);
   writeU16BE(target, 2 * MAC_BYTES, etherType);

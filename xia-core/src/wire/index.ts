@@ -52,14 +52,7 @@ export * from './statement.js';
 export * from './stream-rebind.js';
 export * from './stream-writer.js';
 export * from './stream.js';
-export {
-  parseTlvHeader,
-  tlvHeaderBytes,
-  writeTlvHeader,
-  type TlvFault,
-  type TlvField,
-  type TlvHeader,
-} from './tlv-header.js';
+export { parseTlvHeader, tlvHeaderBytes, writeTlvHeader, type TlvFault, type TlvField, type TlvHeader } from './tlv-header.js';
 export { encodeXarp, parseXarp, XARP_BYTES, type XarpFault, type XarpFields } from './xarp.js';
 export {
   decodeXcmp,

@@ -52,9 +52,7 @@ export function encodeIpv4Udp(fields: Ipv4UdpFields): Uint8Array {
 }
 
 /** Reads a packet and verifies its checksums; bytes after it are padding. Addresses are copied, the payload is in place. */
-export function parseIpv4Udp(
-  bytes: Uint8Array,
-): (Ipv4UdpFields & { readonly fault?: never }) | { readonly fault: Ipv4UdpFault } {
+export function parseIpv4Udp(bytes: Uint8Array): (Ipv4UdpFields & { readonly fault?: never }) | { readonly fault: Ipv4UdpFault } {
   if (bytes.length < IPV4_HEADER_BYTES) return { fault: 'short' };
   if (bytes[0]! >> 4 !== 4) return { fault: 'version' };
   const headerBytes = (bytes[0]! & 15) * 4;

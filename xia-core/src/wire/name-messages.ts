@@ -40,16 +40,7 @@ export const NameKind = { REGISTER: 1, QUERY: 2, REPLY: 3 } as const;
 export type NameKind = (typeof NameKind)[keyof typeof NameKind];
 
 /** What the server says. `stale` and `ok` to a query carry the record that is stored. */
-export const nameStatuses = [
-  'ok',
-  'not-found',
-  'stale',
-  'not-owner',
-  'bad-signature',
-  'bad-record',
-  'expired',
-  'refused',
-] as const;
+export const nameStatuses = ['ok', 'not-found', 'stale', 'not-owner', 'bad-signature', 'bad-record', 'expired', 'refused'] as const;
 export type NameStatus = (typeof nameStatuses)[number];
 
 const idField = wholeField(0xffff_ffff);

@@ -10,9 +10,7 @@ const MAX_DAG_NODES = 20;
 /** A byte field of `minimum` to `maximum` bytes, copied so that it does not hold the packet that it came in. */
 export function bytesField(minimum: number, maximum: number) {
   return v.pipe(
-    v.custom<Uint8Array>(
-      (value) => value instanceof Uint8Array && value.length >= minimum && value.length <= maximum,
-    ),
+    v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length >= minimum && value.length <= maximum),
     v.transform((bytes: Uint8Array): Uint8Array => copyBytes(bytes)),
   );
 }

@@ -60,9 +60,7 @@ export type OpenedStatement<T> =
   | { readonly ok: true; readonly value: T; /** 20 bytes: hash of the signer's key. */ readonly signerId: Uint8Array }
   | { readonly ok: false; readonly reason: StatementFault };
 
-const domains = new Map<StatementKind, Uint8Array>(
-  Object.values(StatementKind).map((kind) => [kind, domainTag(kindNames[kind])]),
-);
+const domains = new Map<StatementKind, Uint8Array>(Object.values(StatementKind).map((kind) => [kind, domainTag(kindNames[kind])]));
 
 function domainTag(kindName: string): Uint8Array {
   const text = `xia:${kindName}:v${STATEMENT_VERSION}\0`;
@@ -73,11 +71,7 @@ function domainTag(kindName: string): Uint8Array {
  * Signs a body. Byte arrays become msgpack bin, keys keep their order: the same key and body give the same bytes.
  * @throws XiaError `too-large` when the result is larger than MAX_STATEMENT_BYTES.
  */
-export function sealStatement(
-  kind: StatementKind,
-  body: Readonly<Record<string, unknown>>,
-  identity: Identity,
-): Uint8Array {
+export function sealStatement(kind: StatementKind, body: Readonly<Record<string, unknown>>, identity: Identity): Uint8Array {
   const bodyBytes = packBody(body);
   const total = STATEMENT_HEADER_BYTES + bodyBytes.length;
   if (total > MAX_STATEMENT_BYTES) {

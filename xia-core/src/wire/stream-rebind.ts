@@ -35,12 +35,7 @@ function signedBytes(scope: RebindScope, sequence: number, address: Uint8Array):
  * @param address wire bytes of the new DAG, 28 per node
  * @param sequence greater than that of every earlier statement of this connection
  */
-export function encodeRebind(
-  scope: RebindScope,
-  sequence: number,
-  address: Uint8Array,
-  identity: Identity,
-): Uint8Array {
+export function encodeRebind(scope: RebindScope, sequence: number, address: Uint8Array, identity: Identity): Uint8Array {
   const frame = new Uint8Array(STREAM_REBIND_FRAME_BYTES + address.length);
   frame[0] = StreamFrame.REBIND;
   writeU48BE(frame, 1, sequence);

@@ -1,12 +1,5 @@
 import { writeU16BE, writeU32BE, writeU48BE } from '../bytes/index.js';
-import {
-  ACK_DELAY_UNIT_MS,
-  STREAM_GONE_BYTES,
-  STREAM_PARAMETER_BYTES,
-  STREAM_VERSION,
-  StreamFrame,
-  StreamPacketType,
-} from './stream.js';
+import { ACK_DELAY_UNIT_MS, STREAM_GONE_BYTES, STREAM_PARAMETER_BYTES, STREAM_VERSION, StreamFrame, StreamPacketType } from './stream.js';
 
 /** More than all frames of one packet take together, except the bytes of DATA. */
 const SCRATCH_BYTES = 2048;
@@ -41,13 +34,7 @@ export class StreamPacketWriter {
     this.#at = 16;
   }
 
-  beginOpening(
-    destinationHigh: number,
-    destinationLow: number,
-    sourceHigh: number,
-    sourceLow: number,
-    packetNumber: number,
-  ): void {
+  beginOpening(destinationHigh: number, destinationLow: number, sourceHigh: number, sourceLow: number, packetNumber: number): void {
     this.#begin(StreamPacketType.OPENING, destinationHigh, destinationLow);
     writeU32BE(this.#bytes, 10, sourceHigh);
     writeU32BE(this.#bytes, 14, sourceLow);

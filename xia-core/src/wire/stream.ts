@@ -78,15 +78,7 @@ const NODE_BYTES = 28;
 const U48_LIMIT = 2 ** 48;
 
 /** What is wrong with a packet; it is dropped as a whole. */
-export type StreamFault =
-  | 'short'
-  | 'version'
-  | 'type'
-  | 'flags'
-  | 'empty'
-  | 'frame-type'
-  | 'frame-length'
-  | 'frame-value';
+export type StreamFault = 'short' | 'version' | 'type' | 'flags' | 'empty' | 'frame-type' | 'frame-length' | 'frame-value';
 
 const EMPTY = new Uint8Array(0);
 

@@ -40,10 +40,7 @@ export function encodeXarp(fields: XarpFields): Uint8Array {
 export function parseXarp(bytes: Uint8Array): (XarpFields & { readonly fault?: never }) | { readonly fault: XarpFault } {
   if (bytes.length < XARP_BYTES) return { fault: 'short' };
   const isXarp =
-    readU16BE(bytes, 0) === HARDWARE_ETHERNET &&
-    readU16BE(bytes, 2) === EtherType.XIP &&
-    bytes[4] === MAC_BYTES &&
-    bytes[5] === XID_BYTES;
+    readU16BE(bytes, 0) === HARDWARE_ETHERNET && readU16BE(bytes, 2) === EtherType.XIP && bytes[4] === MAC_BYTES && bytes[5] === XID_BYTES;
   if (!isXarp) return { fault: 'format' };
   const operation = readU16BE(bytes, 6);
   if (operation !== Operation.request && operation !== Operation.reply) return { fault: 'operation' };

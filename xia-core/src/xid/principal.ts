@@ -6,11 +6,11 @@ export type PrincipalType = (typeof PrincipalType)[keyof typeof PrincipalType];
 
 const NAME = /^[A-Z][A-Z0-9]{0,15}$/;
 /** 0 is "undefined" and 0xff is an in-memory marker of the C++ prototype; neither may name a node. */
-const RESERVED: readonly number[] = [0x00, 0xff];
+const RESERVED: ReadonlySet<number> = new Set([0x00, 0xff]);
 
 /** Whether a code may not be the type of a node in any address. */
 export function isReservedType(code: number): boolean {
-  return RESERVED.includes(code);
+  return RESERVED.has(code);
 }
 
 /** Names and codes of principal types. A new type is one entry here; the wire and the tables take any code. */

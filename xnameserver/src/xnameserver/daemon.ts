@@ -14,7 +14,7 @@ import { LmdbRecordStore } from './lmdb-record-store.js';
 import { recordView, type RecordView } from './record-view.js';
 
 /** Names in one answer of the control socket. */
-export const LIST_PAGE = 500;
+const LIST_PAGE = 500;
 
 /** What the daemon tells the process that started it, as one JSON line on stdout. */
 export interface ReadyLine {
@@ -31,11 +31,7 @@ export interface ReadyLine {
  * Runs the name server until `signal` is aborted or the control socket says so.
  * @throws XiaError `bad-key`, `attach-timeout`, `already-running`
  */
-export async function runDaemon(
-  config: NameServerConfig,
-  signal: AbortSignal,
-  onReady: (line: ReadyLine) => void,
-): Promise<void> {
+export async function runDaemon(config: NameServerConfig, signal: AbortSignal, onReady: (line: ReadyLine) => void): Promise<void> {
   const logger = createLogger({ name: config.name, level: config.log.level, file: config.log.file });
   const stopped = new AbortController();
   const stop = AbortSignal.any([signal, stopped.signal]);

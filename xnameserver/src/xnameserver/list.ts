@@ -3,9 +3,7 @@ import { ControlClient, XiaError } from 'xia-core';
 import type { RecordView } from './record-view.js';
 
 const pageSchema = v.object({
-  rows: v.array(
-    v.object({ name: v.string(), dag: v.string(), owner: v.string(), sequence: v.number(), expiresInMs: v.number() }),
-  ),
+  rows: v.array(v.object({ name: v.string(), dag: v.string(), owner: v.string(), sequence: v.number(), expiresInMs: v.number() })),
   next: v.nullable(v.string()),
 });
 

@@ -45,12 +45,7 @@ export class LmdbRecordStore implements RecordStore, AsyncDisposable {
     done(outcome);
   }
 
-  compareAndPut(
-    name: string,
-    record: StoredRecord,
-    expectedSequence: number | undefined,
-    done: (outcome: RecordPutOutcome) => void,
-  ): void {
+  compareAndPut(name: string, record: StoredRecord, expectedSequence: number | undefined, done: (outcome: RecordPutOutcome) => void): void {
     void this.#put(name, record, expectedSequence).then(done);
   }
 

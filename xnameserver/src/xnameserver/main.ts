@@ -38,8 +38,7 @@ export function program(signal: AbortSignal): Command {
     .option('-c, --config <file>', 'its configuration, to find the control socket')
     .option('--json', 'one JSON object a line')
     .action(async (options: { control?: string; config?: string; json?: boolean }) => {
-      const control =
-        options.control ?? (options.config === undefined ? DEFAULT_CONTROL : (await loadConfig(options.config)).control);
+      const control = options.control ?? (options.config === undefined ? DEFAULT_CONTROL : (await loadConfig(options.config)).control);
       for await (const record of listRecords(control)) print(options.json === true ? JSON.stringify(record) : recordLine(record));
     });
   root.addHelpText(

@@ -26,10 +26,7 @@ const adSchema = parsed((text) => {
   throw new XiaError('bad-xid' satisfies ErrorCode, `an AD is needed, this is ${text}`);
 });
 
-const endpointSchema = v.pipe(
-  v.string(),
-  v.regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:]+):\d{1,5}$/, 'an address is HOST:PORT, IPv6 in brackets'),
-);
+const endpointSchema = v.pipe(v.string(), v.regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:]+):\d{1,5}$/, 'an address is HOST:PORT, IPv6 in brackets'));
 
 const milliseconds = (minimum: number, maximum: number) => v.pipe(v.number(), v.minValue(minimum), v.maxValue(maximum));
 

@@ -110,7 +110,9 @@ export class Bench {
     return WALL + this.now;
   }
 
-  sentOf<K extends MobilityMessage['kind']>(kind: K): Array<{ face: number; neighbour: number; message: Extract<MobilityMessage, { kind: K }> }> {
+  sentOf<K extends MobilityMessage['kind']>(
+    kind: K,
+  ): Array<{ face: number; neighbour: number; message: Extract<MobilityMessage, { kind: K }> }> {
     return this.sent.filter((item) => item.message.kind === kind) as never;
   }
 

@@ -13,9 +13,7 @@ export function follow(network: SimulatedNetwork, start: SimulatedNode, target: 
   let node = start;
   while (node !== target && way.length < MAX_HOPS) {
     const isGateway = node.role === 'router' && node.ad.equals(ad);
-    const hop =
-      node.routes.get(target.hid.key) ??
-      (isGateway ? undefined : (node.adRoutes.get(ad.key) ?? node.mobility.attachment?.hop));
+    const hop = node.routes.get(target.hid.key) ?? (isGateway ? undefined : (node.adRoutes.get(ad.key) ?? node.mobility.attachment?.hop));
     const next = hop && network.neighbour(node, hop);
     if (next === undefined) return [...way, 'nowhere'];
     way.push(next.name);
@@ -25,7 +23,7 @@ export function follow(network: SimulatedNetwork, start: SimulatedNode, target: 
 }
 
 /** The nodes that follow the newest sequence of `target`, each with the node that it points to. */
-export function newestChain(network: SimulatedNetwork, target: SimulatedNode): Map<SimulatedNode, SimulatedNode | undefined> {
+function newestChain(network: SimulatedNetwork, target: SimulatedNode): Map<SimulatedNode, SimulatedNode | undefined> {
   const entries = network.nodes
     .map((node) => ({ node, entry: entryOf(node, target) }))
     .filter((item): item is { node: SimulatedNode; entry: Readonly<BindingEntry> } => item.entry !== undefined);

@@ -36,7 +36,7 @@ interface Scheduled {
   readonly run: () => void;
 }
 
-export const WALL_START_MS = 1_800_000_000_000;
+const WALL_START_MS = 1_800_000_000_000;
 
 /** Mobility machines in virtual time. `now` is the only clock, one seed decides all that is random. */
 export class SimulatedNetwork {
@@ -47,7 +47,7 @@ export class SimulatedNetwork {
   /** Called after each thing that happened. */
   onStep: () => void = () => {};
   now = 1000;
-  #queue: Scheduled[] = [];
+  readonly #queue: Scheduled[] = [];
   #turn = 0;
   #ports = 0;
   #identities = 0;

@@ -1,9 +1,7 @@
 import { readU32BE } from '../bytes/index.js';
+import { XID_ID_BYTES } from './xid.js';
 
-/** Bytes of an identifier. */
-export const ID_BYTES = 20;
-
-const WORDS = ID_BYTES / 4;
+const WORDS = XID_ID_BYTES / 4;
 const EMPTY = -1;
 const MINIMUM_BUCKETS = 8;
 
@@ -30,7 +28,7 @@ export class IdIndex {
   /** Hash by slot; so that growing and removing need not hash again. */
   #hashes: Uint32Array;
   #live: Uint8Array;
-  #free: number[] = [];
+  readonly #free: number[] = [];
   #next = 0;
   #size = 0;
 
@@ -122,8 +120,8 @@ export class IdIndex {
 
   /** A copy of a slot's identifier. */
   idOf(slot: number): Uint8Array {
-    const id = new Uint8Array(ID_BYTES);
-    for (let i = 0; i < ID_BYTES; i++) id[i] = this.#keys[slot * WORDS + (i >> 2)]! >>> (24 - 8 * (i & 3));
+    const id = new Uint8Array(XID_ID_BYTES);
+    for (let i = 0; i < XID_ID_BYTES; i++) id[i] = this.#keys[slot * WORDS + (i >> 2)]! >>> (24 - 8 * (i & 3));
     return id;
   }
 

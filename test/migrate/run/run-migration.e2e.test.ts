@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,6 @@ import { QmpClient } from '../../../migrate/src/qemu/qmp-client.js';
 import { runMigration, type RunMigrationOptions, type RunProgress } from '../../../migrate/src/run/index.js';
 import { OwnershipFile } from '../../../migrate/src/state/index.js';
 
-const hasQemu = spawnSync('qemu-system-x86_64', ['--version']).status === 0;
 const fake = fileURLToPath(new URL('fake-xmigrate.mjs', import.meta.url));
 
 let directory: string;
@@ -65,7 +64,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-describe.skipIf(!hasQemu)('runMigration between two QEMUs', () => {
+describe('runMigration between two QEMUs', () => {
   it('moves the guest and says how', async () => {
     const options = await plan('normal');
     const seen: RunProgress[] = [];
@@ -73,7 +72,18 @@ describe.skipIf(!hasQemu)('runMigration between two QEMUs', () => {
     expect(result).toMatchObject({ outcome: 'moved', runner: 'destination', reason: '', sha256: { source: 'ff', destination: 'ff' } });
     expect(result.bytes).toBeGreaterThan(100_000);
     expect(result.phases.map((moment) => moment.name)).toEqual(
-      expect.arrayContaining(['checked', 'listening', 'started', 'connected', 'stopped', 'input-sent', 'received', 'taken', 'resumed', 'settled']),
+      expect.arrayContaining([
+        'checked',
+        'listening',
+        'started',
+        'connected',
+        'stopped',
+        'input-sent',
+        'received',
+        'taken',
+        'resumed',
+        'settled',
+      ]),
     );
     expect(result.pausedMs).toBeGreaterThan(0);
     expect(result.qemuDowntimeMs).toBeGreaterThanOrEqual(0);
