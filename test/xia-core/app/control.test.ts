@@ -1,7 +1,9 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ControlClient, controlCall } from '../../../xia-core/src/app/control-client.js';
 import { ControlServer } from '../../../xia-core/src/app/control-server.js';
@@ -48,9 +50,21 @@ describe('control socket', () => {
     server = await ControlServer.listen(path, {});
     await expect(ControlServer.listen(path, {})).rejects.toMatchObject({ code: 'already-running' });
     await server.close();
-    await writeFile(path, '');
+    const dead = spawn(process.execPath, [
+      '-e',
+      `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`,
+    ]);
+    await once(dead, 'exit');
+    expect((await stat(path)).isSocket()).toBe(true);
     server = await ControlServer.listen(path, { ping: () => 'pong' });
     expect(await controlCall(path, 'ping')).toBe('pong');
+  });
+
+  it('leaves a file that is no socket alone', async () => {
+    await mkdir(dirname(path));
+    await writeFile(path, 'precious');
+    await expect(ControlServer.listen(path, {})).rejects.toMatchObject({ code: 'bad-config' });
+    expect(await readFile(path, 'utf8')).toBe('precious');
   });
 
   it('survives garbage, and cuts off a line without end', async () => {

@@ -195,7 +195,7 @@ describe('NetdevFace', () => {
     });
     await new Promise<void>((resolve) => other.close(() => resolve()));
     await writeFile(path, 'precious');
-    await expect(opened()).rejects.toMatchObject({ code: 'address-in-use' });
+    await expect(opened()).rejects.toMatchObject({ code: 'bad-config' });
     expect(existsSync(path)).toBe(true);
   });
 

@@ -98,7 +98,7 @@ describe('DatagramEndpoint', () => {
     const { datagrams } = endpoint({ maxSockets: 2 });
     const socket = datagrams.open();
     datagrams.open();
-    expect(() => datagrams.open()).toThrow(expect.objectContaining({ code: 'too-large' }));
+    expect(() => datagrams.open()).toThrow(expect.objectContaining({ code: 'limit-reached' }));
     socket.close();
     socket.close();
     expect(socket.send(PEER, pattern(1))).toBe(false);

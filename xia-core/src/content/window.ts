@@ -18,6 +18,12 @@ const MIN_RISE_MS = 4;
 const MAX_RISE_MS = 32;
 
 /**
+ * A queue of this many ms, or of the shortest round trip if that is more, is long enough: a larger window would only make
+ * it longer, and everybody who shares the path would wait in it.
+ */
+const LONGEST_QUEUE_MS = 30;
+
+/**
  * How many bytes a fetcher may have asked for and not yet received. Doubles per round trip up to the first loss, then
  * grows by a segment per round trip or by the cubic of the time since the loss (RFC 9438), whichever is more.
  */
@@ -35,6 +41,7 @@ export class FetchWindow {
   /** Smallest of the first {@link DELAY_SAMPLES} round trips of this round, and how many they were. */
   #roundMinMs = Number.POSITIVE_INFINITY;
   #roundSamples = 0;
+  #minRttMs = Number.POSITIVE_INFINITY;
 
   constructor(options: WindowOptions = {}) {
     this.#maxBytes = options.maxBytes ?? 8 * 1024 * 1024;
@@ -58,6 +65,7 @@ export class FetchWindow {
    */
   grow(bytes: number, sentAt: number, now: number, rttMs: number, segmentBytes: number): void {
     if (sentAt < this.#reducedAt) return;
+    if (rttMs > this.#minRttMs + Math.max(LONGEST_QUEUE_MS, this.#minRttMs)) return;
     if (this.inSlowStart) {
       this.#bytes = Math.min(this.#maxBytes, this.#bytes + bytes);
       return;
@@ -73,6 +81,7 @@ export class FetchWindow {
    * builds up: it stops there, rather than when that queue has overflowed (HyStart++, RFC 9406, without its second try).
    */
   sampled(rttMs: number, minRttMs: number, now: number): void {
+    this.#minRttMs = minRttMs;
     if (this.#thresholdBytes !== Number.POSITIVE_INFINITY) return;
     if (rttMs < this.#roundMinMs) this.#roundMinMs = rttMs;
     if (++this.#roundSamples < DELAY_SAMPLES) return;
@@ -107,6 +116,7 @@ export class FetchWindow {
     this.#plateauAfterMs = undefined;
     this.#roundMinMs = Number.POSITIVE_INFINITY;
     this.#roundSamples = 0;
+    this.#minRttMs = Number.POSITIVE_INFINITY;
   }
 
   /** Ends doubling, at a window of `bytes`. */
