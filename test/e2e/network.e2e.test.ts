@@ -113,7 +113,8 @@ describe('a network of real processes', () => {
     const [input, output] = [join(folder.path, 'in'), join(folder.path, 'out')];
     await writeFile(input, stream);
     const state = (host: string) => ['--state', join(folder.path, `state-${host}`)];
-    const shell = (host: string, command: string) => start(process.execPath, [binary('xtestbed'), 'exec', '--dir', testbed, host, '--', 'sh', '-c', command]);
+    const shell = (host: string, command: string) =>
+      start(process.execPath, [binary('xtestbed'), 'exec', '--dir', testbed, host, '--', 'sh', '-c', command]);
     const program = `${process.execPath} ${binary('xmigrate')}`;
     const receiving = shell('HOST_B', `${program} recv --vm v --register v.move.xia ${state('b').join(' ')} --json > ${output}`);
     await until(() => receiving.output().includes('v.move.xia') || receiving.output().includes('listening'), 10_000, 'recv listens');

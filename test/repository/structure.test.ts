@@ -47,7 +47,20 @@ describe('imports', () => {
 });
 
 describe('below the io layer', () => {
-  const OUTSIDE = new Set(['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'Date', 'performance', 'Promise', 'process', 'console', 'fetch', 'Buffer', 'Worker']);
+  const OUTSIDE = new Set([
+    'setTimeout',
+    'setInterval',
+    'setImmediate',
+    'queueMicrotask',
+    'Date',
+    'performance',
+    'Promise',
+    'process',
+    'console',
+    'fetch',
+    'Buffer',
+    'Worker',
+  ]);
 
   it('has files', () => {
     expect(sansIo.length).toBeGreaterThan(100);
@@ -74,7 +87,10 @@ describe('below the io layer', () => {
 
 describe('style', () => {
   it('names files in kebab-case, and none after what has no name', () => {
-    const odd = code.filter(({ name }) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.(test|e2e\.test|config))?\.(ts|mjs|js)$/.test(name) || /^(utils?|helpers?|misc)\./.test(name));
+    const odd = code.filter(
+      ({ name }) =>
+        !/^[a-z0-9]+(-[a-z0-9]+)*(\.(test|e2e\.test|config))?\.(ts|mjs|js)$/.test(name) || /^(utils?|helpers?|misc)\./.test(name),
+    );
     expect(odd.map(({ path }) => path)).toEqual([]);
   });
 

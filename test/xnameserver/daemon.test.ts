@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
@@ -23,7 +24,7 @@ const LOOPBACK = '127.0.0.1:0';
 async function startDaemon(folder: string, access: string): Promise<{ line: ReadyLine; stop: () => Promise<void> }> {
   const stopper = new AbortController();
   const options = { host: access, data: join(folder, 'data'), control: join(folder, 'names.ctl') };
-  const config = { ...configFromOptions(options), log: { level: 'silent' as const } };
+  const config = { ...configFromOptions(options), log: { level: 'info' as const, file: join(folder, 'names.log') } };
   let running: Promise<void> = Promise.resolve();
   const line = await new Promise<ReadyLine>((resolve, reject) => {
     running = runDaemon(config, stopper.signal, resolve);
@@ -61,6 +62,9 @@ describe('the name server', () => {
     expect(first.line).toMatchObject({ ready: true, name: 'nameserver', ad: ad.toString(), dag: nameServer.toString() });
 
     await using owner = await startNode();
+    const logged = (await readFile(join(folder, 'names.log'), 'utf8')).split('\n').find((text) => text.includes('"listening"')) ?? '';
+    expect(logged.match(/"name":/g)).toHaveLength(1);
+    expect(JSON.parse(logged)).toMatchObject({ name: 'nameserver', dag: first.line.dag, records: 0 });
     await owner.register('calc.example');
     await using asker = await startNode();
     const dag = hostDag(ad, owner.hid);

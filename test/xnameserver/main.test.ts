@@ -29,6 +29,17 @@ describe('the xnameserver command', () => {
     expect(output).toContain('xnameserver run -c names.yaml');
   });
 
+  it.each(['run', 'sample', 'list'])('shows an example in the help of %s', async (command) => {
+    const { output } = await run(command, '--help');
+    expect(output).toMatch(new RegExp(`Example:\\n {2}xnameserver ${command}`));
+  });
+
+  it('offers of the common options what means something here', async () => {
+    const { output } = await run('run', '--help');
+    expect(output).not.toContain('--json');
+    expect(output.replaceAll(/\s+/g, ' ')).toContain('default: nameserver.key in the data folder');
+  });
+
   it('wants a host and a folder', async () => {
     expect(await run('run')).toMatchObject({ code: ExitCode.USAGE, errors: expect.stringContaining('--host') });
     expect(await run('run', '--host', '127.0.0.1:1')).toMatchObject({ code: ExitCode.USAGE, errors: expect.stringContaining('--data') });

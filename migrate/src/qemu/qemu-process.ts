@@ -1,11 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { XiaError } from 'xia-core';
 import { findProgram } from './find-program.js';
-import { qemuArguments, type QemuArguments, type QemuFiles } from './qemu-arguments.js';
-import { installedVersion, QEMU_BINARY, requireQemu } from './qemu-version.js';
+import { prepareQemu, type QemuPlacement } from './prepare-qemu.js';
+import type { QemuFiles } from './qemu-arguments.js';
 import { QmpClient } from './qmp-client.js';
 
 const STDERR_LIMIT = 16 * 1024;
@@ -13,11 +11,7 @@ const START_TIMEOUT_MS = 30_000;
 const CONNECT_RETRY_MS = 10;
 const STOP_STEP_MS = 2_000;
 
-export interface QemuOptions extends QemuArguments {
-  /** Holds the sockets, the serial log and the pid file; made when missing, readable by its owner only. */
-  readonly directory: string;
-  /** Default `qemu-system-x86_64` from the PATH. */
-  readonly binary?: string;
+export interface QemuOptions extends QemuPlacement {
   /** Ends the start, and later the machine. */
   readonly signal?: AbortSignal;
   /** Until QEMU answers on its monitor, default 30 s: pre-faulting memory is part of it. */
@@ -63,21 +57,9 @@ export class QemuProcess implements AsyncDisposable {
    * start, `bad-argument`, `interrupted`.
    */
   static async start(options: QemuOptions): Promise<QemuProcess> {
-    const { directory, binary = QEMU_BINARY, signal, startTimeoutMs = START_TIMEOUT_MS } = options;
+    const { signal, startTimeoutMs = START_TIMEOUT_MS } = options;
     if (signal?.aborted) throw interrupted(options.name, signal);
-    const program = await requireQemu(binary);
-    const files: QemuFiles = {
-      qmpSocket: join(directory, 'qmp.sock'),
-      launcherSocket: join(directory, 'launcher.sock'),
-      serialLog: join(directory, 'serial.log'),
-      pidFile: join(directory, 'qemu.pid'),
-    };
-    const args = qemuArguments(options, files, await installedVersion(program));
-    if (options.network !== undefined) await requireListener(options.network.path, options.name);
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    // What a killed QEMU left behind would be taken for the new one.
-    for (const file of Object.values(files) as string[]) await rm(file, { force: true });
-
+    const { program, args, files } = await prepareQemu(options);
     const child = await spawnTied(program, args);
     const exited = watchExit(child);
     const onAbort = () => child.kill('SIGTERM');
@@ -179,17 +161,6 @@ function watchExit(child: ChildProcess): Promise<QemuExit> {
       if (child.pid === undefined) finish(null, null);
     });
   });
-}
-
-/** QEMU connects to the host node once, when it starts, and runs on without a word when nobody is there. */
-async function requireListener(path: string, name: string): Promise<void> {
-  const isSocket = await stat(path).then(
-    (found) => found.isSocket(),
-    () => false,
-  );
-  if (isSocket) return;
-  const message = `${name}: ${path} is no socket: the host node that carries the guest's frames must run before the guest`;
-  throw new XiaError('qemu-failed', message, { path });
 }
 
 function interrupted(name: string, signal: AbortSignal): XiaError {

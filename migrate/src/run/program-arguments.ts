@@ -1,8 +1,10 @@
+import { resolve } from 'node:path';
 import { ownXmigrate, type MigrationSide, type RunMigrationOptions } from './migration-plan.js';
 
+/** Paths are made absolute: QEMU, whose child reads them, may have been started in another folder. */
 function commonArguments(options: RunMigrationOptions, side: MigrationSide, eventsFile: string): string[] {
-  const words = ['--vm', options.vm, '--host', side.host, '--state', side.stateDirectory, '--events', eventsFile];
-  if (side.keyFile !== undefined) words.push('--key', side.keyFile);
+  const words = ['--vm', options.vm, '--host', side.host, '--state', resolve(side.stateDirectory), '--events', resolve(eventsFile)];
+  if (side.keyFile !== undefined) words.push('--key', resolve(side.keyFile));
   if (options.trust !== undefined) words.push('--trust', options.trust);
   if (options.windowBytes !== undefined) words.push('--window', String(options.windowBytes));
   return words;

@@ -28,9 +28,9 @@ async function runAgent(options: AgentCommandOptions, signal: AbortSignal): Prom
 /** `xmigrate agent`: keeps a VM attached to whatever network its uplink leads to, and its name up to date. */
 export function agentCommand(signal: AbortSignal): Command {
   const command = new Command('agent').description('keep a VM attached and its name registered; runs in the VM or beside it');
-  addAttachOptions(command);
+  addAttachOptions(command, { json: false });
   return command
-    .option('--name <name>', 'register this name for the VM, again after each move')
+    .option('--name <name>', 'register this name for the VM, again after each move; it belongs to the key that registered it first (see --key)')
     .addHelpText(
       'after',
       '\nPrints events (attached, move, detach, registered) as JSON lines.\n\nExample:\n  xmigrate agent --host 10.0.2.2:7001 --key vm.pem --name vm1.xia',

@@ -15,5 +15,13 @@ export function xmigrateProgram(signal: AbortSignal): Command {
   program.addCommand(statusCommand());
   program.addCommand(takeBackCommand());
   program.addCommand(forgetCommand());
+  program.addHelpText(
+    'after',
+    `
+Example:
+  xmigrate run --vm vm1 --source-qmp a.qmp --destination-qmp b.qmp \\
+    --source-host 127.0.0.1:7001 --destination-host 127.0.0.1:7002 --source-state state-a --destination-state state-b
+  xmigrate status --vm vm1 --state state-b`,
+  );
   return program;
 }

@@ -8,7 +8,7 @@ import { outcomeExitCode } from './outcome-code.js';
 import { qemuParentGone } from './qemu-parent.js';
 import { receiveStream } from './receive-stream.js';
 import { startNode } from './start-node.js';
-import { addTransferOptions, limitsOf, type TransferCommandOptions } from './transfer-options.js';
+import { addTransferOptions, giveWay, limitsOf, type TransferCommandOptions } from './transfer-options.js';
 import { TransferReport } from './transfer-report.js';
 
 interface RecvCommandOptions extends TransferCommandOptions {
@@ -44,6 +44,7 @@ function describe(outcome: ReceiverOutcome, vm: string): string {
 }
 
 async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<void> {
+  giveWay(options);
   if (process.stdout.isTTY) throw new XiaError('usage', 'stdout is a terminal; the VM stream goes to QEMU (see "xmigrate recv --help")');
   const signal = AbortSignal.any([stop, qemuParentGone()]);
   const file = new OwnershipFile(options.state, options.vm);
@@ -113,7 +114,7 @@ export function recvCommand(signal: AbortSignal): Command {
         xidArgument(PrincipalType.SID, 'SID'),
       ),
     )
-    .option('--register <name>', 'register this name for the service')
+    .option('--register <name>', 'register this name for the service; it belongs to the key that registered it first (see --key)')
     .addOption(
       new Option('--from <hid...>', 'accept only these sources (default: any)').argParser(
         (text: string, before: readonly Xid[] | undefined) => [...(before ?? []), xidArgument(PrincipalType.HID, 'HID')(text)],

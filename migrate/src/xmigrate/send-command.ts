@@ -8,7 +8,7 @@ import { closeNode } from './close-node.js';
 import { outcomeExitCode } from './outcome-code.js';
 import { sendStream } from './send-stream.js';
 import { startNode } from './start-node.js';
-import { addTransferOptions, limitsOf, type TransferCommandOptions } from './transfer-options.js';
+import { addTransferOptions, giveWay, limitsOf, type TransferCommandOptions } from './transfer-options.js';
 import { TransferReport } from './transfer-report.js';
 
 interface SendCommandOptions extends TransferCommandOptions {
@@ -28,6 +28,7 @@ function describe(outcome: SenderOutcome, vm: string): string {
 }
 
 async function send(options: SendCommandOptions, signal: AbortSignal): Promise<void> {
+  giveWay(options);
   if (process.stdin.isTTY) throw new XiaError('usage', 'stdin is a terminal; the VM stream comes from QEMU (see "xmigrate send --help")');
   const file = new OwnershipFile(options.state, options.vm);
   checkMaySend(file);

@@ -1,7 +1,8 @@
-import { homedir } from 'node:os';
+import { readdirSync } from 'node:fs';
+import { getPriority, homedir, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
-import { addAttachOptions, type AttachOptions } from 'xia-core';
+import { addAttachOptions, integerArgument, type AttachOptions } from 'xia-core';
 import { defaultLimits, MAX_CHUNK_BYTES, SEAL_BYTES, type TransferLimits } from '../protocol/index.js';
 import { sizeArgument } from './byte-size.js';
 
@@ -12,7 +13,11 @@ export interface TransferCommandOptions extends AttachOptions {
   readonly state: string;
   readonly events?: string;
   readonly window: number;
+  readonly nice: number;
 }
+
+/** Below everything that runs on a host, above what is only done when nothing else is. */
+const DEFAULT_NICE = 10;
 
 /** Where state files are unless told otherwise: of the system for root, of the user for everybody else. */
 function defaultStateDirectory(environment: NodeJS.ProcessEnv = process.env): string {
@@ -35,7 +40,23 @@ export function addTransferOptions(command: Command): Command {
       new Option('--window <size>', 'sealed bytes in flight; the smaller of both ends counts')
         .argParser(sizeArgument(2 * MIB, 1024 * MIB))
         .default(defaultLimits.windowBytes, '32M'),
+    )
+    .option(
+      '--nice <n>',
+      'give way to other programs by so much, 0 to 19; a transfer that takes the processor from its own VM only makes it slow',
+      integerArgument(0, 19),
+      DEFAULT_NICE,
     );
+}
+
+/** Lets this process give way as its options say. Where the system forbids it, the transfer goes on as it is. */
+export function giveWay({ nice }: TransferCommandOptions): void {
+  try {
+    // Linux keeps a priority per thread, and the garbage collector has threads of its own.
+    for (const thread of readdirSync('/proc/self/task')) setPriority(Number(thread), Math.max(nice, getPriority()));
+  } catch {
+    // Not worth a failed migration.
+  }
 }
 
 export function limitsOf(options: TransferCommandOptions): TransferLimits {

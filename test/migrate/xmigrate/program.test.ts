@@ -39,6 +39,21 @@ describe('xmigrate', () => {
     expect(output).toMatch(/Example[^\n]*:\n/);
   });
 
+  it('shows an example in its own help, and that a name is bound to a key', async () => {
+    await xmigrate('--help');
+    expect(output).toMatch(/Example[^\n]*:\n {2}xmigrate run/);
+    for (const command of ['agent', 'recv']) {
+      output = '';
+      await xmigrate(command, '--help');
+      expect(output.replaceAll(/\s+/g, ' ')).toContain('belongs to the key that registered it first');
+    }
+  });
+
+  it('has no --json where there is nothing but JSON', async () => {
+    await xmigrate('agent', '--help');
+    expect(output).not.toContain('--json');
+  });
+
   it.each([
     ['send without a destination', ['send', '--vm', 'vm1']],
     ['a chunk that is too large', ['send', '--vm', 'vm1', '--to', 'x', '--chunk', '2M']],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { formatHostPort, parseHostPort } from '../../../xia-core/src/io/socket-address.js';
+import { formatHostPort, isLoopback, parseHostPort } from '../../../xia-core/src/io/socket-address.js';
 
 describe('parseHostPort', () => {
   test.each([
@@ -18,6 +18,12 @@ describe('parseHostPort', () => {
       expect(() => parseHostPort(text)).toThrow(expect.objectContaining({ code: 'bad-endpoint' }));
     },
   );
+
+  test('knows what stays on this machine', () => {
+    const stays = (text: string) => isLoopback(parseHostPort(text));
+    expect(['127.0.0.1:1', '127.9.9.9:1', '[::1]:1', 'localhost:1'].every(stays)).toBe(true);
+    expect(['10.0.0.1:1', '[::2]:1', '12.7.0.0:1'].some(stays)).toBe(false);
+  });
 
   test('formatHostPort is its inverse', () => {
     for (const text of ['192.0.2.1:7', '[2001:db8::1]:80']) {

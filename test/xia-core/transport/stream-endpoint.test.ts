@@ -111,6 +111,9 @@ describe('opening', () => {
     client.endpoint.connect(server.dag(SERVICE), CLIENT, network.now);
     network.run(100);
     expect(closed(client)).toEqual([{ code: StreamCode.BUSY, by: 'peer' }]);
+    expect(() => server.endpoint.connect(client.dag(SERVICE), CLIENT, network.now)).toThrow(
+      expect.objectContaining({ code: 'limit-reached' }),
+    );
   });
 
   it('sends at most three times what came before the client has shown that it is there', () => {

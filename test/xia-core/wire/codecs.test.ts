@@ -168,14 +168,12 @@ describe('chunk', () => {
   });
 
   test('a response there and back', () => {
-    const fields = fc
-      .tuple(fc.nat(0xffff_0000), fc.nat(2000), fc.nat(0xffff), u32)
-      .map(([offset, length, more, ttlSeconds]) => ({
-        offset,
-        length,
-        chunkLength: Math.min(offset + length + more, 0xffff_ffff),
-        ttlSeconds,
-      }));
+    const fields = fc.tuple(fc.nat(0xffff_0000), fc.nat(2000), fc.nat(0xffff), u32).map(([offset, length, more, ttlSeconds]) => ({
+      offset,
+      length,
+      chunkLength: Math.min(offset + length + more, 0xffff_ffff),
+      ttlSeconds,
+    }));
     fc.assert(
       fc.property(fields, (response) => {
         const bytes = new Uint8Array(CHUNK_RESPONSE_BYTES + response.length);

@@ -3,3 +3,4 @@ export { askResult, echoPoints, pingResult, type AskResult, type PingResult } fr
 export { prepareGuest, type PreparedGuest } from './guest-image.js';
 export { Lab, VM_NAME, type LabOptions } from './lab.js';
 export { GUEST_MEMORY_MB, PlacedVm } from './placed-vm.js';
+export { startStandingVm, type StandingVm } from './standing-vm.js';

@@ -1,15 +1,12 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { generateIdentity, hostDag, identityToPem, PrincipalType, Xid, xidOf, XiaNode, type NodeIdentity } from 'xia-core';
-import { DEFAULT_WORKLOAD, formatGuestConfig } from 'xmigrate';
+import { generateIdentity, hostDag, PrincipalType, Xid, xidOf, XiaNode, type NodeIdentity } from 'xia-core';
 import { Testbed, type Topology } from '../xtestbed/index.js';
 import type { PreparedGuest } from './guest-image.js';
-import { PlacedVm } from './placed-vm.js';
+import { writeGuestFile } from './guest-file.js';
+import { BOOT_TIMEOUT_MS, PlacedVm } from './placed-vm.js';
 
 export const VM_NAME = 'vm.xia';
-/** Below the run folder: who owns the VM, a folder for each host. */
-const STATE_FOLDER = 'state';
-const BOOT_TIMEOUT_MS = 240_000;
 const LOOPBACK_MTU = 65_507;
 
 export interface LabOptions {
@@ -42,8 +39,6 @@ export class Lab implements AsyncDisposable {
 
   /** @throws XiaError as `Testbed.up` */
   static async start(options: LabOptions): Promise<Lab> {
-    // A VM of an earlier run in this folder is not this one, whoever it belonged to.
-    await rm(join(options.runDir, STATE_FOLDER), { recursive: true, force: true });
     const testbed = await Testbed.up(options.topology, options.runDir, { signal: options.signal });
     await mkdir(join(options.runDir, 'clients'), { recursive: true });
     return new Lab(options, testbed);
@@ -56,7 +51,7 @@ export class Lab implements AsyncDisposable {
 
   /** Where a host keeps which VMs are its own. */
   stateDirectory(host: string): string {
-    return join(this.testbed.runDir, STATE_FOLDER, host);
+    return this.testbed.stateDirectory(host);
   }
 
   /** The AD that a host is in, by its name in the topology. */
@@ -69,11 +64,13 @@ export class Lab implements AsyncDisposable {
     const { guest, workloadBytes, dirtyBytesPerSecond, signal } = this.#options;
     // It holds a key, so it is in the folder that nobody else can read and that goes away at the end.
     const configFile = join(this.testbed.state.socketDir, 'guest.json');
-    const config = formatGuestConfig({
-      workload: { ...DEFAULT_WORKLOAD, bytes: workloadBytes, dirtyBytesPerSecond },
-      application: { key: identityToPem(this.#identity), name: VM_NAME, trust: Object.values(this.testbed.state.ads) },
+    await writeGuestFile(configFile, {
+      identity: this.#identity,
+      name: VM_NAME,
+      trust: Object.values(this.testbed.state.ads),
+      workloadBytes,
+      dirtyBytesPerSecond,
     });
-    await writeFile(configFile, config, { mode: 0o600 });
     const vm = await this.#place(host, { kernel: guest.kernel, initrd: guest.initrd, configFile });
     await vm.serial.waitFor('ready', { timeoutMs: BOOT_TIMEOUT_MS, signal });
     return vm;

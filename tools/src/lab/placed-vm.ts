@@ -1,24 +1,29 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { QemuProcess, queryRunState, type QemuBoot, type RunState } from 'xmigrate';
+import { QemuProcess, queryRunState, type Accelerator, type QemuBoot, type QemuMachine, type RunState } from 'xmigrate';
 import type { Testbed } from '../xtestbed/index.js';
 import { SerialLog } from './serial-log.js';
 
 /** The same card at every site: its address is part of the state that moves. */
 const GUEST_MAC = '52:54:00:77:00:02';
 export const GUEST_MEMORY_MB = 640;
-const ATTACHMENT = 'vm0';
+export const BOOT_TIMEOUT_MS = 240_000;
 
 export interface PlaceOptions {
   readonly testbed: Testbed;
   readonly host: string;
   /** Tells the QEMUs of a run apart. */
   readonly number: number;
-  readonly accelerator: 'tcg' | 'kvm';
+  readonly accelerator: Accelerator;
   /** Absent for a destination, which waits for the guest to come. */
   readonly boot?: QemuBoot;
   readonly preallocate: boolean;
   readonly signal: AbortSignal;
+}
+
+/** The machine that the guest runs on, the same on every host. @throws XiaError `usage` when the host has no place for one */
+export function guestMachine(testbed: Testbed, host: string, accelerator: Accelerator): QemuMachine {
+  return { accelerator, memoryMb: GUEST_MEMORY_MB, network: { path: testbed.vmSocket(host), mac: GUEST_MAC } };
 }
 
 /** A QEMU whose guest is plugged into a host of the testbed, or waits there for the guest to come. */
@@ -37,16 +42,12 @@ export class PlacedVm implements AsyncDisposable {
 
   /** @throws XiaError as `QemuProcess.start` */
   static async start({ testbed, host, number, accelerator, boot, preallocate, signal }: PlaceOptions): Promise<PlacedVm> {
-    const socket = testbed.node(host).vms[ATTACHMENT];
-    if (socket === undefined) throw new Error(`${host} has no place for a virtual machine`);
     const name = `${host}.qemu-${number}`;
     const qemu = await QemuProcess.start({
+      ...guestMachine(testbed, host, accelerator),
       name,
       // QEMU's sockets need a short path; the console is copied to the logs at the end.
       directory: join(testbed.state.socketDir, name),
-      accelerator,
-      memoryMb: GUEST_MEMORY_MB,
-      network: { path: socket, mac: GUEST_MAC },
       ...(boot === undefined ? { incoming: true, preallocate } : { boot }),
       signal,
     });

@@ -54,7 +54,8 @@ function program(signal: AbortSignal): Command {
   const serveCommand = command
     .command('serve')
     .description('answer until Ctrl-C')
-    .option('--name <name>', 'register this name')
+    .option('--name <name>', 'register this name; it belongs to the key that registered it first, so give --key to have it again')
+    .addHelpText('after', '\nExample:\n  xtestbed exec HOST_B -- xcal serve --name calc.xia --key calc.key')
     .action(async (options: ServeOptions) => serve(options, signal));
   addAttachOptions(serveCommand);
   const askCommand = command
@@ -64,6 +65,7 @@ function program(signal: AbortSignal): Command {
     .option('-i, --interval-ms <ms>', 'time between two questions', numberArgument(1, 3_600_000), 100)
     .option('-c, --count <count>', 'questions to ask (default: until Ctrl-C)', integerArgument(1, 1_000_000_000))
     .option('-q, --quiet', 'only wrong answers and the summary')
+    .addHelpText('after', '\nExample:\n  xtestbed exec HOST_C -- xcal ask -c 10 calc.xia')
     .action(async (host: string, options: AskCommandOptions) => {
       await using node = await startFromOptions(options, signal);
       const summary = await ask(node, {
@@ -84,6 +86,7 @@ function program(signal: AbortSignal): Command {
     .option('-i, --interval-ms <ms>', 'time between two datagrams', numberArgument(1, 3_600_000), 100)
     .option('-c, --count <count>', 'datagrams to send (default: until Ctrl-C)', integerArgument(1, 1_000_000_000))
     .option('--size <bytes>', 'bytes in each', integerArgument(4, 60_000), 64)
+    .addHelpText('after', '\nExample:\n  xtestbed exec HOST_C -- xcal echo -c 10 vm.xia')
     .action(async (host: string, options: EchoCommandOptions) => {
       await using node = await startFromOptions(options, signal);
       const { intervalMs, count, size: sizeBytes } = options;
@@ -96,6 +99,7 @@ function program(signal: AbortSignal): Command {
     .description("print a guest's own counter, which shows whether it has gone on or started again")
     .argument('<host>', 'a name, or a literal address')
     .option('--timeout <ms>', 'how long to wait', integerArgument(1, 600_000), 5000)
+    .addHelpText('after', '\nExample:\n  xtestbed exec HOST_C -- xcal counter vm.xia')
     .action(async (host: string, options: AttachOptions & { readonly timeout: number }) => {
       await using node = await startFromOptions(options, signal);
       const state = await readCounter(node, host, { timeoutMs: options.timeout, signal });

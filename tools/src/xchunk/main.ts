@@ -132,6 +132,7 @@ function program(signal: AbortSignal): Command {
     .argument('<file>')
     .option('--chunk-bytes <n>', 'bytes in a chunk', integerArgument(1, LARGEST_CHUNK_BYTES), DEFAULT_CHUNK_BYTES)
     .option('-m, --manifest <file>', 'write the list of the chunks here, for get')
+    .addHelpText('after', '\nExample:\n  xtestbed exec HOST_A -- xchunk put film.mp4 -m film.json')
     .action(async (file: string, options: PutOptions) => put(file, options, signal));
   addAttachOptions(putCommand);
   const getCommand = command
@@ -141,6 +142,7 @@ function program(signal: AbortSignal): Command {
     .requiredOption('-o, --output <file>', 'where to put it')
     .option('--from <address>', 'for a bare CID: the address of a host that has it')
     .option('--timeout <ms>', 'give up after this long', integerArgument(1, 86_400_000), 60_000)
+    .addHelpText('after', '\nExample:\n  xtestbed exec HOST_C -- xchunk get film.json -o copy.mp4')
     .action(async (source: string, options: GetOptions) => get(source, options, signal));
   addAttachOptions(getCommand);
   return command.addHelpText(

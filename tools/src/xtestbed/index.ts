@@ -1,3 +1,4 @@
+export * from './machines.js';
 export * from './processes.js';
 export * from './programs.js';
 export { Testbed, type NodeStatus } from './testbed.js';

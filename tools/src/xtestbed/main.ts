@@ -3,7 +3,8 @@ import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, Option } from 'commander';
-import { ExitCode, ExitRequest, runMain } from 'xia-core';
+import { ExitCode, ExitRequest, integerArgument, runMain } from 'xia-core';
+import { startStandingVm, VM_NAME, type StandingVm } from '../lab/index.js';
 import { isRunning } from './processes.js';
 import { Testbed, type NodeStatus } from './testbed.js';
 import { builtInTopologies, loadTopology } from './topology.js';
@@ -24,8 +25,11 @@ function statusLines(nodes: readonly NodeStatus[]): string {
     node.access ?? '-',
     node.peakRssMb === undefined ? '-' : `${node.peakRssMb} MB`,
     node.hid,
+    Object.entries(node.vms)
+      .map(([name, path]) => `${name}=${path}`)
+      .join(' ') || '-',
   ]);
-  const header = ['NODE', 'KIND', 'AD', 'PROCESS', 'ATTACH AT', 'PEAK RSS', 'HID'];
+  const header = ['NODE', 'KIND', 'AD', 'PROCESS', 'ATTACH AT', 'PEAK RSS', 'HID', 'VM SOCKETS'];
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   return [header, ...rows]
     .map((row) =>
@@ -51,6 +55,29 @@ async function up(topologyName: string, options: CommonOptions & { readonly wait
   if (!options.wait) return;
   if (!signal.aborted) await once(signal, 'abort');
   await testbed.down();
+}
+
+interface BootOptions extends CommonOptions {
+  readonly name: string;
+  readonly memoryLoad: number;
+  readonly incoming?: true;
+}
+
+function vmLines({ host, pid, qmp, serial }: StandingVm, what: string): string {
+  return `${host} has ${what}\n  pid     ${pid}\n  qmp     ${qmp}\n  serial  ${serial}\n`;
+}
+
+async function boot(host: string, options: BootOptions, signal: AbortSignal): Promise<void> {
+  const testbed = await Testbed.open(options.dir);
+  const { name, memoryLoad } = options;
+  const vm = await startStandingVm({
+    testbed,
+    host,
+    ...(options.incoming ? {} : { boot: { name, workloadBytes: memoryLoad * 1e6 } }),
+    signal,
+  });
+  if (options.json) process.stdout.write(`${JSON.stringify(vm)}\n`);
+  else process.stdout.write(vmLines(vm, options.incoming ? 'an empty machine that waits for a guest' : `a guest that serves as ${name}`));
 }
 
 async function exec(host: string, command: readonly string[], options: CommonOptions, signal: AbortSignal): Promise<void> {
@@ -94,6 +121,7 @@ function program(signal: AbortSignal): Command {
 Example:
   xtestbed up inter-ad                    # keys, configuration and processes in runs/testbed
   xtestbed exec HOST_C -- xping -c 3 'RE AD:... HID:...'
+  xtestbed boot HOST_A                    # a virtual machine, vm.xia
   xtestbed status
   xtestbed down`,
     );
@@ -104,21 +132,35 @@ Example:
     .addOption(dirOption())
     .option('--wait', 'stay in the foreground and end the network on Ctrl-C')
     .option('--json', 'one JSON object per node')
+    .addHelpText('after', '\nExample:\n  xtestbed up inter-ad')
     .action(async (topology: string, options: CommonOptions & { readonly wait?: true }) => up(topology, options, signal));
   command
     .command('down')
-    .description('end the network')
+    .description('end the network, and the virtual machines of "boot"')
     .addOption(dirOption())
+    .addHelpText('after', '\nExample:\n  xtestbed down')
     .action(async (options: CommonOptions) => (await Testbed.open(options.dir)).down());
   command
     .command('status')
     .description('what runs, where it listens, what it uses; exit 1 when a node is down')
     .addOption(dirOption())
     .option('--json', 'one JSON object per node')
+    .addHelpText('after', '\nExample:\n  xtestbed status --json')
     .action(async (options: CommonOptions) => {
       const nodes = await printStatus(await Testbed.open(options.dir), options.json);
       if (nodes.some((node) => !node.running)) throw new ExitRequest(ExitCode.FAILED);
     });
+  command
+    .command('boot')
+    .description("start a virtual machine with the demo's guest on a host of the network; it stands until it is quit or the network ends")
+    .argument('<host>', 'a host that has a place for a virtual machine')
+    .option('--name <name>', 'the name that the guest registers', VM_NAME)
+    .option('--memory-load <MB>', 'memory of the guest that is filled with incompressible data', integerArgument(0, 450), 300)
+    .option('--incoming', 'start an empty machine instead, for a guest to be moved to')
+    .addOption(dirOption())
+    .option('--json', 'one JSON object')
+    .addHelpText('after', '\nExample:\n  xtestbed boot HOST_A\n  xtestbed boot HOST_B --incoming')
+    .action(async (host: string, options: BootOptions) => boot(host, options, signal));
   command
     .command('exec')
     .description('run a command whose XIA programs attach to a host of the network')
@@ -126,6 +168,7 @@ Example:
     .argument('<command...>')
     .passThroughOptions()
     .addOption(dirOption())
+    .addHelpText('after', '\nExample:\n  xtestbed exec HOST_C -- xping -c 3 calc.xia')
     .action(async (host: string, words: string[], options: CommonOptions) => exec(host, words, options, signal));
   command
     .command('logs')
@@ -133,6 +176,7 @@ Example:
     .argument('<node>')
     .option('-f, --follow', 'go on while it runs')
     .addOption(dirOption())
+    .addHelpText('after', '\nExample:\n  xtestbed logs R1 --follow')
     .action(async (name: string, options: CommonOptions & { readonly follow?: true }) => logs(name, options, signal));
   return command;
 }

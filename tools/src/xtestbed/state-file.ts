@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { XiaError } from 'xia-core';
 
-const processSchema = v.strictObject({
+export const processSchema = v.strictObject({
   name: v.string(),
   pid: v.pipe(v.number(), v.integer(), v.minValue(2)),
   startTicks: v.string(),

@@ -5,6 +5,7 @@ import { delimiter, join, resolve } from 'node:path';
 import { controlCall, XiaError } from 'xia-core';
 import { startDaemon } from './daemon.js';
 import { generate } from './generate.js';
+import { stopMachines } from './machines.js';
 import { cpuSeconds, isRunning, peakRssMb, stopProcesses } from './processes.js';
 import { projectRoot, resolveCommand } from './programs.js';
 import { readState, STATE_FILE, writeState, type TestbedNode, type TestbedState } from './state-file.js';
@@ -20,6 +21,8 @@ export interface NodeStatus {
   readonly running: boolean;
   readonly access: string | undefined;
   readonly control: string;
+  /** UNIX sockets for QEMU's `-netdev stream`, by the name of the attachment. */
+  readonly vms: Readonly<Record<string, string>>;
   readonly peakRssMb: number | undefined;
   readonly cpuSeconds: number | undefined;
 }
@@ -59,9 +62,10 @@ export class Testbed {
       if ((await runningNodes(earlier)).length > 0) {
         throw new XiaError('already-running', `${runDir}: a testbed runs from this folder; end it with "xtestbed down"`, { runDir });
       }
+      await stopMachines(earlier.socketDir, join(folder, 'logs'));
       await rm(earlier.socketDir, { recursive: true, force: true });
     }
-    for (const stale of ['keys', 'config', 'names', STATE_FILE]) await rm(join(folder, stale), { recursive: true, force: true });
+    for (const stale of ['keys', 'config', 'names', 'state', 'vm', STATE_FILE]) await rm(join(folder, stale), { recursive: true, force: true });
     await mkdir(folder, { recursive: true });
     // The path of a UNIX socket has at most 107 bytes, so they cannot be in a run folder of any depth.
     const socketDir = await mkdtemp(join(tmpdir(), 'xtb-'));
@@ -128,6 +132,18 @@ export class Testbed {
     throw new XiaError('usage', `no AD ${name} in ${this.#state.topology}; there are ${Object.keys(this.#state.ads).join(', ')}`);
   }
 
+  /** Where a virtual machine plugs its network card in at a host. @throws XiaError `usage` */
+  vmSocket(name: string): string {
+    const [path] = Object.values(this.node(name).vms);
+    if (path !== undefined) return path;
+    throw new XiaError('usage', `${name} has no place for a virtual machine`, { name });
+  }
+
+  /** Where a host keeps which VMs are its own. */
+  stateDirectory(host: string): string {
+    return join(this.runDir, 'state', host);
+  }
+
   /** The environment in which our programs attach to a host (or router) and believe the testbed's ADs only. */
   environment(name: string): Record<string, string> {
     const { access } = this.node(name);
@@ -135,6 +151,7 @@ export class Testbed {
     return {
       XIA_HOST: access,
       XIA_TRUST: Object.values(this.#state.ads).join(','),
+      XMIGRATE_STATE: this.stateDirectory(name),
       XTESTBED_DIR: this.runDir,
       PATH: `${join(projectRoot, 'node_modules', '.bin')}${delimiter}${process.env['PATH'] ?? ''}`,
     };
@@ -153,7 +170,7 @@ export class Testbed {
 
   async status(): Promise<NodeStatus[]> {
     return Promise.all(
-      this.#state.nodes.map(async ({ name, kind, ad, hid, access, control, process: record }) => {
+      this.#state.nodes.map(async ({ name, kind, ad, hid, access, control, vms, process: record }) => {
         const running = record !== undefined && (await isRunning(record));
         const pid = running ? record.pid : undefined;
         return {
@@ -165,6 +182,7 @@ export class Testbed {
           running,
           access,
           control,
+          vms,
           peakRssMb: pid === undefined ? undefined : await peakRssMb(pid),
           cpuSeconds: pid === undefined ? undefined : await cpuSeconds(pid),
         };
@@ -172,13 +190,18 @@ export class Testbed {
     );
   }
 
-  /** Ends the daemons (those that are still the ones we started), hosts before routers, and removes sockets and state. */
+  /**
+   * Ends what was started (if it is still that), virtual machines before their hosts, hosts before routers, and removes sockets
+   * and state.
+   */
   async down(): Promise<void> {
+    await stopMachines(this.#state.socketDir, join(this.runDir, 'logs'));
     for (const kind of ['nameserver', 'host', 'router'] as const) {
       const records = this.#state.nodes.flatMap((node) => (node.kind === kind && node.process !== undefined ? [node.process] : []));
       await stopProcesses(records);
     }
     await rm(this.#state.socketDir, { recursive: true, force: true });
+    await rm(join(this.runDir, 'vm'), { recursive: true, force: true });
     await rm(join(this.runDir, STATE_FILE), { force: true });
   }
 

@@ -1,9 +1,8 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { XiaError } from '../bytes/index.js';
-import { generateIdentity, loadIdentity } from '../io/index.js';
+import { formatHostPort, generateIdentity, isLoopback, loadIdentity, parseHostPort } from '../io/index.js';
 import { XiaNode } from '../node/index.js';
 import { PrincipalType, Xid } from '../xid/index.js';
-import { formatEndpoint, isLoopback, parseEndpoint } from './endpoint.js';
 
 /** What `addAttachOptions` adds to `command.opts()`. */
 export interface AttachOptions {
@@ -52,18 +51,26 @@ export function numberArgument(minimum: number, maximum: number): (text: string)
   };
 }
 
-/** The options of every program that attaches to a host: `--host`, `--key`, `--trust`, `--attach-timeout`, `--json`. */
-export function addAttachOptions(command: Command): Command {
-  return command
+/**
+ * The options of every program that attaches to a host: `--host`, `--key`, `--trust`, `--attach-timeout`, `--json`.
+ *
+ * @param program.json false for a program that prints JSON or nothing anyway
+ * @param program.keyDefault which key it uses when none is given, for the help
+ */
+export function addAttachOptions(
+  command: Command,
+  { json = true, keyDefault = 'a fresh one' }: { readonly json?: boolean; readonly keyDefault?: string } = {},
+): Command {
+  command
     .addOption(new Option('--host <addr:port>', 'the access face of the XIA host to attach to').env('XIA_HOST'))
-    .addOption(new Option('--key <file>', 'PEM file of the identity (default: a fresh one)').env('XIA_KEY'))
+    .addOption(new Option('--key <file>', `PEM file of the identity (default: ${keyDefault})`).env('XIA_KEY'))
     .addOption(new Option('--trust <ads>', 'the ADs to believe, separated by commas (default: any)').env('XIA_TRUST').argParser(collectAds))
     .addOption(
       new Option('--attach-timeout <ms>', 'how long to wait for the host')
         .default(DEFAULT_ATTACH_TIMEOUT_MS)
         .argParser(integerArgument(1, 600_000)),
-    )
-    .option('--json', 'one JSON object a line on stdout');
+    );
+  return json ? command.option('--json', 'one JSON object a line on stdout') : command;
 }
 
 /**
@@ -77,9 +84,9 @@ export async function startFromOptions(options: AttachOptions, signal?: AbortSig
   if (options.host === undefined) {
     throw new XiaError('usage', 'no XIA host to attach to: give --host ADDR:PORT or set XIA_HOST (see "xtestbed exec")');
   }
-  const peer = parseEndpoint(options.host);
-  const local = isLoopback(peer.host);
-  const listen = peer.host.includes(':') ? (local ? '[::1]:0' : '[::]:0') : local ? '127.0.0.1:0' : '0.0.0.0:0';
+  const peer = parseHostPort(options.host);
+  const local = isLoopback(peer);
+  const listen = peer.family === 6 ? (local ? '[::1]:0' : '[::]:0') : local ? '127.0.0.1:0' : '0.0.0.0:0';
   const identity = options.key === undefined ? generateIdentity() : await loadIdentity(options.key);
   const starting = new AbortController();
   const giveUp = () => starting.abort(signal?.reason);
@@ -88,7 +95,14 @@ export async function startFromOptions(options: AttachOptions, signal?: AbortSig
   const started = XiaNode.start({
     identity,
     role: 'application',
-    faces: [{ name: 'host', role: 'uplink', ...(local ? { mtu: LOOPBACK_MTU } : {}), udp: { listen, peers: [formatEndpoint(peer)] } }],
+    faces: [
+      {
+        name: 'host',
+        role: 'uplink',
+        ...(local ? { mtu: LOOPBACK_MTU } : {}),
+        udp: { listen, peers: [formatHostPort(peer.address, peer.port)] },
+      },
+    ],
     attachTimeoutMs: options.attachTimeout ?? DEFAULT_ATTACH_TIMEOUT_MS,
     ...(options.trust === undefined ? {} : { trustedAds: options.trust }),
     signal: starting.signal,

@@ -77,10 +77,10 @@ export function parseYaml<const Schema extends v.GenericSchema>(text: string, fi
 }
 
 /**
- * Reads and checks a YAML file of at most 1 MiB. Unknown keys are refused when the schema is a `strictObject`.
+ * The text of a configuration file of at most 1 MiB, for {@link parseYaml}.
  * @throws XiaError `bad-config`
  */
-export async function loadYaml<const Schema extends v.GenericSchema>(file: string, schema: Schema): Promise<v.InferOutput<Schema>> {
+export async function readConfigText(file: string): Promise<string> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -88,5 +88,13 @@ export async function loadYaml<const Schema extends v.GenericSchema>(file: strin
     throw new XiaError('bad-config', `${file}: cannot be read (${(cause as NodeJS.ErrnoException).code})`, { file }, { cause });
   }
   if (text.length > MAXIMUM_BYTES) throw new XiaError('bad-config', `${file}: larger than 1 MiB`, { file });
-  return parseYaml(text, file, schema);
+  return text;
+}
+
+/**
+ * Reads and checks a YAML file of at most 1 MiB. Unknown keys are refused when the schema is a `strictObject`.
+ * @throws XiaError `bad-config`
+ */
+export async function loadYaml<const Schema extends v.GenericSchema>(file: string, schema: Schema): Promise<v.InferOutput<Schema>> {
+  return parseYaml(await readConfigText(file), file, schema);
 }

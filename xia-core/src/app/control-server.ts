@@ -1,12 +1,11 @@
-import { chmod, mkdir, unlink } from 'node:fs/promises';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { mkdir } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import { XiaError } from '../bytes/index.js';
+import { listenUnix } from '../io/index.js';
 import { LineSplitter } from './line-splitter.js';
 
-/** Linux keeps a UNIX socket's path in 108 bytes, the last of them zero. */
-const MAXIMUM_PATH_BYTES = 107;
 const MAXIMUM_REQUEST_BYTES = 64 * 1024;
 const MAXIMUM_CONNECTIONS = 32;
 
@@ -18,17 +17,6 @@ const requestSchema = v.strictObject({
 
 /** Answers one method; what it returns must survive `JSON.stringify`. */
 export type ControlHandler = (params: Record<string, unknown>) => unknown;
-
-async function isAlive(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
-  });
-}
 
 /**
  * The local control socket of a daemon: newline-delimited JSON, `{id, method, params}` answered by `{id, result}` or
@@ -48,30 +36,17 @@ export class ControlServer {
   }
 
   /**
-   * Listens on a path; the socket that a dead process left there is removed first.
-   * @throws XiaError `already-running` when somebody answers on that path; `bad-config` when the path is too long
+   * Listens on a path, and makes its folder; the socket that a dead process left there is removed first.
+   * @throws XiaError `already-running` when somebody answers on that path; `bad-config` when the path is too long or leads to a
+   * file of another kind
    */
   static async listen(path: string, handlers: Readonly<Record<string, ControlHandler>>): Promise<ControlServer> {
-    if (Buffer.byteLength(path) > MAXIMUM_PATH_BYTES) {
-      throw new XiaError('bad-config', `${path}: the path of a control socket has at most ${MAXIMUM_PATH_BYTES} bytes`, { path });
-    }
-    if (await isAlive(path)) throw new XiaError('already-running', `${path}: another process is serving this control socket`, { path });
-    await mkdir(dirname(path), { recursive: true });
-    await unlink(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
-    });
     const server = new ControlServer(path, new Map(Object.entries(handlers)));
-    await new Promise<void>((resolve, reject) => {
-      server.#server.once('error', reject);
-      // The mode is narrowed before the socket exists, not after: nobody can slip in between.
-      const umask = process.umask(0o177);
-      try {
-        server.#server.listen(path, resolve);
-      } finally {
-        process.umask(umask);
-      }
+    await mkdir(dirname(path), { recursive: true });
+    await listenUnix(server.#server, path).catch((cause: unknown) => {
+      if (!(cause instanceof XiaError) || cause.code !== 'address-in-use') throw cause;
+      throw new XiaError('already-running', `${path}: another process is serving this control socket`, { path }, { cause });
     });
-    await chmod(path, 0o600);
     return server;
   }
 

@@ -8,7 +8,7 @@ export const errorCodes = {
   'bad-dag': 'a DAG address breaks the grammar or is not a valid graph',
   'bad-endpoint': 'a text is not ADDRESS:PORT',
   'bad-hex': 'a text is not pairs of hexadecimal digits',
-  'bad-key': 'a key file is missing, unreadable or holds another kind of key',
+  'bad-key': 'a key file is missing, unreadable, holds another kind of key, or is in the way of a new one',
   'bad-request': 'a control request is malformed or names no method',
   'bad-xid': 'an XID is not TYPE:40 hex digits of a known principal type',
   'connection-closed': 'a stream is over: the peer ended it, refused it, was silent for too long, or this side gave it up',

@@ -1,6 +1,7 @@
 export { Driver, type Driven } from './driver.js';
 export { FaceCounters, MAX_PACKET_BYTES, type Face, type FaceDescription, type FaceHandler, type FaceNeighbour } from './face.js';
 export {
+  createIdentity,
   generateIdentity,
   identityFromPem,
   identityToPem,
@@ -14,6 +15,6 @@ export { NetdevFace, type NetdevFaceOptions } from './netdev-face.js';
 export { NETDEV_GATEWAY_ADDRESS, NETDEV_GUEST_ADDRESS, NETDEV_UDP_PORT } from './netdev-link.js';
 export { nodeCrypto } from './node-crypto.js';
 export { nodeRandom } from './node-random.js';
-export { formatHostPort, parseHostPort, type HostPort } from './socket-address.js';
+export { formatHostPort, isLoopback, parseHostPort, type HostPort } from './socket-address.js';
 export { DEFAULT_UDP_MTU, UdpFace, type UdpFaceOptions } from './udp-face.js';
 export { listenUnix } from './unix-listen.js';

@@ -63,14 +63,32 @@ export async function saveIdentity(file: string, identity: NodeIdentity): Promis
   await writeFile(file, identityToPem(identity), { mode: 0o600, flag: 'wx' });
 }
 
-/** Reads the identity of a file, or makes one and keeps it there when the file does not exist. */
+/**
+ * Makes an identity and keeps it in a new file.
+ * @throws XiaError `bad-key` when the file exists already or cannot be written
+ */
+export async function createIdentity(file: string): Promise<NodeIdentity> {
+  const identity = await tryCreateIdentity(file);
+  if (identity === undefined) throw new XiaError('bad-key', `${file}: exists already, and no key is overwritten`, { file });
+  return identity;
+}
+
+/**
+ * Reads the identity of a file, or makes one and keeps it there when the file does not exist.
+ * @throws XiaError `bad-key`
+ */
 export async function loadOrCreateIdentity(file: string): Promise<NodeIdentity> {
+  return (await tryCreateIdentity(file)) ?? loadIdentity(file);
+}
+
+/** Undefined when the file exists already. */
+async function tryCreateIdentity(file: string): Promise<NodeIdentity | undefined> {
   const identity = generateIdentity();
   try {
     await saveIdentity(file, identity);
     return identity;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return loadIdentity(file);
-    throw new XiaError('bad-key', `${file}: cannot be written`, { file }, { cause: error });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
+    throw new XiaError('bad-key', `${file}: cannot be written`, { file }, { cause });
   }
 }

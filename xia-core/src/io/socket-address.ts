@@ -32,6 +32,11 @@ export function parseHostPort(text: string): HostPort {
   return { address: scope === undefined ? canonical : `${canonical}%${scope}`, port, family: 6 };
 }
 
+/** True for addresses that never leave this machine, where a UDP datagram may be as large as UDP allows. */
+export function isLoopback({ address, family }: HostPort): boolean {
+  return family === 4 ? address.startsWith('127.') : address === '::1';
+}
+
 /** The inverse of {@link parseHostPort}. */
 export function formatHostPort(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;

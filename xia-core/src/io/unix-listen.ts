@@ -8,7 +8,8 @@ const MAX_PATH_BYTES = 107;
 /**
  * Listens on a UNIX socket that only this user can connect to. A socket file that a dead process left is removed; one
  * that somebody answers on, and a file of another kind, are left alone. Closing the server removes the file.
- * @throws XiaError `address-in-use`, `bad-config` when the path is too long, `face-failed` for what the system refuses
+ * @throws XiaError `address-in-use`, `bad-config` when the path is too long or leads to a file of another kind, `face-failed`
+ * for what the system refuses
  */
 export async function listenUnix(server: Server, path: string): Promise<void> {
   if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
@@ -53,7 +54,7 @@ async function removeStale(path: string): Promise<void> {
     () => true, // gone in the meantime
   );
   if (!isSocket) {
-    throw new XiaError('address-in-use', `${path}: a file that is not a socket is in the way`, { path });
+    throw new XiaError('bad-config', `${path}: a file that is not a socket is in the way`, { path });
   }
   if (await isAnswered(path)) {
     throw new XiaError('address-in-use', `${path}: another program is listening on this socket`, { path });

@@ -31,6 +31,8 @@ export interface XiaNodeOptions {
   readonly trustedAds?: readonly Xid[];
   /** Routers tell it in their beacons; others use it in place of what beacons say. */
   readonly nameServer?: Dag;
+  /** Codes of further principal types to route by. A node of another type in an address is passed over, to its fallback. */
+  readonly principals?: readonly number[];
   /** Static routes, by the name of the face. */
   readonly routes?: readonly { readonly to: Xid; readonly via: string }[];
   /** On-path chunk cache; `bytes` 0 (the default) switches it off. */

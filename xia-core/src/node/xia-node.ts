@@ -60,6 +60,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       rng: nodeRandom,
       faces,
       role: roleOf(options, identity),
+      ...(options.principals === undefined ? {} : { principals: options.principals }),
       cache: options.cache === undefined ? undefined : { bytes: options.cache.bytes, policy: options.cache.policy ?? 'fifo' },
       nameServer: options.role === 'router' ? undefined : options.nameServer,
       transmit: (face, neighbour, packet) => this.#faces.get(face)?.send(neighbour, packet) ?? false,

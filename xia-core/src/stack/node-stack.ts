@@ -38,6 +38,8 @@ export interface NodeStackOptions {
   readonly rng: RandomSource;
   readonly faces: readonly FaceSpec[];
   readonly role: RoleOptions;
+  /** Codes of further principal types to route by. A node of another type in an address is passed over, to its fallback. */
+  readonly principals?: readonly number[];
   /** On-path chunk cache; off by default. */
   readonly cache?: { readonly bytes: number; readonly policy: EvictionPolicyName } | undefined;
   readonly transmit: Transmit;
@@ -94,6 +96,7 @@ export class NodeStack {
     this.#ad = role.kind === 'router' ? role.ad : undefined;
     this.#dag = hostDag(this.#ad, this.hid);
     this.engine = new ForwardingEngine({ salt: rng.below(0x1_0000_0000) });
+    for (const type of options.principals ?? []) this.engine.addPrincipal(type);
     this.engine.setLocal(this.hid);
     if (this.#ad !== undefined) this.engine.setLocal(this.#ad);
     for (const face of options.faces) this.faces.add(face);

@@ -68,14 +68,14 @@ export class DatagramEndpoint {
 
   /**
    * Opens a socket; without `sid` one that nobody else has is made up.
-   * @throws XiaError `address-in-use`, or `too-large` when there are as many sockets as there may be
+   * @throws XiaError `address-in-use`, or `limit-reached` when there are as many sockets as there may be
    */
   open(sid: Xid = this.#ephemeralSid()): DatagramSocketHandle {
     if (this.#sockets.has(sid.key)) {
       throw new XiaError('address-in-use', `${sid.toString()} has a socket already`, { sid: sid.toString() });
     }
     if (this.#sockets.size >= this.#limits.maxSockets) {
-      throw new XiaError('too-large', `there are ${this.#sockets.size} sockets already`);
+      throw new XiaError('limit-reached', `there are ${this.#sockets.size} sockets already`);
     }
     const socket = new DatagramSocket(sid, this.#options, this.#limits, () => this.#sockets.delete(sid.key));
     this.#sockets.set(sid.key, socket);

@@ -119,11 +119,11 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
   /**
    * Connects to a service; `connected` or `closed` tells how it went. Bytes may be written before.
    * @param sid our own SID, where the answers go
-   * @throws XiaError `too-large` when there are as many connections as there may be
+   * @throws XiaError `limit-reached` when there are as many connections as there may be
    */
   connect(destination: Dag, sid: Xid, now: number): ConnectionHandle {
     if (this.#connections.size >= this.settings.limits.maxConnections) {
-      throw new XiaError('too-large', `there are ${this.#connections.size} connections already`);
+      throw new XiaError('limit-reached', `there are ${this.#connections.size} connections already`);
     }
     const start = { id: this.#nextId++, ids: this.#newIds(), localSid: sid, peerDag: destination, isServer: false };
     const connection = new Connection(this, start, now);

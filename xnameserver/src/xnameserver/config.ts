@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import * as v from 'valibot';
-import { loadYaml, logLevels, parseEndpoint, PrincipalType, Xid, XiaError } from 'xia-core';
+import { loadYaml, logLevels, parseHostPort, PrincipalType, Xid, XiaError } from 'xia-core';
 
 /** Where `run` serves its control socket and `list` looks for it, unless told otherwise. */
 export const DEFAULT_CONTROL = 'xnameserver.ctl';
@@ -13,7 +13,7 @@ const endpointField = v.pipe(
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
     try {
-      parseEndpoint(dataset.value);
+      parseHostPort(dataset.value);
     } catch (error) {
       addIssue({ message: error instanceof Error ? error.message : 'not an ADDRESS:PORT' });
     }
@@ -103,7 +103,7 @@ export function configFromOptions(overrides: ConfigOverrides): NameServerConfig 
   const { host, data } = overrides;
   if (host === undefined) throw new XiaError('usage', 'no XIA host to attach to: give --host ADDR:PORT, or -c FILE');
   if (data === undefined) throw new XiaError('usage', 'no place to keep the records: give --data DIR, or -c FILE');
-  parseEndpoint(host);
+  parseHostPort(host);
   return withOverrides(v.parse(configSchema, { host, data }), overrides);
 }
 

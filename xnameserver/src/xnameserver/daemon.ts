@@ -59,23 +59,22 @@ export async function runDaemon(config: NameServerConfig, signal: AbortSignal, o
   });
   socket.on('message', (payload, from) => core.handle(payload, from, performance.now(), Date.now()));
   node.on('move', () => logger.warn({ dag: socket.dag.toString() }, 'this name server has moved: tell the routers'));
-  const describe = (): ReadyLine => ({
-    ready: true,
-    name: config.name,
+  const place = () => ({
     hid: node.hid.toString(),
     ad: node.ad?.toString() ?? null,
     dag: socket.dag.toString(),
     control: config.control,
   });
+  const describe = (): ReadyLine => ({ ready: true, name: config.name, ...place() });
   await using _control = await ControlServer.listen(config.control, {
     info: () => ({ ...describe(), records: store.size, pid: process.pid }),
     counters: () => ({ nameServer: core.counters.toJSON(), node: node.stats() }),
     list: ({ after = '', limit = LIST_PAGE }) => listPage(store, after, limit),
     stop: () => stopped.abort(),
   });
-  const line = describe();
-  logger.info({ ...line, records: store.size }, 'listening');
-  onReady(line);
+  // The logger adds the name.
+  logger.info({ ...place(), records: store.size }, 'listening');
+  onReady(describe());
   await aborted(stop);
   logger.info('stopping');
 }

@@ -19,8 +19,9 @@ export function program(signal: AbortSignal): Command {
     .description('run the name server in the foreground until it is stopped; prints one JSON line when it is ready')
     .option('-c, --config <file>', 'YAML configuration ("xnameserver sample" prints one)')
     .option('--data <dir>', 'folder of the records')
-    .option('--control <socket>', `control socket (default: ${DEFAULT_CONTROL})`);
-  addAttachOptions(run).action(async (options: RunOptions, command: Command) => {
+    .option('--control <socket>', `control socket (default: ${DEFAULT_CONTROL})`)
+    .addHelpText('after', '\nExample:\n  xnameserver run --host 127.0.0.1:7302 --data ./names');
+  addAttachOptions(run, { json: false, keyDefault: 'nameserver.key in the data folder, made when it is missing' }).action(async (options: RunOptions, command: Command) => {
     // A default of the command line is no wish: it does not go before the file.
     const isGiven = command.getOptionValueSource('attachTimeout') !== 'default';
     const overrides = isGiven ? options : { ...options, attachTimeout: undefined };
@@ -30,6 +31,7 @@ export function program(signal: AbortSignal): Command {
   root
     .command('sample')
     .description('print a commented configuration')
+    .addHelpText('after', '\nExample:\n  xnameserver sample > names.yaml')
     .action(() => void process.stdout.write(sampleConfig));
   root
     .command('list')
@@ -37,6 +39,7 @@ export function program(signal: AbortSignal): Command {
     .option('--control <socket>', 'its control socket')
     .option('-c, --config <file>', 'its configuration, to find the control socket')
     .option('--json', 'one JSON object a line')
+    .addHelpText('after', '\nExample:\n  xnameserver list -c names.yaml --json')
     .action(async (options: { control?: string; config?: string; json?: boolean }) => {
       const control = options.control ?? (options.config === undefined ? DEFAULT_CONTROL : (await loadConfig(options.config)).control);
       for await (const record of listRecords(control)) print(options.json === true ? JSON.stringify(record) : recordLine(record));

@@ -1,6 +1,17 @@
 import { dirname, resolve } from 'node:path';
 import * as v from 'valibot';
-import { Dag, loadYaml, logLevels, PrincipalType, principals, Xid, XiaError, type ErrorCode } from 'xia-core';
+import {
+  Dag,
+  logLevels,
+  parseHostPort,
+  parseYaml,
+  PrincipalType,
+  principals,
+  readConfigText,
+  Xid,
+  XiaError,
+  type ErrorCode,
+} from 'xia-core';
 
 /** Largest XIP packet that fits a UDP datagram over IPv4. */
 const MAXIMUM_MTU = 65_507;
@@ -26,7 +37,10 @@ const adSchema = parsed((text) => {
   throw new XiaError('bad-xid' satisfies ErrorCode, `an AD is needed, this is ${text}`);
 });
 
-const endpointSchema = v.pipe(v.string(), v.regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:]+):\d{1,5}$/, 'an address is HOST:PORT, IPv6 in brackets'));
+const endpointSchema = parsed((text) => {
+  parseHostPort(text);
+  return text;
+});
 
 const milliseconds = (minimum: number, maximum: number) => v.pipe(v.number(), v.minValue(minimum), v.maxValue(maximum));
 
@@ -102,23 +116,49 @@ const configSchema = v.pipe(
     ),
     ['routes'],
   ),
+  v.forward(
+    v.check(
+      (config) => config.routes.every(({ to }) => isRoutable(to.type, config.principals)),
+      'a route leads to a principal type that is not in "principals"',
+    ),
+    ['routes'],
+  ),
 );
+
+function isRoutable(type: number, userTypes: Readonly<Record<string, number>>): boolean {
+  return [...Object.values(PrincipalType), ...Object.values(userTypes)].includes(type);
+}
+
+/** The part that has to be read first: addresses further down may use the types that it adds. */
+const userTypesSchema = v.looseObject({
+  principals: v.optional(
+    v.pipe(
+      v.record(v.string(), v.unknown()),
+      v.rawCheck(({ dataset, addIssue }) => {
+        if (!dataset.typed) return;
+        try {
+          for (const [name, code] of Object.entries(dataset.value)) if (typeof code === 'number') principals.add(name, code);
+        } catch (error) {
+          addIssue({ message: (error as Error).message });
+        }
+      }),
+    ),
+    {},
+  ),
+});
 
 /** The configuration of one daemon, defaults filled in and paths made absolute. */
 export type NodeConfig = v.InferOutput<typeof configSchema>;
 
 /**
  * Reads the configuration of a router or host. Paths in it are relative to the file's folder.
- *
- * User principal types are registered first, since addresses further down may use them.
+ * User principal types are added to `principals`, so that addresses can name them.
  * @throws XiaError `bad-config` with file, line, column and path
  */
 export async function loadNodeConfig(file: string): Promise<NodeConfig> {
-  const { principals: userTypes } = await loadYaml(file, v.looseObject({ principals: v.optional(v.record(v.string(), v.unknown()), {}) }));
-  for (const [name, code] of Object.entries(userTypes)) {
-    if (typeof code === 'number' && Number.isInteger(code)) principals.add(name, code);
-  }
-  const config = await loadYaml(file, configSchema);
+  const text = await readConfigText(file);
+  parseYaml(text, file, userTypesSchema);
+  const config = parseYaml(text, file, configSchema);
   const absolute = (path: string) => resolve(dirname(resolve(file)), path);
   return {
     ...config,

@@ -39,6 +39,7 @@ export async function runDaemon(config: NodeConfig, signal: AbortSignal, onReady
     logger,
     role: config.role,
     faces: config.faces,
+    principals: Object.values(config.principals),
     routes: config.routes,
     cache: config.cache,
     moves: config.moves,
@@ -66,17 +67,16 @@ export async function runDaemon(config: NodeConfig, signal: AbortSignal, onReady
   const control =
     config.control === undefined ? undefined : await ControlServer.listen(config.control, { info, show, stop: () => stopped.abort() });
   try {
-    const line: ReadyLine = {
-      ready: true,
-      name: config.name,
+    const place = {
       hid: node.hid.toString(),
       ad: node.ad?.toString() ?? null,
       dag: node.dag().toString(),
       faces: node.faceAddresses(),
       control: control?.path ?? null,
     };
-    logger.info(line, 'listening');
-    onReady(line);
+    // The logger adds the name.
+    logger.info(place, 'listening');
+    onReady({ ready: true, name: config.name, ...place });
     await untilAborted(AbortSignal.any([signal, stopped.signal]));
     logger.info('stopping');
   } finally {

@@ -1,5 +1,5 @@
 import { Argument, Command, Option } from 'commander';
-import { controlCall, nodeViews, runMain, XiaError } from 'xia-core';
+import { controlCall, createIdentity, loadIdentity, nodeViews, PrincipalType, runMain, XiaError, xidOf, type NodeView } from 'xia-core';
 import { loadNodeConfig } from './config.js';
 import { runDaemon } from './daemon.js';
 import { hostSample, routerSample } from './sample.js';
@@ -15,12 +15,14 @@ async function controlPath(options: { control?: string; config?: string }): Prom
   return control;
 }
 
-function program(signal: AbortSignal): Command {
+/** The command line, around the signal that stops it. */
+export function program(signal: AbortSignal): Command {
   const root = new Command('xrouter').description('An XIA router or host: forwards packets, sends beacons, keeps bindings, caches chunks');
   root
     .command('run')
     .description('run the daemon in the foreground until it is stopped')
     .requiredOption('-c, --config <file>', 'YAML configuration ("xrouter sample" prints one)')
+    .addHelpText('after', '\nExample:\n  xrouter run -c R1.yaml')
     .action(async (options: { config: string }) => {
       await runDaemon(await loadNodeConfig(options.config), signal, (line) => print(JSON.stringify(line)));
     });
@@ -28,6 +30,7 @@ function program(signal: AbortSignal): Command {
     .command('sample')
     .description('print a commented configuration')
     .addArgument(new Argument('[role]', 'of a router or of a host').choices(['router', 'host']).default('router'))
+    .addHelpText('after', '\nExample:\n  xrouter sample host > HOST_A.yaml')
     .action((role: string) => {
       process.stdout.write(role === 'router' ? routerSample : hostSample);
     });
@@ -35,6 +38,7 @@ function program(signal: AbortSignal): Command {
     .command('check')
     .description('check a configuration file and do nothing else')
     .argument('<file>')
+    .addHelpText('after', '\nExample:\n  xrouter check R1.yaml')
     .action(async (file: string) => {
       const config = await loadNodeConfig(file);
       print(`${file}: ${config.role} ${config.name}, ${config.faces.length} faces`);
@@ -45,18 +49,30 @@ function program(signal: AbortSignal): Command {
     .addArgument(new Argument('<what>', 'which table').choices(nodeViews))
     .option('--control <socket>', "the daemon's control socket")
     .addOption(new Option('-c, --config <file>', "the daemon's configuration, to find its control socket"))
-    .option('--json', 'print JSON')
-    .action(async (what: string, options: { control?: string; config?: string; json?: boolean }) => {
+    .option('--json', 'print JSON, with more about faces than the table has')
+    .addHelpText('after', '\nExample:\n  xrouter show routes -c R1.yaml')
+    .action(async (what: NodeView, options: { control?: string; config?: string; json?: boolean }) => {
       const rows = await controlCall(await controlPath(options), 'show', { what });
-      print(options.json === true ? JSON.stringify(rows) : viewTable(rows));
+      print(options.json === true ? JSON.stringify(rows) : viewTable(what, rows));
     });
   root
     .command('info')
     .description('say who a running daemon is')
     .option('--control <socket>', "the daemon's control socket")
     .option('-c, --config <file>', "the daemon's configuration, to find its control socket")
+    .addHelpText('after', '\nExample:\n  xrouter info -c R1.yaml')
     .action(async (options: { control?: string; config?: string }) => {
       print(JSON.stringify(await controlCall(await controlPath(options), 'info')));
+    });
+  root
+    .command('key')
+    .description('make a key for --key in a new file, and print the HID that it stands for')
+    .argument('<file>', 'PEM file, for its owner only; an existing one is never overwritten')
+    .option('--show', 'print the HID of the key that is there')
+    .addHelpText('after', '\nExample:\n  xrouter key calc.key\n  xrouter key --show calc.key')
+    .action(async (file: string, options: { show?: true }) => {
+      const identity = options.show === true ? await loadIdentity(file) : await createIdentity(file);
+      print(xidOf(PrincipalType.HID, identity).toString());
     });
   root.addHelpText('after', '\nExample:\n  xrouter sample > R1.yaml\n  xrouter run -c R1.yaml\n  xrouter show routes -c R1.yaml');
   return root;

@@ -1,4 +1,6 @@
-type Row = Record<string, unknown>;
+import type { NodeView } from 'xia-core';
+
+type Row = Readonly<Record<string, unknown>>;
 
 function cell(value: unknown): string {
   if (value === null || value === undefined) return '-';
@@ -6,9 +8,27 @@ function cell(value: unknown): string {
   return `${value as string | number | boolean}`;
 }
 
-/** Rows of equal shape as an aligned text table; a single object as one `key value` line per key. */
-export function viewTable(view: unknown): string {
-  const rows: Row[] = Array.isArray(view) ? (view as Row[]) : Object.entries((view ?? {}) as Row).map(([name, value]) => ({ name, value }));
+/** What fits on a screen of a face; the rest is for `--json`. */
+function faceSummary(face: Row): Row {
+  const dropped = Object.entries(face).flatMap(([key, count]) => (key.startsWith('dropped') && typeof count === 'number' ? [count] : []));
+  return {
+    name: face['name'],
+    role: face['role'],
+    mtu: face['mtu'],
+    address: face['address'],
+    'packets in': face['packetsIn'],
+    'bytes in': face['bytesIn'],
+    'packets out': face['packetsOut'],
+    'bytes out': face['bytesOut'],
+    dropped: dropped.reduce((sum, count) => sum + count, 0),
+    neighbours: Array.isArray(face['neighbours']) ? face['neighbours'].length : 0,
+  };
+}
+
+/** A view as an aligned text table: rows of equal shape, or a single object as one `key value` line per key. */
+export function viewTable(what: NodeView, view: unknown): string {
+  const all: Row[] = Array.isArray(view) ? (view as Row[]) : Object.entries((view ?? {}) as Row).map(([name, value]) => ({ name, value }));
+  const rows = what === 'faces' ? all.map(faceSummary) : all;
   const [first] = rows;
   if (first === undefined) return '(empty)';
   const columns = Object.keys(first);

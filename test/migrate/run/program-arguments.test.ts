@@ -1,0 +1,20 @@
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { RunMigrationOptions } from '../../../migrate/src/run/migration-plan.js';
+import { receiveArguments, sendArguments } from '../../../migrate/src/run/program-arguments.js';
+
+const side = (name: string) => ({ qmp: `${name}.qmp`, host: '127.0.0.1:7001', stateDirectory: `state-${name}`, keyFile: `/keys/${name}.key` });
+const options: RunMigrationOptions = { vm: 'vm1', xmigrate: ['xmigrate'], source: side('a'), destination: side('b') };
+const after = (words: readonly string[], option: string) => words[words.indexOf(option) + 1];
+
+describe('the command lines that QEMU runs', () => {
+  it.each([
+    ['send', sendArguments(options, 'RE AD:1', 'events/send.jsonl'), 'a'],
+    ['recv', receiveArguments(options, 'events/recv.jsonl'), 'b'],
+  ])('name no path of %s that depends on the folder QEMU was started in', (program, words, name) => {
+    expect(words.slice(0, 3)).toEqual(['exec', 'xmigrate', program]);
+    expect(after(words, '--state')).toBe(resolve(`state-${name}`));
+    expect(after(words, '--events')).toBe(resolve(`events/${program}.jsonl`));
+    expect(after(words, '--key')).toBe(`/keys/${name}.key`);
+  });
+});

@@ -1,0 +1,62 @@
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { loadNodeConfig } from '../../xrouter/src/xrouter/config.js';
+import { hostSample, routerSample } from '../../xrouter/src/xrouter/sample.js';
+import { temporaryFolder } from './support.js';
+
+async function configFile(text: string): Promise<{ folder: string; file: string }> {
+  const folder = await temporaryFolder();
+  const file = join(folder, 'R1.yaml');
+  await writeFile(file, text);
+  return { folder, file };
+}
+
+const FOREIGN = `FOREIGN:${'4'.repeat(40)}`;
+
+describe('the configuration of a node', () => {
+  it('is what the samples say, with paths beside the file', async () => {
+    const router = await configFile(routerSample);
+    expect(await loadNodeConfig(router.file)).toMatchObject({ name: 'R1', role: 'router', key: join(router.folder, 'keys/R1.key') });
+    const host = await configFile(hostSample);
+    const { faces, principals } = await loadNodeConfig(host.file);
+    expect(faces[2]?.netdev).toEqual({ path: join(host.folder, 'run/vm0.sock') });
+    expect(principals).toEqual({});
+  });
+
+  it('may come through a pipe', async () => {
+    const folder = await temporaryFolder();
+    const file = join(folder, 'pipe.yaml');
+    await promisify(execFile)('mkfifo', [file]);
+    const [config] = await Promise.all([loadNodeConfig(file), writeFile(file, hostSample)]);
+    expect(config.name).toBe('HOST_A');
+  });
+
+  it('knows the principal types that it adds in its own routes', async () => {
+    const { file } = await configFile(`principals: { FOREIGN: 0x99 }\n${routerSample.replace(/to: '[^']*'/, `to: '${FOREIGN}'`)}`);
+    const { principals, routes } = await loadNodeConfig(file);
+    expect(principals).toEqual({ FOREIGN: 0x99 });
+    expect(routes.map(({ to }) => to.toString())).toEqual([FOREIGN]);
+  });
+
+  it.each([
+    [
+      'faces',
+      'a face that listens nowhere',
+      routerSample.replace('127.0.0.1:7101', 'nowhere'),
+      /R1\.yaml:\d+:\d+: faces\[0\]\.udp\.listen: .*nowhere/,
+    ],
+    ['routes', 'a route to a type that nobody added', routerSample.replace("'AD:2", "'0x98:2"), /R1\.yaml:\d+:\d+: routes.*principals/],
+    ['principals', 'a code that is taken', `principals: { MINE: 0x10 }\n${routerSample}`, /R1\.yaml:1:\d+: principals: .*taken/],
+  ])('says where %s are wrong: %s', async (_key, _what, text, message) => {
+    const { file } = await configFile(text);
+    await expect(loadNodeConfig(file)).rejects.toMatchObject({ code: 'bad-config', message: expect.stringMatching(message) });
+  });
+
+  it('says that the file cannot be read', async () => {
+    const file = join(await temporaryFolder(), 'none.yaml');
+    await expect(loadNodeConfig(file)).rejects.toMatchObject({ code: 'bad-config', message: `${file}: cannot be read (ENOENT)` });
+  });
+});
