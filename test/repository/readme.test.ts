@@ -200,6 +200,11 @@ describe('commands in the pages', () => {
     bootstrap.ensureBuilt({ quiet: true });
   });
 
+  it.each(programs)('%s shows an example in its help, and in that of every subcommand', (program) => {
+    const lines = [[program], ...subcommands(help([program])).flatMap((word) => (word === 'help' ? [] : [[program, word]]))];
+    expect(lines.filter((line) => !/Example[^\n]*:\n/.test(help(line)))).toEqual([]);
+  });
+
   it.each(['README.md', 'docs/performance.md', 'docs/prototype-calls.md'])(
     '%s: every subcommand and option is in the help',
     (page) => {

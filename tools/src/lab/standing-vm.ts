@@ -39,6 +39,7 @@ function linkOf({ runDir }: Testbed, host: string): string {
  */
 export async function startStandingVm({ testbed, host, boot, signal }: StandingVmOptions): Promise<StandingVm> {
   const { socketDir, ads } = testbed.state;
+  // Told before the guest is built, which may take a minute.
   testbed.vmSocket(host);
   const earlier = await runningMachine(socketDir, host);
   if (earlier !== undefined) {
@@ -53,7 +54,8 @@ export async function startStandingVm({ testbed, host, boot, signal }: StandingV
     await writeGuestFile(configFile, { identity, trust: Object.values(ads), ...boot });
   }
   signal.throwIfAborted();
-  const placement = boot === undefined ? { incoming: true, preallocate: true } : { boot: { kernel: guest.kernel, initrd: guest.initrd, configFile } };
+  const { kernel, initrd } = guest;
+  const placement = boot === undefined ? { incoming: true, preallocate: true } : { boot: { kernel, initrd, configFile } };
   const started = startDetachedQemu({ ...machine, ...placement, name: host, directory }, testbed.environment(host));
   // QEMU has read it, and it holds a key.
   const { pid, files } = await started.finally(async () => rm(configFile, { force: true }));

@@ -18,6 +18,7 @@ faces:
     udp: { listen: 127.0.0.1:7102, peers: [127.0.0.1:7202] }
     mtu: 65507
 
+# principals: { U4ID: 0x15 }      # further principal types to route by, name and code; others are left to the fallback
 routes:                           # static routes: a destination and the face towards it
   - { to: 'AD:2000000000000000000000000000000000000002', via: r2 }
 
