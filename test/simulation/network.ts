@@ -1,4 +1,4 @@
-import { NodeStack, SeededRandom, type FaceSpec, type NodeStackOptions, type StackEvent } from 'xia-core';
+import { concatBytes, NodeStack, SeededRandom, type FaceSpec, type NodeStackOptions, type StackEvent } from 'xia-core';
 import { EventQueue } from './event-queue.js';
 import { simCrypto } from './sim-identity.js';
 
@@ -52,7 +52,7 @@ export class SimNode {
       ...options,
       crypto: simCrypto,
       rng: network.rng,
-      transmit: (face, _neighbour, packet) => network.transmit(this, face, packet),
+      transmit: (face, _neighbour, packet, body) => network.transmit(this, face, body === undefined ? packet : concatBytes(packet, body)),
       onEvent: (event) => this.onEvent(event),
     });
     this.stack.wallOffsetMs = 1_700_000_000_000;

@@ -3,10 +3,16 @@
  * chunk's sequence number as 12 big-endian bytes. A key is never used twice for one sequence number.
  */
 export interface ChunkCipher {
-  /** Ciphertext followed by the 16-byte tag. The plaintext comes in pieces so that nobody has to join them. */
-  seal(sequence: number, plaintext: readonly Uint8Array[]): Uint8Array;
-  /** The plaintext, or undefined when the tag does not match. */
-  open(sequence: number, sealed: Uint8Array): Uint8Array | undefined;
+  seal(sequence: number, plaintext: Uint8Array): SealedChunk;
+  /** The plaintext, in memory of its own, or undefined when the tag does not match. */
+  open(sequence: number, sealed: SealedChunk): Uint8Array | undefined;
+}
+
+/** A chunk as it is published, as long as its plaintext, and the tag without which it is worth nothing. */
+export interface SealedChunk {
+  readonly ciphertext: Uint8Array;
+  /** 16 bytes. They travel in the offer, so that nobody has to copy a chunk to put them behind it. */
+  readonly tag: Uint8Array;
 }
 
 /** SHA-256 over a stream. */

@@ -1,47 +1,50 @@
+const FIRST_CAPACITY_BYTES = 512 * 1024;
+
 /**
- * Pieces of input waiting to become a chunk. Holds references, copies nothing: what QEMU writes is read once into a
- * buffer and goes from there through the cipher.
+ * Bytes of input waiting to become a chunk: copied in, whatever the size of the pieces, into memory that is used over and
+ * over, and taken out in one piece as the cipher and the hash want them.
  */
 export class ChunkCutter {
-  readonly #pieces: Uint8Array[] = [];
-  #bytes = 0;
+  #memory = new Uint8Array(0);
+  #start = 0;
+  #end = 0;
 
   /** Bytes waiting. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#end - this.#start;
   }
 
+  /** Copies a piece. What `take` gave before is no longer valid. */
   push(piece: Uint8Array): void {
-    if (piece.length === 0) return;
-    this.#pieces.push(piece);
-    this.#bytes += piece.length;
+    if (this.#end + piece.length > this.#memory.length) this.#makeRoom(piece.length);
+    this.#memory.set(piece, this.#end);
+    this.#end += piece.length;
   }
 
-  /** Takes exactly `length` bytes (at most `bytes`) from the front, in pieces. */
-  take(length: number): Uint8Array[] {
-    const taken: Uint8Array[] = [];
-    let missing = Math.min(length, this.#bytes);
-    this.#bytes -= missing;
-    let used = 0;
-    while (missing > 0) {
-      const piece = this.#pieces[used]!;
-      if (piece.length <= missing) {
-        taken.push(piece);
-        missing -= piece.length;
-        used += 1;
-      } else {
-        taken.push(piece.subarray(0, missing));
-        this.#pieces[used] = piece.subarray(missing);
-        missing = 0;
-      }
-    }
-    this.#pieces.splice(0, used);
+  /** Takes `length` bytes, or as many as there are, from the front. They stay where they are until the next `push`. */
+  take(length: number): Uint8Array {
+    const taken = this.#memory.subarray(this.#start, Math.min(this.#end, this.#start + length));
+    this.#start += taken.length;
+    if (this.#start === this.#end) this.#start = this.#end = 0;
     return taken;
   }
 
   /** Forgets everything. */
   clear(): void {
-    this.#pieces.length = 0;
-    this.#bytes = 0;
+    this.#start = this.#end = 0;
+  }
+
+  /** Moves what waits to the front, of larger memory if need be. */
+  #makeRoom(length: number): void {
+    const waiting = this.#memory.subarray(this.#start, this.#end);
+    const needed = waiting.length + length;
+    if (needed > this.#memory.length) {
+      this.#memory = new Uint8Array(Math.max(FIRST_CAPACITY_BYTES, needed));
+      this.#memory.set(waiting);
+    } else {
+      this.#memory.copyWithin(0, this.#start, this.#end);
+    }
+    this.#start = 0;
+    this.#end = waiting.length;
   }
 }

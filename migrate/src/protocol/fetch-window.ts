@@ -1,6 +1,7 @@
 /** A chunk that the source offered: waiting to be fetched, being fetched, or fetched and waiting for its turn. */
 interface OfferedChunk {
   readonly cid: Uint8Array;
+  readonly tag: Uint8Array;
   readonly length: number;
   plaintext: Uint8Array | undefined;
 }
@@ -24,7 +25,7 @@ export class FetchWindow {
     this.#maxFetches = maxFetches;
   }
 
-  /** Sealed bytes offered and not acknowledged. */
+  /** Bytes of chunks offered and not acknowledged. */
   get outstandingBytes(): number {
     return this.#outstandingBytes;
   }
@@ -47,8 +48,8 @@ export class FetchWindow {
     return this.#nextOffer;
   }
 
-  offer(cid: Uint8Array, length: number): void {
-    this.#chunks.set(this.#nextOffer, { cid, length, plaintext: undefined });
+  offer(cid: Uint8Array, tag: Uint8Array, length: number): void {
+    this.#chunks.set(this.#nextOffer, { cid, tag, length, plaintext: undefined });
     this.#lengths.set(this.#nextOffer, length);
     this.#outstandingBytes += length;
     this.#nextOffer += 1;
@@ -63,10 +64,10 @@ export class FetchWindow {
     return { sequence, cid, length };
   }
 
-  /** The length that was offered for a chunk being fetched; undefined for any other. */
-  awaitedLength(sequence: number): number | undefined {
+  /** What was offered, of a chunk being fetched; undefined for any other. */
+  awaited(sequence: number): { readonly tag: Uint8Array; readonly length: number } | undefined {
     const chunk = this.#chunks.get(sequence);
-    return chunk === undefined || chunk.plaintext !== undefined || sequence >= this.#nextFetch ? undefined : chunk.length;
+    return chunk === undefined || chunk.plaintext !== undefined || sequence >= this.#nextFetch ? undefined : chunk;
   }
 
   arrived(sequence: number, plaintext: Uint8Array): void {
@@ -83,12 +84,14 @@ export class FetchWindow {
     return { sequence, plaintext };
   }
 
-  /** Up to and including this sequence number nothing counts against the window any more. */
-  acknowledge(sequence: number): void {
+  /** Up to and including this sequence number nothing counts against the window any more. Says how much that frees. */
+  acknowledge(sequence: number): { readonly bytes: number; readonly chunks: number } {
+    const before = { bytes: this.#outstandingBytes, chunks: this.#lengths.size };
     for (; this.#acknowledged <= sequence; this.#acknowledged++) {
       this.#outstandingBytes -= this.#lengths.get(this.#acknowledged) ?? 0;
       this.#lengths.delete(this.#acknowledged);
     }
+    return { bytes: before.bytes - this.#outstandingBytes, chunks: before.chunks - this.#lengths.size };
   }
 
   clear(): void {

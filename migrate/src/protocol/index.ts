@@ -1,12 +1,12 @@
 export type { AbortCode } from './abort-code.js';
-export { CHUNK_KEY_BYTES, CHUNK_KEY_LABEL, chunkNonce, type ChunkCipher, type RunningHash } from './chunk-cipher.js';
+export { CHUNK_KEY_BYTES, CHUNK_KEY_LABEL, chunkNonce, type ChunkCipher, type RunningHash, type SealedChunk } from './chunk-cipher.js';
 export {
   DEFAULT_CHUNK_BYTES,
   DEFAULT_HOLD_BACK_BYTES,
   defaultLimits,
   MAX_CHUNK_BYTES,
   MIN_CHUNK_BYTES,
-  SEAL_BYTES,
+  TAG_BYTES,
   type TransferLimits,
 } from './limits.js';
 export { TRANSFER_ID_BYTES, vmNameSchema } from './messages.js';

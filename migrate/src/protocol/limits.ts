@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 
-/** Bytes that AES-256-GCM adds to a chunk: its tag. */
-export const SEAL_BYTES = 16;
+/** Bytes of the tag that AES-256-GCM makes for a chunk. */
+export const TAG_BYTES = 16;
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -13,18 +13,18 @@ const MIB = 1024 * KIB;
  * destination `windowBytes` arriving plus `holdBackBytes` (see {@link ReceiverOptions}) plus one chunk.
  */
 export interface TransferLimits {
-  /** Sealed bytes offered and not acknowledged. A larger window bears a longer path: window >= bandwidth x round trip. */
+  /** Bytes of chunks offered and not acknowledged. A larger window bears a longer path: window >= bandwidth x round trip. */
   readonly windowBytes: number;
   /** Chunks offered and not acknowledged. */
   readonly windowChunks: number;
-  /** The largest sealed chunk. */
+  /** The largest chunk. */
   readonly maxChunkBytes: number;
 }
 
 export const defaultLimits: TransferLimits = {
   windowBytes: 32 * MIB,
   windowChunks: 1024,
-  maxChunkBytes: MIB + SEAL_BYTES,
+  maxChunkBytes: MIB,
 };
 
 /**
@@ -33,8 +33,11 @@ export const defaultLimits: TransferLimits = {
  */
 export const DEFAULT_HOLD_BACK_BYTES = MIB;
 
-/** Plain bytes in a chunk unless told otherwise: large enough to amortise signatures and requests, small enough to pipeline. */
-export const DEFAULT_CHUNK_BYTES = 256 * KIB;
+/**
+ * Bytes in a chunk unless told otherwise: large enough that what is done once per chunk hardly counts, small enough to
+ * pipeline. Four of the fetcher's ranges of 60 KiB, so that on a path of jumbo packets all of them are full.
+ */
+export const DEFAULT_CHUNK_BYTES = 240 * KIB;
 /** The range that `--chunk` accepts. */
 export const MIN_CHUNK_BYTES = 4 * KIB;
 export const MAX_CHUNK_BYTES = MIB;

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { abortCodeNames } from './abort-code.js';
-import { limitsSchema } from './limits.js';
+import { limitsSchema, TAG_BYTES } from './limits.js';
 
 /** Protocol versions that this program speaks. */
 export const PROTOCOL_VERSIONS: readonly number[] = [1];
@@ -35,7 +35,7 @@ const hello = v.strictObject({
 
 const messageSchema = v.variant('type', [
   hello,
-  v.strictObject({ type: v.literal('offer'), sequence: count, cid: exactBytes(20), length: count }),
+  v.strictObject({ type: v.literal('offer'), sequence: count, cid: exactBytes(20), tag: exactBytes(TAG_BYTES), length: count }),
   v.strictObject({ type: v.literal('ack'), sequence: count }),
   v.strictObject({ type: v.literal('done'), chunks: count, bytes: count, sha256: exactBytes(32) }),
   v.strictObject({ type: v.literal('received'), bytes: count, sha256: exactBytes(32) }),

@@ -1,3 +1,5 @@
+import { concatBytes } from 'xia-core';
+
 /**
  * Where a QEMU migration stream ends (QEMU migration/savevm.c): after the last section comes QEMU_VM_EOF (0x00); unless
  * the machine suppresses it, QEMU_VM_VMDESCRIPTION (0x06), a 32-bit big-endian length and that many bytes of JSON.
@@ -37,29 +39,27 @@ export function findQemuStreamEnd(tail: Uint8Array): number | undefined {
 
 /** Keeps the first four bytes of a stream and its last `capacity`, to judge at the end whether it is complete. */
 export class StreamEndWatch {
-  readonly #capacity: number;
   readonly #head = new Uint8Array(QEMU_MAGIC.length);
-  readonly #pieces: Uint8Array[] = [];
-  #kept = 0;
+  /** The last bytes, in a ring. */
+  readonly #tail: Uint8Array;
   #total = 0;
 
   constructor(capacity: number) {
-    this.#capacity = capacity;
+    this.#tail = new Uint8Array(capacity);
   }
 
-  /** Takes the next piece; keeps a reference to it, not a copy. */
+  /** Takes the next piece, copying it. */
   push(piece: Uint8Array): void {
     if (piece.length === 0) return;
     if (this.#total < this.#head.length) this.#head.set(piece.subarray(0, this.#head.length - this.#total), this.#total);
     this.#total += piece.length;
-    this.#pieces.push(piece);
-    this.#kept += piece.length;
-    let drop = 0;
-    while (drop < this.#pieces.length && this.#kept - this.#pieces[drop]!.length >= this.#capacity) {
-      this.#kept -= this.#pieces[drop]!.length;
-      drop += 1;
-    }
-    if (drop > 0) this.#pieces.splice(0, drop);
+    const ring = this.#tail;
+    if (ring.length === 0) return;
+    const last = piece.length > ring.length ? piece.subarray(piece.length - ring.length) : piece;
+    const at = (this.#total - last.length) % ring.length;
+    const fitting = Math.min(last.length, ring.length - at);
+    ring.set(last.subarray(0, fitting), at);
+    ring.set(last.subarray(fitting), 0);
   }
 
   /**
@@ -69,13 +69,13 @@ export class StreamEndWatch {
   judge(): 'complete' | 'truncated' | 'other' {
     if (this.#total < this.#head.length) return 'truncated';
     if (!isQemuStream(this.#head)) return 'other';
-    const tail = new Uint8Array(this.#kept);
-    let at = 0;
-    for (const piece of this.#pieces) {
-      tail.set(piece, at);
-      at += piece.length;
-    }
-    const end = findQemuStreamEnd(tail.subarray(Math.max(0, tail.length - this.#capacity)));
-    return end === undefined ? 'truncated' : 'complete';
+    return findQemuStreamEnd(this.#lastBytes()) === undefined ? 'truncated' : 'complete';
+  }
+
+  #lastBytes(): Uint8Array {
+    const ring = this.#tail;
+    if (this.#total <= ring.length) return ring.subarray(0, this.#total);
+    const oldest = this.#total % ring.length;
+    return concatBytes(ring.subarray(oldest), ring.subarray(0, oldest));
   }
 }

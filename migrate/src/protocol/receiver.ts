@@ -3,7 +3,7 @@ import type { ChunkCipher, RunningHash } from './chunk-cipher.js';
 import { ControlChannel } from './control-channel.js';
 import { FetchWindow } from './fetch-window.js';
 import { HoldBackQueue, type OrderedChunk } from './hold-back-queue.js';
-import { DEFAULT_HOLD_BACK_BYTES, defaultLimits, SEAL_BYTES, type TransferLimits } from './limits.js';
+import { agreeLimits, DEFAULT_HOLD_BACK_BYTES, defaultLimits, type TransferLimits } from './limits.js';
 import { defaultLiveness, type LivenessOptions } from './liveness.js';
 import {
   agreeVersion,
@@ -64,6 +64,9 @@ export interface ReceiverOptions {
   readonly decisionTimeoutMs?: number;
 }
 
+/** The part of the agreed window that is free again before the source is told so. */
+const ACK_AFTER = 1 / 16;
+
 type State = 'new' | 'hello' | 'receiving' | 'received' | 'await-source' | 'taking' | 'finished';
 
 /**
@@ -92,6 +95,11 @@ export class Receiver {
   #sha256: Uint8Array | undefined;
   #maxBufferedBytes = 0;
   #plainBytesWaiting = 0;
+  /** The limits that both ends keep to. */
+  #agreed: TransferLimits;
+  /** Of the window, free again without the source knowing it. */
+  #unsaidBytes = 0;
+  #unsaidChunks = 0;
   #decideBy = Infinity;
   #taken = false;
 
@@ -104,6 +112,7 @@ export class Receiver {
       decisionTimeoutMs: 30_000,
       ...options,
     };
+    this.#agreed = this.#o.limits;
     this.#window = new FetchWindow(this.#o.maxFetches);
     this.#queue = new HoldBackQueue(this.#o.holdBackBytes, this.#o.limits.maxChunkBytes);
     this.#endWatch = new StreamEndWatch(this.#o.holdBackBytes);
@@ -173,12 +182,13 @@ export class Receiver {
     }
   }
 
-  /** A fetched chunk; its CID was checked by whoever fetched it. */
-  chunkArrived(sequence: number, sealed: Uint8Array, now: number): void {
+  /** A fetched chunk; its CID was checked by whoever fetched it. The bytes are not needed any more afterwards. */
+  chunkArrived(sequence: number, ciphertext: Uint8Array, now: number): void {
     if (this.#state !== 'receiving') return;
-    const length = this.#window.awaitedLength(sequence);
-    if (length === undefined) return;
-    const plaintext = sealed.length === length ? this.#o.cipher.open(sequence, sealed) : undefined;
+    const offered = this.#window.awaited(sequence);
+    if (offered === undefined) return;
+    const { tag, length } = offered;
+    const plaintext = ciphertext.length === length ? this.#o.cipher.open(sequence, { ciphertext, tag }) : undefined;
     if (plaintext === undefined) {
       this.abort('integrity', `chunk ${sequence} is not what the source sealed`, now);
       return;
@@ -292,6 +302,7 @@ export class Receiver {
       this.abort('state', 'the destination could not write its state file', now);
     } else {
       this.#transfer = message.transfer;
+      this.#agreed = agreeLimits(this.#o.limits, message.limits);
       this.#state = 'receiving';
       this.#sendHello(now);
       this.#o.sink.onEvent({ kind: 'ready', limits: this.#o.limits, transfer: message.transfer });
@@ -313,7 +324,7 @@ export class Receiver {
   #offer(message: OfferMessage, now: number): void {
     const { limits } = this.#o;
     const fits =
-      message.length > SEAL_BYTES &&
+      message.length > 0 &&
       message.length <= limits.maxChunkBytes &&
       this.#window.outstandingChunks < limits.windowChunks &&
       this.#window.outstandingBytes + message.length <= limits.windowBytes;
@@ -321,7 +332,7 @@ export class Receiver {
       this.abort('protocol', `the offer of chunk ${message.sequence} is out of order or exceeds the window`, now);
       return;
     }
-    this.#window.offer(message.cid, message.length);
+    this.#window.offer(message.cid, message.tag, message.length);
     this.#startFetches();
   }
 
@@ -335,10 +346,17 @@ export class Receiver {
     for (let chunk = this.#queue.release(); chunk !== undefined; chunk = this.#queue.release()) this.#o.sink.emit(chunk);
   }
 
+  /** Not for every chunk: a message costs the two ends as much as a packet of a chunk. */
   #acknowledge(now: number): void {
     const sequence = this.#queue.acknowledge();
     if (sequence === undefined) return;
-    this.#window.acknowledge(sequence);
+    const freed = this.#window.acknowledge(sequence);
+    this.#unsaidBytes += freed.bytes;
+    this.#unsaidChunks += freed.chunks;
+    const { windowBytes, windowChunks } = this.#agreed;
+    if (this.#unsaidBytes < windowBytes * ACK_AFTER && this.#unsaidChunks < windowChunks * ACK_AFTER) return;
+    this.#unsaidBytes = 0;
+    this.#unsaidChunks = 0;
     this.#channel.send({ type: 'ack', sequence }, now);
   }
 

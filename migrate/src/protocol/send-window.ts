@@ -16,7 +16,7 @@ export class SendWindow {
     this.#limits = limits;
   }
 
-  /** Sealed bytes outstanding. */
+  /** Bytes outstanding. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -25,7 +25,7 @@ export class SendWindow {
     return this.#offered.length;
   }
 
-  /** Whether a chunk of this many sealed bytes may be offered now. */
+  /** Whether a chunk of this many bytes may be offered now. */
   hasRoom(length: number): boolean {
     return this.#offered.length < this.#limits.windowChunks && this.#bytes + length <= this.#limits.windowBytes;
   }

@@ -2,7 +2,7 @@ import type { AbortCode, Abortion } from './abort-code.js';
 import type { ChunkCipher, RunningHash } from './chunk-cipher.js';
 import { ChunkCutter } from './chunk-cutter.js';
 import { ControlChannel } from './control-channel.js';
-import { agreeLimits, DEFAULT_CHUNK_BYTES, DEFAULT_HOLD_BACK_BYTES, defaultLimits, SEAL_BYTES, type TransferLimits } from './limits.js';
+import { agreeLimits, DEFAULT_CHUNK_BYTES, DEFAULT_HOLD_BACK_BYTES, defaultLimits, type TransferLimits } from './limits.js';
 import { defaultLiveness, type LivenessOptions } from './liveness.js';
 import { agreeVersion, PROTOCOL_VERSIONS, type ControlMessage, type HelloMessage } from './messages.js';
 import { StreamEndWatch } from './qemu-stream-end.js';
@@ -36,7 +36,7 @@ export interface SenderSink {
    * Makes a sealed chunk fetchable; its 20-byte CID, or undefined when there is no room for it. The bytes may be kept,
    * nobody writes to them again.
    */
-  publish(sequence: number, sealed: Uint8Array): Uint8Array | undefined;
+  publish(sequence: number, ciphertext: Uint8Array): Uint8Array | undefined;
   unpublish(cid: Uint8Array): void;
   /** Returns true when the mark is on disk. `reason` is empty or says why the attempt ended. */
   persist(mark: SourceMark, reason: string): boolean;
@@ -182,7 +182,7 @@ export class Sender {
     }
   }
 
-  /** The next piece of the VM stream. The machine keeps the bytes until they are sealed; do not write to them. */
+  /** The next piece of the VM stream. Copied: the reader may use its memory again. */
   input(piece: Uint8Array, now: number): void {
     if (this.#state === 'finished' || this.#inputEnded || piece.length === 0) return;
     this.#cutter.push(piece);
@@ -235,8 +235,7 @@ export class Sender {
   /** When a chunk that is not full must leave; never while the window has no room for it anyway. */
   #flushAt(): number {
     const partial = this.#cutter.bytes;
-    if (this.#state !== 'sending' || partial === 0 || !this.#window.hasRoom(Math.min(partial, this.#chunkBytes) + SEAL_BYTES))
-      return Infinity;
+    if (this.#state !== 'sending' || partial === 0 || !this.#window.hasRoom(Math.min(partial, this.#chunkBytes))) return Infinity;
     return this.#lastInputAt + this.#o.flushAfterMs;
   }
 
@@ -281,7 +280,7 @@ export class Sender {
     } else {
       const limits = agreeLimits(this.#o.limits, message.limits);
       this.#window = new SendWindow(limits);
-      this.#chunkBytes = Math.min(this.#o.chunkBytes, limits.maxChunkBytes - SEAL_BYTES);
+      this.#chunkBytes = Math.min(this.#o.chunkBytes, limits.maxChunkBytes);
       this.#state = 'sending';
       this.#o.sink.onEvent({ kind: 'ready', limits, chunkBytes: this.#chunkBytes });
       this.#pump(now);
@@ -306,8 +305,8 @@ export class Sender {
     while (this.#state === 'sending' && this.#cutter.bytes > 0) {
       const length = Math.min(this.#cutter.bytes, this.#chunkBytes);
       const flush = this.#inputEnded || now >= this.#lastInputAt + this.#o.flushAfterMs;
-      if ((length < this.#chunkBytes && !flush) || !this.#window.hasRoom(length + SEAL_BYTES)) break;
-      this.#offer(this.#cutter.take(length), length, now);
+      if ((length < this.#chunkBytes && !flush) || !this.#window.hasRoom(length)) break;
+      this.#offer(this.#cutter.take(length), now);
     }
     if (this.#state !== 'sending' || !this.#inputEnded || this.#cutter.bytes > 0) return;
     this.#state = 'done';
@@ -316,19 +315,20 @@ export class Sender {
     this.#o.sink.onEvent({ kind: 'input-sent', bytes: this.#bytes, chunks: this.#sequence });
   }
 
-  #offer(pieces: Uint8Array[], length: number, now: number): void {
+  #offer(plaintext: Uint8Array, now: number): void {
     const sequence = this.#sequence++;
-    for (const piece of pieces) this.#o.hash.update(piece);
-    const sealed = this.#o.cipher.seal(sequence, pieces);
-    const cid = this.#o.sink.publish(sequence, sealed);
+    const { length } = plaintext;
+    this.#o.hash.update(plaintext);
+    const { ciphertext, tag } = this.#o.cipher.seal(sequence, plaintext);
+    const cid = this.#o.sink.publish(sequence, ciphertext);
     if (cid === undefined) {
-      this.abort('publish-failed', `no room for chunk ${sequence} of ${sealed.length} bytes; a smaller window needs less`, now);
+      this.abort('publish-failed', `no room for chunk ${sequence} of ${length} bytes; a smaller window needs less`, now);
       return;
     }
-    this.#window.add({ sequence, cid, length: sealed.length });
+    this.#window.add({ sequence, cid, length });
     this.#maxWindowBytes = Math.max(this.#maxWindowBytes, this.#window.bytes);
     this.#bytes += length;
-    this.#channel.send({ type: 'offer', sequence, cid, length: sealed.length }, now);
+    this.#channel.send({ type: 'offer', sequence, cid, tag, length }, now);
   }
 
   #received(bytes: number, sha256: Uint8Array, now: number): void {

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
-import { chunkNonce, SEAL_BYTES, type ChunkCipher, type RunningHash } from '../protocol/index.js';
+import { chunkNonce, TAG_BYTES, type ChunkCipher, type RunningHash } from '../protocol/index.js';
 
 const ALGORITHM = 'aes-256-gcm';
 
@@ -7,19 +7,18 @@ const ALGORITHM = 'aes-256-gcm';
 export function chunkCipher(key: Uint8Array): ChunkCipher {
   return {
     seal(sequence, plaintext) {
-      const cipher = createCipheriv(ALGORITHM, key, chunkNonce(sequence), { authTagLength: SEAL_BYTES });
-      const parts = plaintext.map((piece) => cipher.update(piece));
-      parts.push(cipher.final(), cipher.getAuthTag());
-      return Buffer.concat(parts);
+      const cipher = createCipheriv(ALGORITHM, key, chunkNonce(sequence), { authTagLength: TAG_BYTES });
+      const ciphertext = cipher.update(plaintext);
+      // A stream mode has nothing left to give at the end; it only makes, or checks, the tag.
+      cipher.final();
+      return { ciphertext, tag: cipher.getAuthTag() };
     },
-    open(sequence, sealed) {
-      const end = sealed.length - SEAL_BYTES;
-      if (end < 0) return undefined;
-      const decipher = createDecipheriv(ALGORITHM, key, chunkNonce(sequence), { authTagLength: SEAL_BYTES });
-      decipher.setAuthTag(sealed.subarray(end));
-      const plaintext = decipher.update(sealed.subarray(0, end));
+    open(sequence, { ciphertext, tag }) {
+      if (tag.length !== TAG_BYTES) return undefined;
+      const decipher = createDecipheriv(ALGORITHM, key, chunkNonce(sequence), { authTagLength: TAG_BYTES });
+      decipher.setAuthTag(tag);
+      const plaintext = decipher.update(ciphertext);
       try {
-        // A stream mode has nothing left to give here; it only checks the tag.
         decipher.final();
         return plaintext;
       } catch {

@@ -94,6 +94,8 @@ class IncomingTransfer {
   #tellBegun!: (begun: boolean) => void;
   #tellOutcome!: (outcome: ReceiverOutcome) => void;
   #stream: ControlStream;
+  /** The address of some chunk of the peer where it was last. */
+  #addressed: { readonly peer: Dag; readonly dag: Dag } | undefined;
 
   constructor(stream: ControlStream, options: ReceiveStreamOptions) {
     this.#o = options;
@@ -165,14 +167,23 @@ class IncomingTransfer {
   }
 
   async #fetch(sequence: number, cid: Uint8Array, length: number): Promise<void> {
-    let sealed: Uint8Array;
+    const { fetcher } = this.#o;
+    let ciphertext: Uint8Array;
     try {
-      sealed = await this.#o.fetcher.fetch(chunkDag(this.#stream.peerDag, cid), { length, signal: this.#fetches.signal });
+      ciphertext = await fetcher.fetch(this.#addressOf(cid), { length, signal: this.#fetches.signal });
     } catch (error) {
       this.#input(() => this.#receiver.chunkFailed(sequence, (error as Error).message, monotonicMs()));
       return;
     }
-    this.#input(() => this.#receiver.chunkArrived(sequence, sealed, monotonicMs()));
+    this.#input(() => this.#receiver.chunkArrived(sequence, ciphertext, monotonicMs()));
+    fetcher.recycle(ciphertext);
+  }
+
+  /** As `chunkDag`, made anew only when the peer has moved. */
+  #addressOf(cid: Uint8Array): Dag {
+    const { peerDag } = this.#stream;
+    if (this.#addressed?.peer !== peerDag) this.#addressed = { peer: peerDag, dag: chunkDag(peerDag, cid) };
+    return this.#addressed.dag.withIntent(new Xid(PrincipalType.CID, cid));
   }
 
   #emit(chunk: OrderedChunk): void {

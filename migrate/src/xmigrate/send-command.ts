@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { isatty } from 'node:tty';
 import { Command, Option } from 'commander';
 import { ExitCode, ExitRequest, toHex, XiaError } from 'xia-core';
 import { DEFAULT_CHUNK_BYTES, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, TRANSFER_ID_BYTES, type SenderOutcome } from '../protocol/index.js';
@@ -10,6 +11,9 @@ import { sendStream } from './send-stream.js';
 import { startNode } from './start-node.js';
 import { addTransferOptions, giveWay, limitsOf, type TransferCommandOptions } from './transfer-options.js';
 import { TransferReport } from './transfer-report.js';
+import { openVmInput } from './vm-input.js';
+
+const STDIN = 0;
 
 interface SendCommandOptions extends TransferCommandOptions {
   readonly to: string;
@@ -29,7 +33,7 @@ function describe(outcome: SenderOutcome, vm: string): string {
 
 async function send(options: SendCommandOptions, signal: AbortSignal): Promise<void> {
   giveWay(options);
-  if (process.stdin.isTTY) throw new XiaError('usage', 'stdin is a terminal; the VM stream comes from QEMU (see "xmigrate send --help")');
+  if (isatty(STDIN)) throw new XiaError('usage', 'stdin is a terminal; the VM stream comes from QEMU (see "xmigrate send --help")');
   const file = new OwnershipFile(options.state, options.vm);
   checkMaySend(file);
   const report = new TransferReport({ role: 'send', vm: options.vm, eventsFile: options.events, json: options.json === true });
@@ -49,7 +53,7 @@ async function send(options: SendCommandOptions, signal: AbortSignal): Promise<v
         transfer,
         limits: limitsOf(options),
         chunkBytes: options.chunk,
-        input: process.stdin,
+        input: openVmInput(STDIN),
         connect: async () => {
           // The operator may stop the first attempt; a second one is for finishing a commit.
           const bound = connected ? {} : { signal };
@@ -95,9 +99,9 @@ export function sendCommand(signal: AbortSignal): Command {
   return command
     .requiredOption('--to <dag>', 'the DAG that "xmigrate recv" listens on, or its name')
     .addOption(
-      new Option('--chunk <size>', 'plain bytes per chunk')
+      new Option('--chunk <size>', 'bytes per chunk')
         .argParser(sizeArgument(MIN_CHUNK_BYTES, MAX_CHUNK_BYTES))
-        .default(DEFAULT_CHUNK_BYTES, '256K'),
+        .default(DEFAULT_CHUNK_BYTES, '240K'),
     )
     .addHelpText(
       'after',

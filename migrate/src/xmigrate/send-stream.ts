@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import { PrincipalType, Xid } from 'xia-core';
 import {
   CHUNK_KEY_BYTES,
@@ -13,13 +12,14 @@ import { chunkCipher, runningSha256 } from './chunk-crypto.js';
 import { endStream } from './end-stream.js';
 import { MachineClock, monotonicMs } from './machine-clock.js';
 import type { ChunkPublisher, ControlStream } from './transfer-ports.js';
+import type { VmInput } from './vm-input.js';
 
 export interface SendStreamOptions extends Pick<
   SenderOptions,
   'vm' | 'transfer' | 'limits' | 'chunkBytes' | 'liveness' | 'decisionTimeoutMs'
 > {
   /** The VM stream: what QEMU writes. */
-  readonly input: Readable;
+  readonly input: VmInput;
   /** Opens a control stream to the destination; called again when the first is lost in the commit. */
   readonly connect: () => Promise<ControlStream>;
   readonly publisher: ChunkPublisher;
@@ -50,9 +50,9 @@ export async function sendStream(options: SendStreamOptions): Promise<SenderOutc
     hash: runningSha256(),
     sink: {
       send: (bytes) => void stream.write(bytes),
-      publish(_sequence, sealed) {
+      publish(_sequence, ciphertext) {
         try {
-          return options.publisher.publish(sealed).cid.id;
+          return options.publisher.publish(ciphertext).cid.id;
         } catch {
           return undefined;
         }
@@ -108,7 +108,7 @@ export async function sendStream(options: SendStreamOptions): Promise<SenderOutc
     }
   };
 
-  const onData = (piece: Buffer) => {
+  const onData = (piece: Uint8Array) => {
     sender.input(piece, monotonicMs());
     settle();
   };

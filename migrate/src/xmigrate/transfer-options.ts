@@ -3,7 +3,7 @@ import { getPriority, homedir, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import { addAttachOptions, integerArgument, type AttachOptions } from 'xia-core';
-import { defaultLimits, MAX_CHUNK_BYTES, SEAL_BYTES, type TransferLimits } from '../protocol/index.js';
+import { defaultLimits, type TransferLimits } from '../protocol/index.js';
 import { sizeArgument } from './byte-size.js';
 
 const MIB = 1024 ** 2;
@@ -37,7 +37,7 @@ export function addTransferOptions(command: Command): Command {
     .addOption(stateOption())
     .option('--events <file>', 'append events and progress to this file, one JSON object a line')
     .addOption(
-      new Option('--window <size>', 'sealed bytes in flight; the smaller of both ends counts')
+      new Option('--window <size>', 'bytes of chunks in flight; the smaller of both ends counts')
         .argParser(sizeArgument(2 * MIB, 1024 * MIB))
         .default(defaultLimits.windowBytes, '32M'),
     )
@@ -60,5 +60,5 @@ export function giveWay({ nice }: TransferCommandOptions): void {
 }
 
 export function limitsOf(options: TransferCommandOptions): TransferLimits {
-  return { ...defaultLimits, windowBytes: options.window, maxChunkBytes: MAX_CHUNK_BYTES + SEAL_BYTES };
+  return { ...defaultLimits, windowBytes: options.window };
 }

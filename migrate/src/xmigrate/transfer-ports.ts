@@ -18,4 +18,6 @@ export interface ChunkPublisher {
 
 export interface ChunkFetcher {
   fetch(dag: Dag, options: { length: number; signal: AbortSignal }): Promise<Uint8Array>;
+  /** Takes the memory of a fetched chunk back; nobody reads it any more. */
+  recycle(bytes: Uint8Array): void;
 }

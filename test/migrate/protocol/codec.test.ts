@@ -17,7 +17,7 @@ const hello: ControlMessage = {
 
 const messages: ControlMessage[] = [
   hello,
-  { type: 'offer', sequence: 5_000_000_000, cid: new Uint8Array(20).fill(1), length: 262_160 },
+  { type: 'offer', sequence: 5_000_000_000, cid: new Uint8Array(20).fill(1), tag: new Uint8Array(16).fill(2), length: 245_760 },
   { type: 'ack', sequence: 0 },
   { type: 'done', chunks: 7, bytes: 2 ** 40, sha256: new Uint8Array(32) },
   { type: 'received', bytes: 2 ** 40, sha256: new Uint8Array(32) },
@@ -78,7 +78,7 @@ describe('the control stream codec', () => {
     ['an unknown type', { type: 'nack', sequence: 1 }],
     ['a fraction', { type: 'ack', sequence: 1.5 }],
     ['a negative number', { type: 'ack', sequence: -1 }],
-    ['a short CID', { type: 'offer', sequence: 1, cid: new Uint8Array(19), length: 100 }],
+    ['a short CID', { type: 'offer', sequence: 1, cid: new Uint8Array(19), tag: new Uint8Array(16), length: 100 }],
     ['a VM name that is a path', { ...hello, vm: '../etc' }],
     ['a window smaller than a chunk', { ...hello, limits: { windowBytes: 1024, windowChunks: 1, maxChunkBytes: 2048 } }],
     ['an unknown abort code', { type: 'abort', code: 'because', reason: '' }],

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { encodeMessage, MessageReader } from '../../../migrate/src/protocol/codec.js';
-import { Receiver, type OrderedChunk, type ReceiverEvent } from '../../../migrate/src/protocol/index.js';
+import { Receiver, type OrderedChunk, type ReceiverEvent, type SealedChunk } from '../../../migrate/src/protocol/index.js';
 import type { ControlMessage } from '../../../migrate/src/protocol/messages.js';
 import { cidOf, fakeCipher, sha256 } from './fake-crypto.js';
 
 const transfer = new Uint8Array(16).fill(3);
-const limits = { windowBytes: 2048, windowChunks: 8, maxChunkBytes: 1016 };
+const limits = { windowBytes: 2048, windowChunks: 8, maxChunkBytes: 1000 };
 const hello: ControlMessage = { type: 'hello', versions: [1, 2], role: 'source', vm: 'vm1', transfer, resume: false, limits };
 
 let sent: ControlMessage[];
@@ -53,11 +53,15 @@ beforeEach(() => {
 });
 
 const chunks = [new Uint8Array(80).fill(1), new Uint8Array(90).fill(2), new Uint8Array(60).fill(3)];
-const sealed = chunks.map((chunk, sequence) => fakeCipher.seal(sequence, [chunk]));
+const sealed = chunks.map((chunk, sequence) => fakeCipher.seal(sequence, chunk));
+
+function offerOf(sequence: number, { ciphertext, tag }: SealedChunk): ControlMessage {
+  return { type: 'offer', sequence, cid: cidOf(ciphertext), tag, length: ciphertext.length };
+}
 
 function offerAll(): void {
   say(hello);
-  sealed.forEach((bytes, sequence) => say({ type: 'offer', sequence, cid: cidOf(bytes), length: bytes.length }));
+  sealed.forEach((chunk, sequence) => say(offerOf(sequence, chunk)));
 }
 
 function done(): ControlMessage {
@@ -69,34 +73,34 @@ function done(): ControlMessage {
 function bringToReceived(): void {
   offerAll();
   say(done());
-  for (const sequence of [0, 1, 2]) receiver.chunkArrived(sequence, sealed[sequence]!, 0);
+  for (const sequence of [0, 1, 2]) receiver.chunkArrived(sequence, sealed[sequence]!.ciphertext, 0);
 }
 
 describe('the receiver', () => {
   it('fetches a bounded number of chunks at once', () => {
     offerAll();
     expect(fetched).toEqual([0, 1]);
-    receiver.chunkArrived(1, sealed[1]!, 0);
+    receiver.chunkArrived(1, sealed[1]!.ciphertext, 0);
     expect(fetched).toEqual([0, 1, 2]);
   });
 
   it('hands on in order whatever order chunks come in, and keeps the end back', () => {
     offerAll();
-    receiver.chunkArrived(1, sealed[1]!, 0);
+    receiver.chunkArrived(1, sealed[1]!.ciphertext, 0);
     expect(emitted).toEqual([]);
-    receiver.chunkArrived(0, sealed[0]!, 0);
+    receiver.chunkArrived(0, sealed[0]!.ciphertext, 0);
     expect(emitted).toEqual([]);
-    receiver.chunkArrived(2, sealed[2]!, 0);
+    receiver.chunkArrived(2, sealed[2]!.ciphertext, 0);
     expect(emitted.map((chunk) => chunk.sequence)).toEqual([0]);
   });
 
   it('acknowledges what was handed on or fits the held-back part', () => {
     say(hello);
     const big = new Uint8Array(1000).fill(5);
-    const all = [0, 1].map((sequence) => fakeCipher.seal(sequence, [big]));
-    all.forEach((bytes, sequence) => say({ type: 'offer', sequence, cid: cidOf(bytes), length: bytes.length }));
-    receiver.chunkArrived(0, all[0]!, 0);
-    receiver.chunkArrived(1, all[1]!, 0);
+    const all = [0, 1].map((sequence) => fakeCipher.seal(sequence, big));
+    all.forEach((chunk, sequence) => say(offerOf(sequence, chunk)));
+    receiver.chunkArrived(0, all[0]!.ciphertext, 0);
+    receiver.chunkArrived(1, all[1]!.ciphertext, 0);
     expect(sent.at(-1)).toEqual({ type: 'ack', sequence: 0 });
     receiver.handedOn(emitted[0]!, 0);
     expect(sent.at(-1)).toEqual({ type: 'ack', sequence: 1 });
@@ -152,15 +156,23 @@ describe('the receiver', () => {
   });
 
   it.each<[string, () => void, string]>([
-    ['an offer out of order', () => say({ type: 'offer', sequence: 4, cid: new Uint8Array(20), length: 50 }), 'protocol'],
     [
-      'an offer beyond the window',
-      () => [3, 4].forEach((sequence) => say({ type: 'offer', sequence, cid: new Uint8Array(20), length: 1016 })),
+      'an offer out of order',
+      () => say({ type: 'offer', sequence: 4, cid: new Uint8Array(20), tag: new Uint8Array(16), length: 50 }),
       'protocol',
     ],
-    ['an offer larger than a chunk may be', () => say({ type: 'offer', sequence: 3, cid: new Uint8Array(20), length: 1017 }), 'protocol'],
+    [
+      'an offer beyond the window',
+      () => [3, 4].forEach((sequence) => say({ type: 'offer', sequence, cid: new Uint8Array(20), tag: new Uint8Array(16), length: 1000 })),
+      'protocol',
+    ],
+    [
+      'an offer larger than a chunk may be',
+      () => say({ type: 'offer', sequence: 3, cid: new Uint8Array(20), tag: new Uint8Array(16), length: 1001 }),
+      'protocol',
+    ],
     ['a DONE with another number of chunks', () => say({ ...done(), chunks: 4 } as ControlMessage), 'protocol'],
-    ['a chunk that was tampered with', () => receiver.chunkArrived(0, sealed[1]!.slice(0, 96), 0), 'integrity'],
+    ['a chunk that was tampered with', () => receiver.chunkArrived(0, sealed[1]!.ciphertext.slice(0, 80), 0), 'integrity'],
     ['a chunk that nobody has', () => receiver.chunkFailed(0, 'gone', 0), 'fetch-failed'],
     ['a reader that goes away', () => receiver.outputClosed('EPIPE', 0), 'output-closed'],
     ['COMMITTED before all is here', () => say({ type: 'committed' }), 'protocol'],
@@ -175,7 +187,7 @@ describe('the receiver', () => {
   it('aborts on another sum', () => {
     offerAll();
     say({ ...done(), sha256: new Uint8Array(32) } as ControlMessage);
-    for (const sequence of [0, 1, 2]) receiver.chunkArrived(sequence, sealed[sequence]!, 0);
+    for (const sequence of [0, 1, 2]) receiver.chunkArrived(sequence, sealed[sequence]!.ciphertext, 0);
     expect(outcome()).toMatchObject({ kind: 'aborted', code: 'integrity' });
   });
 

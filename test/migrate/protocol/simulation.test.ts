@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { SEAL_BYTES } from '../../../migrate/src/protocol/limits.js';
 import { SeededRandom } from '../../../xia-core/src/bytes/random.js';
 import { simulate, type Fault, type Scenario } from './simulated-transfer.js';
 
@@ -20,7 +19,7 @@ const faultKinds = [
 function scenario(seed: number, faultsAt: (random: SeededRandom) => readonly Fault[]): Scenario {
   const random = new SeededRandom(seed);
   const chunkBytes = 64 + random.below(600);
-  const maxChunkBytes = chunkBytes + SEAL_BYTES + random.below(200);
+  const maxChunkBytes = chunkBytes + random.below(200);
   return {
     seed,
     input: random.bytes(4 + random.below(12_000)),

@@ -9,7 +9,7 @@ import { PrincipalType } from 'xia-core';
 import { AcceptedStreams, ContentNetwork, pairedStreams, sourceHid } from './paired-streams.js';
 
 const MIB = 1024 ** 2;
-const limits = { windowBytes: 4 * MIB, windowChunks: 64, maxChunkBytes: MIB + 16 };
+const limits = { windowBytes: 4 * MIB, windowChunks: 64, maxChunkBytes: MIB };
 
 function input(bytes: number, seed = 1): { stream: Readable; sha256: string; read: () => number } {
   const random = new SeededRandom(seed);
@@ -224,15 +224,16 @@ describe('sendStream and receiveStream', () => {
 describe('what the chunks are made of', () => {
   it('opens what was sealed, and nothing else', () => {
     const cipher = chunkCipher(new Uint8Array(32).fill(7));
-    const sealed = cipher.seal(5, [Buffer.from('hello '), Buffer.from('world')]);
-    expect(sealed.length).toBe(11 + 16);
-    expect(Buffer.from(cipher.open(5, sealed)!).toString()).toBe('hello world');
-    expect(cipher.open(6, sealed)).toBeUndefined();
-    expect(cipher.open(5, sealed.subarray(0, 10))).toBeUndefined();
-    const wrong = Buffer.from(sealed);
+    const { ciphertext, tag } = cipher.seal(5, Buffer.from('hello world'));
+    expect([ciphertext.length, tag.length]).toEqual([11, 16]);
+    expect(Buffer.from(cipher.open(5, { ciphertext, tag })!).toString()).toBe('hello world');
+    expect(cipher.open(6, { ciphertext, tag })).toBeUndefined();
+    expect(cipher.open(5, { ciphertext: ciphertext.subarray(0, 10), tag })).toBeUndefined();
+    expect(cipher.open(5, { ciphertext, tag: tag.subarray(0, 12) })).toBeUndefined();
+    const wrong = Buffer.from(ciphertext);
     wrong[3]! ^= 1;
-    expect(cipher.open(5, wrong)).toBeUndefined();
-    expect(chunkCipher(new Uint8Array(32)).open(5, sealed)).toBeUndefined();
+    expect(cipher.open(5, { ciphertext: wrong, tag })).toBeUndefined();
+    expect(chunkCipher(new Uint8Array(32)).open(5, { ciphertext, tag })).toBeUndefined();
   });
 
   it('is asked for by way of the caches on the path to the source', () => {

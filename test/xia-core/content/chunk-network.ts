@@ -1,4 +1,4 @@
-import { SeededRandom } from '../../../xia-core/src/bytes/index.js';
+import { concatBytes, SeededRandom } from '../../../xia-core/src/bytes/index.js';
 import { ChunkStore, Fetcher, Responder, type FetchEvent, type FetcherOptions } from '../../../xia-core/src/content/index.js';
 import { contentDag, hostDag, serviceDag, type Dag } from '../../../xia-core/src/dag/index.js';
 import { encodeXip, NextHeader, parseChunk, XipView } from '../../../xia-core/src/wire/index.js';
@@ -114,8 +114,8 @@ export class ChunkNetwork {
     if (request.opcode !== 'request') throw new Error('not a request');
     const chunk = this.store.find(requested.intent.id, this.now);
     if (chunk === undefined) return;
-    this.responder.respond(view, request, chunk, this.impairments.mtu ?? 1400, hostDag(AD, SERVER), this.now, (segment) => {
-      const sent = this.meddle(segment, requested);
+    this.responder.respond(view, request, chunk, this.impairments.mtu ?? 1400, hostDag(AD, SERVER), this.now, (head, data) => {
+      const sent = this.meddle(concatBytes(head, data), requested);
       const departsAt = this.#depart(sent.length);
       if (departsAt === undefined) this.dropped++;
       else this.#carry(() => this.#receive(sent), departsAt - this.now);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SeededRandom, toHex } from '../../../xia-core/src/bytes/index.js';
+import { concatBytes, SeededRandom, toHex } from '../../../xia-core/src/bytes/index.js';
 import { LocalContent, originDag, requestedRange, Responder, responderDag } from '../../../xia-core/src/content/index.js';
 import { contentDag, Dag, hostDag, serviceDag } from '../../../xia-core/src/dag/index.js';
 import { encodeChunkRequest, encodeXip, NextHeader, parseChunk, XipView } from '../../../xia-core/src/wire/index.js';
@@ -41,7 +41,9 @@ function answers(chunk: Published, offset: number, length: number, mtu = 1400, r
   const packets: Uint8Array[] = [];
   const stored = { bytes: chunk.bytes, expiresAt: NEVER };
   const request = { offset, length };
-  responder.respond(requestFor(chunk, offset, length), request, stored, mtu, hostDag(AD, HID), 0, (packet) => packets.push(packet));
+  responder.respond(requestFor(chunk, offset, length), request, stored, mtu, hostDag(AD, HID), 0, (head, data) =>
+    packets.push(concatBytes(head, data)),
+  );
   return packets;
 }
 
@@ -95,7 +97,7 @@ describe('Responder', () => {
     if (parsed.opcode !== 'request') throw new Error('not a request');
     const packets: Uint8Array[] = [];
     const stored = { bytes: chunk, expiresAt: NEVER };
-    new Responder().respond(request, parsed, stored, 1400, local, 0, (packet) => packets.push(packet));
+    new Responder().respond(request, parsed, stored, 1400, local, 0, (head, data) => packets.push(concatBytes(head, data)));
     const names = ['CID-op2-off0', 'CID-op2-off1172', 'CID-op2-off2344'];
     // A captured frame has travelled: its hop limit and its marks are those of that place.
     const asSent = (packet: Uint8Array): string => {
@@ -167,7 +169,9 @@ describe('Responder', () => {
     for (const ad of ['11', '12']) {
       const local = hostDag(Xid.of(PrincipalType.AD, ad.repeat(20)), HID);
       const request = { offset: 0, length: 0 };
-      responder.respond(requestFor(chunk, 0, 0), request, stored, 1400, local, 5000, (packet) => sent.push(viewOf(packet)));
+      responder.respond(requestFor(chunk, 0, 0), request, stored, 1400, local, 5000, (head, data) =>
+        sent.push(viewOf(concatBytes(head, data))),
+      );
     }
     const segment = parseChunk(sent[0]!.payload());
     expect(segment.opcode === 'response' && segment.ttlSeconds).toBe(60);

@@ -1,16 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { toHex } from '../../../xia-core/src/bytes/index.js';
-import {
-  contentDag,
-  Dag,
-  hostDag,
-  linkLocalDag,
-  MAX_DAG_NODES,
-  serviceDag,
-  withIntent,
-  XIP_NODE_BYTES,
-} from '../../../xia-core/src/dag/index.js';
+import { contentDag, Dag, hostDag, linkLocalDag, MAX_DAG_NODES, serviceDag, XIP_NODE_BYTES } from '../../../xia-core/src/dag/index.js';
 import { PrincipalType, SID_BOOTSTRAP, Xid } from '../../../xia-core/src/xid/index.js';
 import { dag, graph, xid } from './arbitraries.js';
 
@@ -238,8 +229,8 @@ describe('builders', () => {
     ['contentDag', contentDag(x(AD), x(HID), x(CID)), `RE ( ${AD} ${HID} ) ${CID}`],
     ['contentDag without AD', contentDag(undefined, x(HID), x(CID)), `RE ( ${HID} ) ${CID}`],
     ['linkLocalDag', linkLocalDag(SID_BOOTSTRAP), `RE HID:${'ff'.repeat(20)} SID:1110000000000000000000000000000000001111`],
-    ['withIntent', withIntent(Dag.parse(`RE ( ${AD} ${HID} ) ${CID}`), x(SID)), `RE ( ${AD} ${HID} ) ${SID}`],
-    ['withIntent of one node', withIntent(hostDag(undefined, x(HID)), x(SID)), `RE ${SID}`],
+    ['withIntent', Dag.parse(`RE ( ${AD} ${HID} ) ${CID}`).withIntent(x(SID)), `RE ( ${AD} ${HID} ) ${SID}`],
+    ['withIntent of one node', hostDag(undefined, x(HID)).withIntent(x(SID)), `RE ${SID}`],
   ])('%s', (_name, address, text) => {
     expect(address.toString()).toBe(text);
     expect(JSON.parse(JSON.stringify(address))).toBe(text);

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { constants } from 'node:os';
 import { CommanderError, type Command } from 'commander';
 import { XiaError } from '../bytes/index.js';
+import { collectRarely } from './collector.js';
 import { ExitCode, exitCodeOf } from './exit-codes.js';
 
 /** A program, or a function that makes one around the signal that is aborted by Ctrl-C and SIGTERM. */
@@ -85,6 +86,7 @@ export async function runProgram(program: Program, argv: readonly string[]): Pro
  * The process is ended even when something is still open: a program that is done must not hang on a forgotten socket.
  */
 export async function runMain(program: Program, argv: readonly string[]): Promise<never> {
+  collectRarely();
   const code = await runProgram(program, argv);
   process.exit(code);
 }

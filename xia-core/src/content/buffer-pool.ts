@@ -1,4 +1,4 @@
-/** Where the fetcher's chunk buffers come from and go back to. */
+/** Where memory for chunks comes from and goes back to. */
 export interface BufferSource {
   /** Memory of exactly `length` bytes, which may hold old content. */
   take(length: number): Uint8Array;
@@ -7,7 +7,15 @@ export interface BufferSource {
 }
 
 /** Buffers are made in multiples of this, so that chunks of nearly equal size share them. */
-const GRAIN_BYTES = 65_536;
+const GRAIN_BYTES = 16_384;
+/** Smaller buffers would waste too much by that, and are cheap to make. */
+const LEAST_BYTES = 4 * GRAIN_BYTES;
+
+/** Makes a buffer for each taker and keeps none. */
+export const freshBuffers: BufferSource = {
+  take: (length) => new Uint8Array(length),
+  give: () => undefined,
+};
 
 /**
  * Keeps buffers for use again. Fresh memory is slow to touch for the first time, several times slower than copying into
@@ -30,6 +38,7 @@ export class BufferPool implements BufferSource {
   }
 
   take(length: number): Uint8Array {
+    if (length < LEAST_BYTES) return new Uint8Array(length);
     const grains = Math.ceil(length / GRAIN_BYTES);
     const memory = this.#idle.get(grains)?.pop();
     if (memory === undefined) return new Uint8Array(new ArrayBuffer(grains * GRAIN_BYTES), 0, length);
@@ -37,14 +46,15 @@ export class BufferPool implements BufferSource {
     return new Uint8Array(memory, 0, length);
   }
 
-  /** Memory of another shape than `take` makes is left to the garbage collector. */
+  /** Memory of another shape than `take` makes is left to the garbage collector. What is here already is not taken twice. */
   give(bytes: Uint8Array): void {
     const size = bytes.buffer.byteLength;
-    if (bytes.byteOffset !== 0 || size === 0 || size % GRAIN_BYTES !== 0) return;
+    if (bytes.byteOffset !== 0 || size < LEAST_BYTES || size % GRAIN_BYTES !== 0) return;
     if (this.#idleBytes + size > this.#maxIdleBytes) return;
     const grains = size / GRAIN_BYTES;
     const list = this.#idle.get(grains);
     if (list === undefined) this.#idle.set(grains, [bytes.buffer]);
+    else if (list.includes(bytes.buffer)) return;
     else list.push(bytes.buffer);
     this.#idleBytes += size;
   }

@@ -1,5 +1,6 @@
 import { copyBytes, equalBytes, TimerQueue } from '../bytes/index.js';
 import type { CryptoSuite } from '../xid/index.js';
+import { freshBuffers, type BufferSource } from './buffer-pool.js';
 import type { ChunkSource, StoredChunk } from './chunk-source.js';
 import { evictionPolicies, type EvictionPolicy, type EvictionPolicyName } from './eviction-policy.js';
 import { IdMap } from './id-map.js';
@@ -15,6 +16,8 @@ export interface ChunkCacheOptions {
   readonly policy?: EvictionPolicyName | EvictionPolicy;
   /** No chunk is kept longer, whatever its publisher allowed; a day by default. */
   readonly maxTtlMs?: number;
+  /** Where memory comes from and goes back to; made anew for each chunk by default. */
+  readonly buffers?: BufferSource;
   /** A CID can be served from here now. */
   readonly onInsert?: (id: Uint8Array) => void;
   /** A CID can no longer be served from here. */
@@ -26,6 +29,8 @@ export type InsertOutcome = 'inserted' | 'present' | 'wrong-hash' | 'too-large' 
 interface CachedChunk extends StoredChunk {
   readonly id: Uint8Array;
   readonly slot: number;
+  /** Was handed out: somebody may still read it after it has gone from here, so its memory is not used again. */
+  lent: boolean;
 }
 
 /**
@@ -37,6 +42,7 @@ export class ChunkCache implements ChunkSource {
   readonly #budgetBytes: number;
   readonly #maxTtlMs: number;
   readonly #policy: EvictionPolicy;
+  readonly #buffers: BufferSource;
   readonly #onInsert: ((id: Uint8Array) => void) | undefined;
   readonly #onEvict: ((id: Uint8Array) => void) | undefined;
   readonly #chunks = new IdMap<CachedChunk | undefined>();
@@ -50,6 +56,7 @@ export class ChunkCache implements ChunkSource {
     this.#maxTtlMs = options.maxTtlMs ?? 86_400_000;
     const policy = options.policy ?? 'lru';
     this.#policy = typeof policy === 'string' ? evictionPolicies[policy]() : policy;
+    this.#buffers = options.buffers ?? freshBuffers;
     this.#onInsert = options.onInsert;
     this.#onEvict = options.onEvict;
   }
@@ -76,6 +83,7 @@ export class ChunkCache implements ChunkSource {
     }
     this.counters.hits++;
     this.#policy.used(chunk.slot);
+    chunk.lent = true;
     return chunk;
   }
 
@@ -86,10 +94,24 @@ export class ChunkCache implements ChunkSource {
 
   /**
    * Takes in a chunk if its bytes are what the CID says.
-   * @param bytes kept as they are when `owned`, copied otherwise (as when they lie in a packet)
+   * @param bytes kept as they are when `owned`, copied otherwise (as when they lie in a packet). Owned ones are the
+   *   cache's from then on, whatever comes of it
    * @param ttlMs how long its publisher lets it be kept
    */
   insert(id: Uint8Array, bytes: Uint8Array, ttlMs: number, now: number, owned: boolean): InsertOutcome {
+    const outcome = this.#admit(id, bytes, ttlMs);
+    if (outcome !== 'inserted') {
+      if (owned) this.#buffers.give(bytes);
+      return outcome;
+    }
+    this.#keep(id, owned ? bytes : this.#copy(bytes), now + Math.min(ttlMs, this.#maxTtlMs));
+    this.counters.inserted++;
+    this.#onInsert?.(id);
+    return 'inserted';
+  }
+
+  /** Decides about a chunk, and makes room for it. */
+  #admit(id: Uint8Array, bytes: Uint8Array, ttlMs: number): InsertOutcome {
     if (this.has(id)) return 'present';
     if (!(ttlMs > 0)) return 'expired';
     const cost = bytes.length + CACHE_ENTRY_BYTES;
@@ -102,10 +124,6 @@ export class ChunkCache implements ChunkSource {
       return 'wrong-hash';
     }
     while (this.#bytes + cost > this.#budgetBytes) this.#evictOne();
-    this.#keep(id, owned ? bytes : copyBytes(bytes), now + Math.min(ttlMs, this.#maxTtlMs));
-    this.#bytes += cost;
-    this.counters.inserted++;
-    this.#onInsert?.(id);
     return 'inserted';
   }
 
@@ -132,10 +150,17 @@ export class ChunkCache implements ChunkSource {
   #keep(id: Uint8Array, bytes: Uint8Array, expiresAt: number): void {
     // The slot is not known before the map has given it out.
     const slot = this.#chunks.set(id, undefined);
-    const chunk: CachedChunk = { id: copyBytes(id), bytes, expiresAt, slot };
+    const chunk: CachedChunk = { id: copyBytes(id), bytes, expiresAt, slot, lent: false };
     this.#chunks.set(id, chunk);
+    this.#bytes += bytes.length + CACHE_ENTRY_BYTES;
     this.#policy.inserted(slot);
     this.#expiry.set(chunk, expiresAt);
+  }
+
+  #copy(bytes: Uint8Array): Uint8Array {
+    const copy = this.#buffers.take(bytes.length);
+    copy.set(bytes);
+    return copy;
   }
 
   #evictOne(): void {
@@ -150,6 +175,7 @@ export class ChunkCache implements ChunkSource {
     this.#expiry.cancel(chunk);
     this.#chunks.delete(chunk.id);
     this.#bytes -= chunk.bytes.length + CACHE_ENTRY_BYTES;
+    if (!chunk.lent) this.#buffers.give(chunk.bytes);
     this.#onEvict?.(chunk.id);
   }
 }

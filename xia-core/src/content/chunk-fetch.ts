@@ -93,8 +93,11 @@ export class ChunkFetch {
     return this.length === LENGTH_UNKNOWN ? this.frontier === 0 : this.frontier < this.length;
   }
 
-  /** What to ask for next, at most `limitBytes`, in whole segments of `segmentBytes` where that is known (not 0). */
-  nextRange(limitBytes: number, segmentBytes: number): NextRange | undefined {
+  /**
+   * What to ask for next, at most `limitBytes`, in whole segments of `segmentBytes` where that is known (not 0).
+   * @param restBytes all that was never asked for may be asked for at once if it is no more than this
+   */
+  nextRange(limitBytes: number, segmentBytes: number, restBytes: number): NextRange | undefined {
     if (this.lost.count > 0) {
       for (const [start, end] of this.lost.ranges()) {
         return { start, end: Math.min(end, start + limitBytes), repeated: true };
@@ -110,6 +113,7 @@ export class ChunkFetch {
     }
     const start = this.frontier;
     const left = this.length - start;
+    if (left <= restBytes) return { start, end: this.length, repeated: false };
     // Equal parts rather than full ones and a small rest, which would cost a packet of its own.
     let part = Math.ceil(left / Math.ceil(left / limitBytes));
     if (segmentBytes > 0) part = Math.min(limitBytes, Math.ceil(part / segmentBytes) * segmentBytes);

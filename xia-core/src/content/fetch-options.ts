@@ -39,6 +39,11 @@ export interface FetchLimits {
   readonly maxFetches?: number;
   /** The largest range asked for at once; 60 KiB by default, which with its headers fits the largest UDP datagram. */
   readonly maxRangeBytes?: number;
+  /**
+   * The rest of a chunk is asked for in one request if it is no longer than this; 256 KiB by default, what our responders
+   * give for one request.
+   */
+  readonly maxRestBytes?: number;
   /** A chunk fails when nothing of it came for so long; 15 s by default, longer than a machine takes to move. */
   readonly giveUpMs?: number;
   /**
@@ -75,6 +80,7 @@ export function fetchLimits(options: FetchLimits): Required<FetchLimits> {
     maxBufferedBytes: options.maxBufferedBytes ?? 64 * 1024 * 1024,
     maxFetches: options.maxFetches ?? 16_384,
     maxRangeBytes: Math.min(options.maxRangeBytes ?? 60 * 1024, 0xffff),
+    maxRestBytes: options.maxRestBytes ?? 256 * 1024,
     giveUpMs: options.giveUpMs ?? 15_000,
     timeoutMarginMs: options.timeoutMarginMs ?? 25,
     maxTimeoutMs: options.maxTimeoutMs ?? 1000,

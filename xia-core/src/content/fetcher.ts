@@ -1,7 +1,8 @@
 import { equalBytes, XiaError } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
-import { encodeChunkRequest, type ChunkResponse } from '../wire/index.js';
+import { encodeChunkRequest, MAX_CHUNK_RANGE_BYTES, type ChunkResponse } from '../wire/index.js';
 import { PrincipalType } from '../xid/index.js';
+import { freshBuffers, type BufferSource } from './buffer-pool.js';
 import { ChunkFetch, LENGTH_UNKNOWN, type NextRange } from './chunk-fetch.js';
 import { FetchCounters, fetchLimits, type FetchFailure, type FetcherOptions, type FetchLimits } from './fetch-options.js';
 import { FetchQueue } from './fetch-queue.js';
@@ -25,6 +26,7 @@ export class Fetcher {
   readonly counters: FetchCounters = new FetchCounters();
   readonly #options: FetcherOptions;
   readonly #limits: Required<FetchLimits>;
+  readonly #buffers: BufferSource;
   readonly #chunks = new IdMap<ChunkFetch>();
   readonly #byId = new Map<number, ChunkFetch>();
   /** Chunks that wait for room in the budget, in order. */
@@ -39,6 +41,7 @@ export class Fetcher {
   constructor(options: FetcherOptions) {
     this.#options = options;
     this.#limits = fetchLimits(options);
+    this.#buffers = options.buffers ?? freshBuffers;
     this.#flights = new FlightControl({
       limits: this.#limits,
       window: options.window,
@@ -265,12 +268,12 @@ export class Fetcher {
     while (this.#flights.probes < MAX_PROBES) {
       const chunk = this.#queue.takeSilent();
       if (chunk === undefined) break;
-      const range = chunk.nextRange(MIN_RANGE_BYTES, 0);
+      const range = chunk.nextRange(MIN_RANGE_BYTES, 0, 0);
       if (range !== undefined && !this.#ask(chunk, range, true, now)) break;
     }
     this.#flights.windowWasFull = false;
     for (let chunk = this.#nextChunk(); chunk !== undefined; chunk = this.#nextChunk()) {
-      const range = chunk.nextRange(this.#flights.rangeBytes, this.#flights.segmentBytes);
+      const range = chunk.nextRange(this.#flights.rangeBytes, this.#flights.segmentBytes, this.#flights.restBytes);
       if (range === undefined) continue;
       if (!this.#flights.admits(range.end - range.start)) {
         this.#flights.windowWasFull = true;
@@ -287,7 +290,9 @@ export class Fetcher {
 
   /** Sends one request. False when it could not be sent. */
   #ask(chunk: ChunkFetch, range: NextRange, probe: boolean, now: number): boolean {
-    const request = encodeChunkRequest({ offset: range.start, length: range.end - range.start });
+    const length = range.end - range.start;
+    // Longer than its field can say are only ranges to the end of a chunk, which is what 0 asks for.
+    const request = encodeChunkRequest({ offset: range.start, length: length > MAX_CHUNK_RANGE_BYTES ? 0 : length });
     if (!this.#options.send(chunk.dag, request)) {
       this.#sendRetryAt = now + SEND_RETRY_MS;
       if (Number.isNaN(this.#sendRefusedSince)) this.#sendRefusedSince = now;
@@ -323,7 +328,7 @@ export class Fetcher {
 
   #begin(chunk: ChunkFetch, length: number): void {
     this.#reserve(chunk, length);
-    chunk.begin(this.#options.buffers?.take(length) ?? new Uint8Array(length));
+    chunk.begin(this.#buffers.take(length));
     this.#queue.add(chunk);
   }
 
@@ -338,7 +343,7 @@ export class Fetcher {
   }
 
   #giveBack(chunk: ChunkFetch): void {
-    if (chunk.bytes !== undefined) this.#options.buffers?.give(chunk.bytes);
+    if (chunk.bytes !== undefined) this.#buffers.give(chunk.bytes);
     chunk.bytes = undefined;
   }
 

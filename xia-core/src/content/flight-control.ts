@@ -84,12 +84,20 @@ export class FlightControl {
     return this.#segmentBytes;
   }
 
+  /** How much of the rest of a chunk to ask for at once: also a part of the window, but no more than responders give. */
+  get restBytes(): number {
+    return Math.min(this.#options.limits.maxRestBytes, this.#partBytes);
+  }
+
   /** How much to ask for at once: a part of the window, in whole segments of the path. */
   get rangeBytes(): number {
-    const part = Math.max(MIN_RANGE_BYTES, Math.floor(this.#window.bytes / RANGES_PER_WINDOW));
-    const range = Math.min(this.#options.limits.maxRangeBytes, part);
+    const range = Math.min(this.#options.limits.maxRangeBytes, this.#partBytes);
     const segment = this.#segmentBytes;
     return segment > 0 && segment < range ? range - (range % segment) : range;
+  }
+
+  get #partBytes(): number {
+    return Math.max(MIN_RANGE_BYTES, Math.floor(this.#window.bytes / RANGES_PER_WINDOW));
   }
 
   /** Whether the window has room for a range. There is always room for one. */

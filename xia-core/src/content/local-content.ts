@@ -1,4 +1,5 @@
 import type { XipView } from '../wire/index.js';
+import { freshBuffers, type BufferSource } from './buffer-pool.js';
 import { ChunkCache, type ChunkCacheOptions } from './chunk-cache.js';
 import type { ChunkSource, StoredChunk } from './chunk-source.js';
 import { ChunkStore, type ChunkStoreOptions, type PutOutcome } from './chunk-store.js';
@@ -7,8 +8,10 @@ import { PartialAssembler, type PartialAssemblerOptions } from './partial-assemb
 
 export interface LocalContentOptions {
   readonly store?: Omit<ChunkStoreOptions, 'onExpire'>;
-  readonly cache: Omit<ChunkCacheOptions, 'onInsert' | 'onEvict'>;
-  readonly assembler?: PartialAssemblerOptions;
+  readonly cache: Omit<ChunkCacheOptions, 'onInsert' | 'onEvict' | 'buffers'>;
+  readonly assembler?: Omit<PartialAssemblerOptions, 'buffers'>;
+  /** Memory goes round from the assembler to the cache and back; made anew for each chunk by default. */
+  readonly buffers?: BufferSource;
   /** A CID can be served from here now: route it to this node. Not called twice without {@link onGone} between. */
   readonly onLocal: (id: Uint8Array) => void;
   /** A CID can no longer be served from here, neither published nor cached. */
@@ -28,13 +31,15 @@ export class LocalContent implements ChunkSource {
     this.#onLocal = options.onLocal;
     this.#onGone = options.onGone;
     this.store = new ChunkStore({ ...options.store, onExpire: (id) => this.#gone(id) });
+    const buffers = options.buffers ?? freshBuffers;
     this.cache = new ChunkCache({
       ...options.cache,
+      buffers,
       // What is published is never inserted as well, so an insertion is always news.
       onInsert: (id) => this.#onLocal(id),
       onEvict: (id) => this.#gone(id),
     });
-    this.assembler = new PartialAssembler(options.assembler);
+    this.assembler = new PartialAssembler({ ...options.assembler, buffers });
     this.#onPath = new OnPathCache({ cache: this.cache, assembler: this.assembler, published: this.store });
   }
 

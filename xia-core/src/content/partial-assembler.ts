@@ -1,4 +1,5 @@
 import { copyBytes, RangeSet } from '../bytes/index.js';
+import { freshBuffers, type BufferSource } from './buffer-pool.js';
 import { LruPolicy } from './eviction-policy.js';
 import { IdMap } from './id-map.js';
 
@@ -11,6 +12,8 @@ export interface PartialAssemblerOptions {
   readonly maxChunkBytes?: number;
   /** An unfinished chunk that nothing was added to for so long goes when the next one is begun; 30 s by default. */
   readonly idleMs?: number;
+  /** Where memory comes from and goes back to; made anew for each chunk by default. */
+  readonly buffers?: BufferSource;
 }
 
 interface PartialChunk {
@@ -33,6 +36,7 @@ export class PartialAssembler {
   readonly #maxChunks: number;
   readonly #maxChunkBytes: number;
   readonly #idleMs: number;
+  readonly #buffers: BufferSource;
   readonly #chunks = new IdMap<PartialChunk>();
   readonly #order = new LruPolicy();
   readonly counters = { begun: 0, finished: 0, evicted: 0, tooLarge: 0, contradictory: 0, fragmented: 0 };
@@ -43,6 +47,7 @@ export class PartialAssembler {
     this.#maxChunks = options.maxChunks ?? 1024;
     this.#maxChunkBytes = Math.min(options.maxChunkBytes ?? 4 * 1024 * 1024, this.#maxBytes);
     this.#idleMs = options.idleMs ?? 30_000;
+    this.#buffers = options.buffers ?? freshBuffers;
   }
 
   /** Bytes kept for unfinished chunks. */
@@ -81,7 +86,7 @@ export class PartialAssembler {
       return chunk.bytes;
     }
     if (chunk.received.count > MAX_RANGES) {
-      this.#drop(chunk);
+      this.#discard(chunk);
       this.counters.fragmented++;
     }
     return undefined;
@@ -90,7 +95,7 @@ export class PartialAssembler {
   /** Forgets an unfinished chunk. */
   forget(id: Uint8Array): void {
     const chunk = this.#chunks.get(id);
-    if (chunk !== undefined) this.#drop(chunk);
+    if (chunk !== undefined) this.#discard(chunk);
   }
 
   #begin(id: Uint8Array, chunkLength: number, now: number): PartialChunk | undefined {
@@ -101,12 +106,12 @@ export class PartialAssembler {
     for (let oldest = this.#oldest(); oldest !== undefined; oldest = this.#oldest()) {
       const crowded = this.#bytes + chunkLength > this.#maxBytes || this.#chunks.size >= this.#maxChunks;
       if (!crowded && now - oldest.touchedAt < this.#idleMs) break;
-      this.#drop(oldest);
+      this.#discard(oldest);
       this.counters.evicted++;
     }
     const chunk: PartialChunk = {
       id: copyBytes(id),
-      bytes: new Uint8Array(chunkLength),
+      bytes: this.#buffers.take(chunkLength),
       received: new RangeSet(),
       slot: -1,
       touchedAt: now,
@@ -121,6 +126,11 @@ export class PartialAssembler {
   #oldest(): PartialChunk | undefined {
     const slot = this.#order.victim();
     return slot < 0 ? undefined : this.#chunks.at(slot);
+  }
+
+  #discard(chunk: PartialChunk): void {
+    this.#drop(chunk);
+    this.#buffers.give(chunk.bytes);
   }
 
   #drop(chunk: PartialChunk): void {

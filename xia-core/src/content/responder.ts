@@ -25,14 +25,11 @@ export interface ResponderOptions {
    * unproven, so this is also how far a forger can amplify.
    */
   readonly maxBytesPerRequest?: number;
-  /** Makes room for a packet, every byte of which is then written. May leave it uninitialised; zeroed by default. */
-  readonly allocate?: (length: number) => Uint8Array;
 }
 
 /** Answers chunk requests. Keeps nothing of whoever asks. */
 export class Responder {
   readonly #maxBytes: number;
-  readonly #allocate: (length: number) => Uint8Array;
   readonly counters = { requests: 0, segments: 0, bytes: 0, outOfRange: 0, noSource: 0, mtuTooSmall: 0 };
   #local: Dag | undefined;
   /** Wire nodes of our address with an empty CID at the end; made anew only when the address changes. */
@@ -40,16 +37,15 @@ export class Responder {
 
   constructor(options: ResponderOptions = {}) {
     this.#maxBytes = options.maxBytesPerRequest ?? 256 * 1024;
-    this.#allocate = options.allocate ?? ((length) => new Uint8Array(length));
   }
 
   /**
-   * Answers one request with segments in ascending order, each a packet of its own memory.
+   * Answers one request with segments in ascending order. The data of each is the chunk's own memory, not a copy.
    * @param view the request; its destination ends in the CID, its source is who is answered
    * @param request the range asked for, as parsed
    * @param mtu the largest packet, in bytes, that reaches the requester
    * @param localSource this node's address, ending in its HID
-   * @param emit takes each packet; it may keep it
+   * @param emit takes each packet in two parts: headers, which it may write to and keep, and data, which it may keep
    * @returns how many bytes of the chunk were sent
    */
   respond(
@@ -59,7 +55,7 @@ export class Responder {
     mtu: number,
     localSource: Dag,
     now: number,
-    emit: (packet: Uint8Array) => void,
+    emit: (head: Uint8Array, data: Uint8Array) => void,
   ): number {
     this.counters.requests++;
     const chunkLength = chunk.bytes.length;
@@ -74,12 +70,11 @@ export class Responder {
     // At least one, since an empty chunk has an answer too.
     do {
       const length = Math.min(segmentBytes, range.end - offset);
-      const packet = this.#allocate(header.length + CHUNK_RESPONSE_BYTES + length);
-      packet.set(header);
-      writeU16BE(packet, 2, length);
-      encodeChunkResponseHeader(packet, header.length, { offset, length, chunkLength, ttlSeconds });
-      packet.set(chunk.bytes.subarray(offset, offset + length), header.length + CHUNK_RESPONSE_BYTES);
-      emit(packet);
+      const head = new Uint8Array(header.length + CHUNK_RESPONSE_BYTES);
+      head.set(header);
+      writeU16BE(head, 2, length);
+      encodeChunkResponseHeader(head, header.length, { offset, length, chunkLength, ttlSeconds });
+      emit(head, chunk.bytes.subarray(offset, offset + length));
       this.counters.segments++;
       offset += length;
     } while (offset < range.end);

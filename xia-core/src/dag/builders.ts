@@ -25,13 +25,6 @@ export function linkLocalDag(sid: Xid): Dag {
   return chain([BROADCAST_HID, sid]);
 }
 
-/** The same graph with another sink. */
-export function withIntent(dag: Dag, xid: Xid): Dag {
-  const nodes = dag.nodes;
-  const sink = nodes.length - 1;
-  return Dag.build(nodes[sink]!.edges, [...nodes.slice(0, sink), { xid, edges: [] }]);
-}
-
 function chain(xids: readonly Xid[]): Dag {
   const sink = xids.length - 1;
   return Dag.build(

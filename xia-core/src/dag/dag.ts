@@ -4,7 +4,7 @@ import { canonicalOrder, isGraphFault, MAX_DAG_NODES, type DagNode, type Graph, 
 import { parseText } from './parse.js';
 import { dagText, reText } from './print.js';
 import type { TextFault } from './tokens.js';
-import { readGraph, readNodes, writeNode, XIP_NODE_BYTES } from './wire-nodes.js';
+import { readGraph, readNodes, writeNode, writeXid, XIP_NODE_BYTES } from './wire-nodes.js';
 
 /**
  * An XIA address: a directed acyclic graph of XIDs from a virtual source to one sink, the intent. Immutable. Nodes are kept
@@ -99,6 +99,16 @@ export class Dag {
     );
   }
 
+  /** The same graph with another sink. @throws XiaError `bad-dag` for a reserved type. */
+  withIntent(xid: Xid): Dag {
+    const last = this.wire.length - XIP_NODE_BYTES;
+    if (isReservedType(xid.type)) throw faultError({ reason: reservedReason(xid.type), node: last / XIP_NODE_BYTES });
+    // The canonical order depends on the graph alone, so it stays.
+    const wire = copyBytes(this.wire);
+    writeXid(wire, last, xid);
+    return new Dag(wire);
+  }
+
   /** The nodes in canonical order, the sink last; its edges are the source's. */
   get nodes(): readonly DagNode[] {
     return (this.#nodes ??= readNodes(this.wire));
@@ -152,7 +162,11 @@ export class Dag {
 function reservedTypeFault(nodes: readonly DagNode[]): GraphFault | undefined {
   const node = nodes.findIndex(({ xid }) => isReservedType(xid.type));
   if (node < 0) return undefined;
-  return { reason: `the principal type ${principals.name(nodes[node]!.xid.type)} is reserved`, node };
+  return { reason: reservedReason(nodes[node]!.xid.type), node };
+}
+
+function reservedReason(type: number): string {
+  return `the principal type ${principals.name(type)} is reserved`;
 }
 
 function faultError(fault: GraphFault): XiaError {

@@ -1,4 +1,4 @@
-export { contentDag, hostDag, linkLocalDag, serviceDag, withIntent } from './builders.js';
+export { contentDag, hostDag, linkLocalDag, serviceDag } from './builders.js';
 export { Dag } from './dag.js';
 export { MAX_DAG_EDGES, MAX_DAG_NODES, type DagNode, type GraphFault } from './graph.js';
 export type { TextFault } from './tokens.js';

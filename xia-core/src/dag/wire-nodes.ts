@@ -14,9 +14,14 @@ const EDGES_OFFSET = 4 + XID_ID_BYTES;
 
 /** Writes one node, its edges unvisited. */
 export function writeNode(target: Uint8Array, offset: number, xid: Xid, edges: readonly number[]): void {
+  writeXid(target, offset, xid);
+  for (let slot = 0; slot < MAX_DAG_EDGES; slot++) target[offset + EDGES_OFFSET + slot] = edges[slot] ?? NO_EDGE;
+}
+
+/** Writes the XID of a node. */
+export function writeXid(target: Uint8Array, offset: number, xid: Xid): void {
   writeU32BE(target, offset, xid.type);
   target.set(xid.id, offset + 4);
-  for (let slot = 0; slot < MAX_DAG_EDGES; slot++) target[offset + EDGES_OFFSET + slot] = edges[slot] ?? NO_EDGE;
 }
 
 /** The XID of a node. It shares the memory of `bytes`. */

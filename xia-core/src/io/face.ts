@@ -72,9 +72,10 @@ export interface Face {
   /**
    * Sends a packet to a neighbour, or to all of them when `neighbour` is 0. The bytes must not change any more after
    * the call: the face may still be reading them. Never throws, never waits.
+   * @param body the rest of the packet, when it lies elsewhere; so a chunk is sent from where it is kept
    * @returns false when it was dropped, which is counted; with neighbour 0, when nobody was sent anything
    */
-  send(neighbour: number, packet: Uint8Array): boolean;
+  send(neighbour: number, packet: Uint8Array, body?: Uint8Array): boolean;
   describe(): FaceDescription;
   /** Stops the face; unsent packets may be lost. May be called again, and before `open`. */
   close(): Promise<void>;

@@ -1,4 +1,4 @@
-import { copyBytes } from '../bytes/index.js';
+import { concatBytes, copyBytes } from '../bytes/index.js';
 import type { FaceRole } from '../stack/face-table.js';
 import { FaceCounters, MAX_PACKET_BYTES, type Face, type FaceDescription, type FaceHandler } from './face.js';
 
@@ -70,14 +70,14 @@ export class MemoryFace implements Face {
     });
   }
 
-  send(neighbour: number, packet: Uint8Array): boolean {
-    if (packet.length > this.mtu) {
+  send(neighbour: number, packet: Uint8Array, body?: Uint8Array): boolean {
+    if (packet.length + (body?.length ?? 0) > this.mtu) {
       this.counters.droppedTooBig++;
       return false;
     }
-    if (neighbour !== 0) return this.#sendTo(this.#links[neighbour - 1], packet);
+    if (neighbour !== 0) return this.#sendTo(this.#links[neighbour - 1], packet, body);
     let sent = false;
-    for (const link of this.#links) if (link !== undefined) sent = this.#sendTo(link, packet) || sent;
+    for (const link of this.#links) if (link !== undefined) sent = this.#sendTo(link, packet, body) || sent;
     return sent;
   }
 
@@ -93,24 +93,25 @@ export class MemoryFace implements Face {
     for (let id = 1; id <= this.#links.length; id++) this.disconnect(id);
   }
 
-  #sendTo(link: MemoryLink | undefined, packet: Uint8Array): boolean {
+  #sendTo(link: MemoryLink | undefined, packet: Uint8Array, body: Uint8Array | undefined): boolean {
     if (link === undefined || this.#handler === undefined) {
       this.counters.droppedNoNeighbour++;
       return false;
     }
-    if (!link.peer.#enqueue(link.idAtPeer, packet)) {
+    const copy = body === undefined ? copyBytes(packet) : concatBytes(packet, body);
+    if (!link.peer.#enqueue(link.idAtPeer, copy)) {
       this.counters.droppedQueueFull++;
       return false;
     }
     this.counters.packetsOut++;
-    this.counters.bytesOut += packet.length;
+    this.counters.bytesOut += copy.length;
     return true;
   }
 
   #enqueue(from: number, packet: Uint8Array): boolean {
     if (this.#queuedPackets.length >= this.#queuePackets) return false;
     this.#queuedFrom.push(from);
-    this.#queuedPackets.push(copyBytes(packet));
+    this.#queuedPackets.push(packet);
     if (!this.#scheduled) {
       this.#scheduled = true;
       this.#schedule(this.#deliver);

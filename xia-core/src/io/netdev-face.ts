@@ -67,18 +67,18 @@ export class NetdevFace implements Face {
     this.#server.on('error', (cause) => this.#fault(cause.message, cause));
   }
 
-  send(neighbour: number, packet: Uint8Array): boolean {
-    if (packet.length > this.mtu) {
+  send(neighbour: number, packet: Uint8Array, body?: Uint8Array): boolean {
+    if (packet.length + (body?.length ?? 0) > this.mtu) {
       this.counters.droppedTooBig++;
       return false;
     }
-    if (neighbour !== 0) return this.#sendTo(this.#connections[neighbour - 1], packet);
+    if (neighbour !== 0) return this.#sendTo(this.#connections[neighbour - 1], packet, body);
     let sent = false;
     let anybody = false;
     for (const connection of this.#connections) {
       if (connection === undefined) continue;
       anybody = true;
-      sent = this.#sendTo(connection, packet) || sent;
+      sent = this.#sendTo(connection, packet, body) || sent;
     }
     if (!anybody) this.counters.droppedNoNeighbour++;
     return sent;
@@ -98,17 +98,17 @@ export class NetdevFace implements Face {
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
-  #sendTo(connection: Connection | undefined, packet: Uint8Array): boolean {
+  #sendTo(connection: Connection | undefined, packet: Uint8Array, body: Uint8Array | undefined): boolean {
     if (connection === undefined) {
       this.counters.droppedNoNeighbour++;
       return false;
     }
-    if (!connection.write(connection.link.encode(packet))) {
+    if (!connection.write(connection.link.encode(packet, body))) {
       this.counters.droppedQueueFull++;
       return false;
     }
     this.counters.packetsOut++;
-    this.counters.bytesOut += packet.length;
+    this.counters.bytesOut += packet.length + (body?.length ?? 0);
     return true;
   }
 

@@ -82,17 +82,19 @@ export class NetdevLink {
     }
   }
 
-  /** The frame that carries a packet to the machine, its length before it, in one new array. */
-  encode(packet: Uint8Array): Uint8Array {
+  /** The frame that carries a packet, `body` behind `packet`, to the machine, its length before it, in one new array. */
+  encode(packet: Uint8Array, body: Uint8Array = NO_BYTES): Uint8Array {
     const head = this.#head;
-    const frame = Buffer.allocUnsafe(head.length + packet.length);
+    const packetBytes = packet.length + body.length;
+    const frame = Buffer.allocUnsafe(head.length + packetBytes);
     frame.set(head, 0);
     frame.set(packet, head.length);
+    frame.set(body, head.length + packet.length);
     writeU32BE(frame, 0, frame.length - PREFIX_BYTES);
     if (!this.#raw) {
-      writeU16BE(frame, IPV4_AT + 2, IPV4_UDP_HEADER_BYTES + packet.length);
+      writeU16BE(frame, IPV4_AT + 2, IPV4_UDP_HEADER_BYTES + packetBytes);
       writeU16BE(frame, IPV4_AT + 10, internetChecksum(frame, IPV4_AT, UDP_AT));
-      writeU16BE(frame, UDP_AT + 4, 8 + packet.length);
+      writeU16BE(frame, UDP_AT + 4, 8 + packetBytes);
     }
     return frame;
   }

@@ -94,14 +94,14 @@ export class UdpFace implements Face {
     this.#socket = socket;
   }
 
-  send(neighbour: number, packet: Uint8Array): boolean {
-    if (packet.length > this.mtu) {
+  send(neighbour: number, packet: Uint8Array, body?: Uint8Array): boolean {
+    if (packet.length + (body?.length ?? 0) > this.mtu) {
       this.counters.droppedTooBig++;
       return false;
     }
-    if (neighbour !== 0) return this.#sendTo(neighbour, packet);
+    if (neighbour !== 0) return this.#sendTo(neighbour, packet, body);
     let sent = false;
-    for (let id = 1; id <= this.#neighbours.size; id++) sent = this.#sendTo(id, packet) || sent;
+    for (let id = 1; id <= this.#neighbours.size; id++) sent = this.#sendTo(id, packet, body) || sent;
     if (this.#neighbours.size === 0) this.counters.droppedNoNeighbour++;
     return sent;
   }
@@ -147,20 +147,22 @@ export class UdpFace implements Face {
     handler.packet(this.#neighbours.heard(from.address, from.port), bytes);
   }
 
-  #sendTo(neighbour: number, packet: Uint8Array): boolean {
+  #sendTo(neighbour: number, packet: Uint8Array, body: Uint8Array | undefined): boolean {
     const socket = this.#socket;
     if (socket === undefined || !this.#neighbours.has(neighbour)) {
       this.counters.droppedNoNeighbour++;
       return false;
     }
-    if (socket.getSendQueueSize() + packet.length > this.#sendQueueBytes) {
+    const bytes = packet.length + (body?.length ?? 0);
+    if (socket.getSendQueueSize() + bytes > this.#sendQueueBytes) {
       this.counters.droppedQueueFull++;
       return false;
     }
     // Without a callback nothing is scheduled per packet, and an unreachable neighbour is silence, as on any link.
-    socket.send(packet, this.#neighbours.portOf(neighbour), this.#neighbours.addressOf(neighbour));
+    const datagram = body === undefined ? packet : [packet, body];
+    socket.send(datagram, this.#neighbours.portOf(neighbour), this.#neighbours.addressOf(neighbour));
     this.counters.packetsOut++;
-    this.counters.bytesOut += packet.length;
+    this.counters.bytesOut += bytes;
     return true;
   }
 

@@ -3,7 +3,6 @@ import {
   beaconSchema,
   bindingAckSchema,
   bindingSchema,
-  certificateSchema,
   relaySchema,
   type Beacon,
   type Binding,
@@ -11,6 +10,7 @@ import {
 } from '../wire/mobility-statements.js';
 import { StatementKind, openStatement, type StatementFault } from '../wire/statement.js';
 import type { CryptoSuite, Xid } from '../xid/index.js';
+import { CertificateMemo } from './certificate-memo.js';
 
 /** Clocks of honest nodes are this far apart at most, unless configured otherwise. */
 const DEFAULT_SKEW_MS = 30_000;
@@ -49,11 +49,13 @@ export interface ProvenBinding {
 /** Checks statements of mobility: the signature, that the signer is who the body speaks for, and the times. */
 export class StatementVerifier {
   readonly #crypto: CryptoSuite;
+  readonly #certificates: CertificateMemo;
   readonly #skewMs: number;
   readonly #maxLagMs: number;
 
   constructor(options: VerifierOptions) {
     this.#crypto = options.crypto;
+    this.#certificates = new CertificateMemo(options.crypto);
     this.#skewMs = options.skewMs ?? DEFAULT_SKEW_MS;
     this.#maxLagMs = options.maxLagMs ?? DEFAULT_MAX_LAG_MS;
   }
@@ -126,10 +128,10 @@ export class StatementVerifier {
   }
 
   #certified(bytes: Uint8Array, ad: Xid, router: Xid, wallNow: number): boolean {
-    const opened = openStatement(bytes, StatementKind.CERTIFICATE, this.#crypto, certificateSchema);
-    if (!opened.ok || !equalBytes(opened.signerId, opened.value.ad.id)) return false;
-    const { notBefore, notAfter } = opened.value;
-    if (!opened.value.ad.equals(ad) || !opened.value.hid.equals(router)) return false;
+    const certificate = this.#certificates.open(bytes);
+    if (certificate === undefined) return false;
+    const { notBefore, notAfter } = certificate;
+    if (!certificate.ad.equals(ad) || !certificate.hid.equals(router)) return false;
     return notBefore <= wallNow + this.#maxLagMs && notAfter + this.#skewMs >= wallNow;
   }
 }

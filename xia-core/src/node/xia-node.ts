@@ -63,7 +63,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       ...(options.principals === undefined ? {} : { principals: options.principals }),
       cache: options.cache === undefined ? undefined : { bytes: options.cache.bytes, policy: options.cache.policy ?? 'fifo' },
       nameServer: options.role === 'router' ? undefined : options.nameServer,
-      transmit: (face, neighbour, packet) => this.#faces.get(face)?.send(neighbour, packet) ?? false,
+      transmit: (face, neighbour, packet, body) => this.#faces.get(face)?.send(neighbour, packet, body) ?? false,
       onEvent: (event) => this.#handle(event),
       mobilityLimits: { maxMoves: options.moves?.limit, moveWindowMs: options.moves?.windowMs, ...options.mobilityLimits },
       ...(options.streamLimits === undefined ? {} : { streamLimits: options.streamLimits }),
@@ -186,6 +186,14 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
   async fetch(dag: Dag | string, options: { readonly length?: number; readonly signal?: AbortSignal } = {}): Promise<Uint8Array> {
     const address = typeof dag === 'string' ? Dag.parse(dag) : dag;
     return this.#fetches.fetch(address, options.length, options.signal);
+  }
+
+  /**
+   * Gives the memory of a fetched chunk back, to be used for other ones. Worth it for whoever fetches many; nobody may
+   * read the bytes any more, neither those who got them from another fetch of the same chunk.
+   */
+  recycle(bytes: Uint8Array): void {
+    this.#stack.recycle(bytes);
   }
 
   /**

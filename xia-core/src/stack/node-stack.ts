@@ -80,7 +80,11 @@ export class NodeStack {
   readonly #delivery: Delivery;
   readonly #responder = new Responder();
   readonly #pathMtu = new PathMtuTable();
+  readonly #buffers = new BufferPool();
+  readonly #sources = new SourceMemo();
   readonly #fetchSid: Xid;
+  /** Where chunks are asked from. */
+  #fetchDag: Dag;
   readonly #onEvent: (event: StackEvent) => void;
   #ad: Xid | undefined;
   #dag: Dag;
@@ -100,9 +104,9 @@ export class NodeStack {
     this.engine.setLocal(this.hid);
     if (this.#ad !== undefined) this.engine.setLocal(this.#ad);
     for (const face of options.faces) this.faces.add(face);
-    const sources = new SourceMemo();
     this.content = new LocalContent({
       cache: { crypto, budgetBytes: options.cache?.bytes ?? 0, policy: options.cache?.policy ?? 'fifo' },
+      buffers: this.#buffers,
       onLocal: (id) => this.engine.setLocal(new Xid(PrincipalType.CID, id.slice())),
       onGone: (id) => this.engine.unsetLocal(new Xid(PrincipalType.CID, id.slice())),
     });
@@ -120,13 +124,14 @@ export class NodeStack {
     );
     this.echoes = new EchoEndpoint(rng.below(0x10000));
     this.#fetchSid = new Xid(PrincipalType.SID, rng.bytes(20).slice());
+    this.#fetchDag = this.dag(this.#fetchSid);
     this.engine.setLocal(this.#fetchSid);
     this.fetcher = new Fetcher({
       crypto,
       rng,
-      send: (destination, payload) => this.#originate(NextHeader.CHUNK, destination, this.dag(this.#fetchSid), payload),
+      send: (destination, payload) => this.#originate(NextHeader.CHUNK, destination, this.#fetchDag, payload),
       onEvent: (event) => this.#onEvent({ layer: 'fetch', event }),
-      buffers: new BufferPool(),
+      buffers: this.#buffers,
       ...options.fetchLimits,
     });
     this.streams = new StreamEndpoint({
@@ -187,7 +192,7 @@ export class NodeStack {
       hid: this.hid,
       content: this.content,
       fetcher: this.fetcher,
-      sources,
+      sources: this.#sources,
       echoes: this.echoes,
       xcmp: this.xcmp,
       serve: (view, request, cid, now) => this.#serve(view, request, cid, now),
@@ -271,6 +276,11 @@ export class NodeStack {
     return this.#path.originate(packet, now);
   }
 
+  /** Takes the memory of a fetched chunk back, for other chunks. Nobody may read it any more. */
+  recycle(bytes: Uint8Array): void {
+    this.#buffers.give(bytes);
+  }
+
   /** The largest XIP packet that is known to pass towards an address, in bytes. */
   mtuTowards(destination: Dag): number {
     const attachment = this.mobility.attachment;
@@ -334,9 +344,11 @@ export class NodeStack {
 
   #serve(view: XipView, request: { readonly offset: number; readonly length: number }, cid: Uint8Array, now: number): void {
     const chunk = this.content.find(cid, now);
-    const asker = view.trySourceDag();
+    const asker = this.#sources.of(view);
     if (chunk === undefined || asker === undefined) return;
-    this.#responder.respond(view, request, chunk, this.mtuTowards(asker), this.#dag, now, (packet) => this.#path.originate(packet, now));
+    this.#responder.respond(view, request, chunk, this.mtuTowards(asker), this.#dag, now, (head, data) =>
+      this.#path.originate(head, now, data),
+    );
   }
 
   #routeOf(ad: Xid): NextHop | undefined {
@@ -361,6 +373,7 @@ export class NodeStack {
     else if (this.#ad !== undefined && !this.#ad.equals(to.ad)) this.engine.unsetLocal(this.#ad);
     this.#ad = to.ad;
     this.#dag = hostDag(to.ad, this.hid);
+    this.#fetchDag = this.dag(this.#fetchSid);
     this.engine.setLocal(to.ad);
     for (const type of DEFAULTED_TYPES) this.engine.table(type).setDefault(to.hop.face, to.hop.neighbour);
     this.streams.addressChanged(this.#now);

@@ -1,3 +1,4 @@
+import { concatBytes } from '../bytes/index.js';
 import { Disposition, type ForwardingEngine, FROM_FACE, FROM_SELF, LOCAL_FACE } from '../forwarding/index.js';
 import { XcmpCode, XcmpType, XipView, type XcmpErrorType, type XipFault } from '../wire/index.js';
 import type { FaceTable } from './face-table.js';
@@ -6,8 +7,8 @@ import { LocalQueue } from './local-queue.js';
 /** Packets to ourselves that may wait, in bytes. A burst of chunk segments fits. */
 const LOCAL_QUEUE_BYTES = 16 * 1024 * 1024;
 
-/** Sends a packet by a face to one neighbour, or to all of them (0). False when it was dropped. */
-export type Transmit = (face: number, neighbour: number, packet: Uint8Array) => boolean;
+/** Sends a packet by a face to one neighbour, or to all of them (0), as `Face.send` does. False when it was dropped. */
+export type Transmit = (face: number, neighbour: number, packet: Uint8Array, body?: Uint8Array) => boolean;
 
 export interface PacketPathOptions {
   readonly engine: ForwardingEngine;
@@ -50,22 +51,25 @@ export class PacketPath {
     if (!wasBusy) this.#drainLocal(now);
   }
 
-  /** A packet starts its way here. False when it could not even leave. */
-  originate(packet: Uint8Array, now: number): boolean {
+  /**
+   * A packet starts its way here. False when it could not even leave.
+   * @param body the rest of the packet, where it lies elsewhere: sent from there, and never written to
+   */
+  originate(packet: Uint8Array, now: number, body?: Uint8Array): boolean {
     this.originated++;
     const view = this.#outgoing;
-    const fault = view.reset(packet);
+    const fault = view.reset(packet, body?.length);
     if (fault !== undefined) return this.#drop(`malformed:${fault}`);
     const { engine, report } = this.#options;
     switch (engine.forward(view, LOCAL_FACE, FROM_SELF)) {
       case Disposition.FORWARD:
-        return this.#send(view, engine.outFace, engine.outNeighbour, now);
+        return this.#send(view, engine.outFace, engine.outNeighbour, now, body);
       case Disposition.BROADCAST:
-        return this.#broadcast(packet);
+        return this.#broadcast(packet, body);
       case Disposition.DELIVER:
         // The engine has marked how far it came; it walks on from there when its turn comes.
         view.setLast(-1);
-        this.#local.push(packet);
+        this.#local.push(body === undefined ? packet : concatBytes(packet, body));
         if (!this.#busy) this.#drainLocal(now);
         return true;
       case Disposition.UNREACHABLE:
@@ -130,7 +134,7 @@ export class PacketPath {
     this.#send(view, face, neighbour, now);
   }
 
-  #send(view: XipView, face: number, neighbour: number, now: number): boolean {
+  #send(view: XipView, face: number, neighbour: number, now: number, body?: Uint8Array): boolean {
     const { faces, transmit, report } = this.#options;
     const mtu = faces.mtu(face);
     if (mtu === 0) return this.#drop('no-face');
@@ -139,14 +143,16 @@ export class PacketPath {
       report(XcmpType.TOO_BIG, XcmpCode.NONE, view, now, mtu);
       return false;
     }
-    const packet = view.packetBytes === view.bytes.length ? view.bytes : view.bytes.subarray(0, view.packetBytes);
-    return transmit(face, neighbour, packet) || this.#drop('transmit');
+    // Shorter only where Ethernet padded it.
+    const packet = view.packetBytes < view.bytes.length ? view.bytes.subarray(0, view.packetBytes) : view.bytes;
+    return transmit(face, neighbour, packet, body) || this.#drop('transmit');
   }
 
-  #broadcast(packet: Uint8Array): boolean {
+  #broadcast(packet: Uint8Array, body?: Uint8Array): boolean {
+    const bytes = packet.length + (body?.length ?? 0);
     let sent = false;
     for (const [face, { mtu }] of this.#options.faces.entries()) {
-      if (packet.length <= mtu && this.#options.transmit(face, 0, packet)) sent = true;
+      if (bytes <= mtu && this.#options.transmit(face, 0, packet, body)) sent = true;
     }
     return sent || this.#drop('transmit');
   }

@@ -39,7 +39,7 @@ export class XipView {
   last = -1;
   /** Bytes before the payload. */
   headerBytes = 0;
-  /** Bytes of the payload. */
+  /** Bytes of the payload, with the body. */
   payloadBytes = 0;
 
   /** Bytes of the packet; less than `bytes.length` only where Ethernet padded it. */
@@ -47,14 +47,18 @@ export class XipView {
     return this.headerBytes + this.payloadBytes;
   }
 
-  /** Looks at the packet that is all of `bytes`. After a fault the view must not be used. */
-  reset(bytes: Uint8Array): XipFault | undefined {
+  /**
+   * Looks at the packet that is all of `bytes`. After a fault the view must not be used.
+   * @param bodyBytes how many bytes of the payload follow elsewhere (see `Face.send`); the view does not touch them
+   */
+  reset(bytes: Uint8Array, bodyBytes = 0): XipFault | undefined {
     const fault = this.resetQuoted(bytes);
     if (fault !== undefined) return fault;
+    this.payloadBytes += bodyBytes;
     const expected = this.payloadLength + uncountedBytes(bytes, this.nextHeader, this.headerBytes);
     const arrived = this.payloadBytes;
     if (expected > arrived) return 'length';
-    if (expected < arrived && bytes.length > ETHERNET_MIN_PAYLOAD_BYTES) return 'length';
+    if (expected < arrived && (bodyBytes > 0 || bytes.length > ETHERNET_MIN_PAYLOAD_BYTES)) return 'length';
     this.payloadBytes = expected;
     return undefined;
   }
@@ -86,7 +90,7 @@ export class XipView {
     return undefined;
   }
 
-  /** The payload in place, not copied. */
+  /** The payload in place, not copied, without the body. */
   payload(): Uint8Array {
     return this.bytes.subarray(this.headerBytes, this.headerBytes + this.payloadBytes);
   }
