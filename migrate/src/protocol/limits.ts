@@ -22,7 +22,7 @@ export interface TransferLimits {
 }
 
 export const defaultLimits: TransferLimits = {
-  windowBytes: 32 * MIB,
+  windowBytes: 16 * MIB,
   windowChunks: 1024,
   maxChunkBytes: MIB,
 };
@@ -35,9 +35,9 @@ export const DEFAULT_HOLD_BACK_BYTES = MIB;
 
 /**
  * Bytes in a chunk unless told otherwise: large enough that what is done once per chunk hardly counts, small enough to
- * pipeline. Four of the fetcher's ranges of 60 KiB, so that on a path of jumbo packets all of them are full.
+ * pipeline. Sixteen of the fetcher's ranges of 60 KiB, so that on a path of jumbo packets all of them are full.
  */
-export const DEFAULT_CHUNK_BYTES = 240 * KIB;
+export const DEFAULT_CHUNK_BYTES = 960 * KIB;
 /** The range that `--chunk` accepts. */
 export const MIN_CHUNK_BYTES = 4 * KIB;
 export const MAX_CHUNK_BYTES = MIB;

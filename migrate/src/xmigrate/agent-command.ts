@@ -30,7 +30,10 @@ export function agentCommand(signal: AbortSignal): Command {
   const command = new Command('agent').description('keep a VM attached and its name registered; runs in the VM or beside it');
   addAttachOptions(command, { json: false });
   return command
-    .option('--name <name>', 'register this name for the VM, again after each move; it belongs to the key that registered it first (see --key)')
+    .option(
+      '--name <name>',
+      'register this name for the VM, again after each move; it belongs to the key that registered it first (see --key)',
+    )
     .addHelpText(
       'after',
       '\nPrints events (attached, move, detach, registered) as JSON lines.\n\nExample:\n  xmigrate agent --host 10.0.2.2:7001 --key vm.pem --name vm1.xia',

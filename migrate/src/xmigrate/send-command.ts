@@ -101,7 +101,7 @@ export function sendCommand(signal: AbortSignal): Command {
     .addOption(
       new Option('--chunk <size>', 'bytes per chunk')
         .argParser(sizeArgument(MIN_CHUNK_BYTES, MAX_CHUNK_BYTES))
-        .default(DEFAULT_CHUNK_BYTES, '240K'),
+        .default(DEFAULT_CHUNK_BYTES, '960K'),
     )
     .addHelpText(
       'after',

@@ -17,7 +17,7 @@ export interface TransferCommandOptions extends AttachOptions {
 }
 
 /** Below everything that runs on a host, above what is only done when nothing else is. */
-const DEFAULT_NICE = 10;
+const DEFAULT_NICE = 5;
 
 /** Where state files are unless told otherwise: of the system for root, of the user for everybody else. */
 function defaultStateDirectory(environment: NodeJS.ProcessEnv = process.env): string {
@@ -39,7 +39,7 @@ export function addTransferOptions(command: Command): Command {
     .addOption(
       new Option('--window <size>', 'bytes of chunks in flight; the smaller of both ends counts')
         .argParser(sizeArgument(2 * MIB, 1024 * MIB))
-        .default(defaultLimits.windowBytes, '32M'),
+        .default(defaultLimits.windowBytes, '16M'),
     )
     .option(
       '--nice <n>',

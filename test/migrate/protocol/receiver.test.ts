@@ -1,6 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { encodeMessage, MessageReader } from '../../../migrate/src/protocol/codec.js';
-import { Receiver, type OrderedChunk, type ReceiverEvent, type SealedChunk } from '../../../migrate/src/protocol/index.js';
+import {
+  Receiver,
+  type OrderedChunk,
+  type ReceiverEvent,
+  type SealedChunk,
+  type TransferLimits,
+} from '../../../migrate/src/protocol/index.js';
 import type { ControlMessage } from '../../../migrate/src/protocol/messages.js';
 import { cidOf, fakeCipher, sha256 } from './fake-crypto.js';
 
@@ -20,7 +26,7 @@ const say = (message: ControlMessage, now = 0) => receiver.streamBytes(encodeMes
 const types = () => sent.map((message) => message.type);
 const outcome = () => events.find((event) => event.kind === 'finished')?.outcome;
 
-beforeEach(() => {
+function start(ownLimits: TransferLimits): void {
   sent = [];
   events = [];
   marks = [];
@@ -32,7 +38,7 @@ beforeEach(() => {
     vm: 'vm1',
     cipher: fakeCipher,
     hash: sha256(),
-    limits,
+    limits: ownLimits,
     holdBackBytes: 100,
     maxFetches: 2,
     sink: {
@@ -50,7 +56,9 @@ beforeEach(() => {
     },
   });
   receiver.streamOpened(0);
-});
+}
+
+beforeEach(() => start(limits));
 
 const chunks = [new Uint8Array(80).fill(1), new Uint8Array(90).fill(2), new Uint8Array(60).fill(3)];
 const sealed = chunks.map((chunk, sequence) => fakeCipher.seal(sequence, chunk));
@@ -104,6 +112,18 @@ describe('the receiver', () => {
     expect(sent.at(-1)).toEqual({ type: 'ack', sequence: 0 });
     receiver.handedOn(emitted[0]!, 0);
     expect(sent.at(-1)).toEqual({ type: 'ack', sequence: 1 });
+  });
+
+  it('acknowledges in parts of the window that both ends have', () => {
+    start({ windowBytes: 1_000_000, windowChunks: 64, maxChunkBytes: 1000 });
+    say({ ...hello, limits: { windowBytes: 1600, windowChunks: 64, maxChunkBytes: 1000 } });
+    const small = [0, 1, 2, 3].map((sequence) => fakeCipher.seal(sequence, new Uint8Array(60).fill(9)));
+    for (const [sequence, chunk] of small.entries()) {
+      say(offerOf(sequence, chunk));
+      receiver.chunkArrived(sequence, chunk.ciphertext, 0);
+    }
+    const acks = sent.flatMap((message) => (message.type === 'ack' ? [message.sequence] : []));
+    expect(acks).toEqual([1, 3]);
   });
 
   it('lets the end go only after COMMITTED, TAKEN first, and the mark before both', () => {

@@ -3,7 +3,12 @@ import { describe, expect, it } from 'vitest';
 import type { RunMigrationOptions } from '../../../migrate/src/run/migration-plan.js';
 import { receiveArguments, sendArguments } from '../../../migrate/src/run/program-arguments.js';
 
-const side = (name: string) => ({ qmp: `${name}.qmp`, host: '127.0.0.1:7001', stateDirectory: `state-${name}`, keyFile: `/keys/${name}.key` });
+const side = (name: string) => ({
+  qmp: `${name}.qmp`,
+  host: '127.0.0.1:7001',
+  stateDirectory: `state-${name}`,
+  keyFile: `/keys/${name}.key`,
+});
 const options: RunMigrationOptions = { vm: 'vm1', xmigrate: ['xmigrate'], source: side('a'), destination: side('b') };
 const after = (words: readonly string[], option: string) => words[words.indexOf(option) + 1];
 

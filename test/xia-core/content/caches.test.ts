@@ -54,6 +54,23 @@ describe('ChunkCache', () => {
     expect(cache.find(id, 1)?.bytes).toEqual(bytes);
   });
 
+  it('uses memory again, but none that somebody may still read', () => {
+    const buffers = new BufferPool();
+    const cache = new ChunkCache({ crypto, budgetBytes: 1_000_000, buffers });
+    const [read, unread, wrong] = [chunk(1, 81_920), chunk(2, 81_920), chunk(3, 81_920)];
+    cache.insert(read.id, read.bytes, 1000, 0, false);
+    cache.insert(unread.id, unread.bytes, 1000, 0, false);
+    const lent = cache.find(read.id, 1)!.bytes;
+    cache.remove(read.id);
+    expect(buffers.idleBytes).toBe(0);
+    cache.remove(unread.id);
+    expect(buffers.idleBytes).toBe(81_920);
+    expect(lent).toEqual(read.bytes);
+    const owned = buffers.take(81_920);
+    expect(cache.insert(wrong.id, owned, 1000, 0, true)).toBe('wrong-hash');
+    expect(buffers.idleBytes).toBe(81_920);
+  });
+
   it('keeps nothing longer than its own limit', () => {
     const cache = new ChunkCache({ crypto, budgetBytes: 10_000, maxTtlMs: 50 });
     cache.insert(chunk(1).id, chunk(1).bytes, 1e9, 0, false);

@@ -20,6 +20,18 @@ describe('MemoryFace', () => {
     expect(a.describe()).toEqual({ address: 'memory:a', neighbours: [{ id: 1, address: 'memory:b' }] });
   });
 
+  test('a packet in two parts arrives as one', async () => {
+    const [a, b] = memoryFacePair({ name: 'a', role, mtu: 7 }, { name: 'b', role });
+    const heard = new RecordingHandler();
+    await a.open(new RecordingHandler());
+    await b.open(heard);
+    expect(a.send(1, Buffer.from('one'), Buffer.from(' two'))).toBe(true);
+    expect(a.send(0, Buffer.from('one'), Buffer.from(' three'))).toBe(false);
+    await Promise.resolve();
+    expect(heard.texts()).toEqual(['one two']);
+    expect(a.counters).toMatchObject({ packetsOut: 1, bytesOut: 7, droppedTooBig: 1 });
+  });
+
   test('what the receiver does to a packet does not show at the sender, not even for a Buffer', async () => {
     const [a, b] = memoryFacePair({ name: 'a', role }, { name: 'b', role });
     await a.open(new RecordingHandler());

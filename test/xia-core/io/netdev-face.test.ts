@@ -79,7 +79,7 @@ describe('NetdevFace', () => {
       [1, 'one'],
       [1, 'two'],
     ]);
-    expect(face.send(1, Buffer.from('reply'))).toBe(true);
+    expect(face.send(1, Buffer.from('re'), Buffer.from('ply'))).toBe(true);
     const [bytes] = (await once(socket, 'data')) as [Buffer];
     const reference = new NetdevLink();
     reference.receive(Uint8Array.from(fromMachine('x').subarray(4)));

@@ -32,6 +32,16 @@ describe('UdpFace', () => {
     expect(a.face.counters).toMatchObject({ packetsIn: 1, bytesIn: 5, packetsOut: 1, bytesOut: 5 });
   });
 
+  test('sends a packet in two parts as one datagram', async () => {
+    const a = await opened();
+    const b = await opened({ peers: [a.address], mtu: 7 });
+    expect(b.face.send(1, Buffer.from('one'), Buffer.from(' two'))).toBe(true);
+    expect(b.face.send(1, Buffer.from('one'), Buffer.from(' three'))).toBe(false);
+    await a.heard.until(({ packets }) => packets.length === 1);
+    expect(a.heard.texts()).toEqual(['one two']);
+    expect(b.face.counters).toMatchObject({ packetsOut: 1, bytesOut: 7, droppedTooBig: 1 });
+  });
+
   test('loses none of thousands of datagrams that arrive at once', async () => {
     const a = await opened();
     const b = await opened({ peers: [a.address] });

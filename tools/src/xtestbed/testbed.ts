@@ -65,7 +65,8 @@ export class Testbed {
       await stopMachines(earlier.socketDir, join(folder, 'logs'));
       await rm(earlier.socketDir, { recursive: true, force: true });
     }
-    for (const stale of ['keys', 'config', 'names', 'state', 'vm', STATE_FILE]) await rm(join(folder, stale), { recursive: true, force: true });
+    for (const stale of ['keys', 'config', 'names', 'state', 'vm', STATE_FILE])
+      await rm(join(folder, stale), { recursive: true, force: true });
     await mkdir(folder, { recursive: true });
     // The path of a UNIX socket has at most 107 bytes, so they cannot be in a run folder of any depth.
     const socketDir = await mkdtemp(join(tmpdir(), 'xtb-'));

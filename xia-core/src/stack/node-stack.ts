@@ -51,6 +51,9 @@ export interface NodeStackOptions {
   readonly fetchLimits?: FetchLimits;
 }
 
+/** Memory of fetched chunks that is kept for the next ones. */
+const IDLE_BUFFER_BYTES = 32 * 1024 * 1024;
+
 /** Principal types that a host sends to its access point when it knows nothing better. */
 const DEFAULTED_TYPES = [PrincipalType.AD, PrincipalType.HID, PrincipalType.IP] as const;
 
@@ -80,7 +83,7 @@ export class NodeStack {
   readonly #delivery: Delivery;
   readonly #responder = new Responder();
   readonly #pathMtu = new PathMtuTable();
-  readonly #buffers = new BufferPool();
+  readonly #buffers = new BufferPool(IDLE_BUFFER_BYTES);
   readonly #sources = new SourceMemo();
   readonly #fetchSid: Xid;
   /** Where chunks are asked from. */

@@ -21,13 +21,15 @@ export function program(signal: AbortSignal): Command {
     .option('--data <dir>', 'folder of the records')
     .option('--control <socket>', `control socket (default: ${DEFAULT_CONTROL})`)
     .addHelpText('after', '\nExample:\n  xnameserver run --host 127.0.0.1:7302 --data ./names');
-  addAttachOptions(run, { json: false, keyDefault: 'nameserver.key in the data folder, made when it is missing' }).action(async (options: RunOptions, command: Command) => {
-    // A default of the command line is no wish: it does not go before the file.
-    const isGiven = command.getOptionValueSource('attachTimeout') !== 'default';
-    const overrides = isGiven ? options : { ...options, attachTimeout: undefined };
-    const config = options.config === undefined ? configFromOptions(overrides) : await loadConfig(options.config, overrides);
-    await runDaemon(config, signal, (line) => print(JSON.stringify(line)));
-  });
+  addAttachOptions(run, { json: false, keyDefault: 'nameserver.key in the data folder, made when it is missing' }).action(
+    async (options: RunOptions, command: Command) => {
+      // A default of the command line is no wish: it does not go before the file.
+      const isGiven = command.getOptionValueSource('attachTimeout') !== 'default';
+      const overrides = isGiven ? options : { ...options, attachTimeout: undefined };
+      const config = options.config === undefined ? configFromOptions(overrides) : await loadConfig(options.config, overrides);
+      await runDaemon(config, signal, (line) => print(JSON.stringify(line)));
+    },
+  );
   root
     .command('sample')
     .description('print a commented configuration')
