@@ -16,8 +16,8 @@ export interface TransferCommandOptions extends AttachOptions {
   readonly nice: number;
 }
 
-/** Below everything that runs on a host, above what is only done when nothing else is. */
-const DEFAULT_NICE = 5;
+/** A transfer that gives way to everything may never end on a host that is always busy. */
+const DEFAULT_NICE = 0;
 
 /** Where state files are unless told otherwise: of the system for root, of the user for everybody else. */
 function defaultStateDirectory(environment: NodeJS.ProcessEnv = process.env): string {
@@ -43,7 +43,7 @@ export function addTransferOptions(command: Command): Command {
     )
     .option(
       '--nice <n>',
-      'give way to other programs by so much, 0 to 19; a transfer that takes the processor from its own VM only makes it slow',
+      'give way to other programs by so much, 0 to 19, where the VM shall notice less and the move may take longer',
       integerArgument(0, 19),
       DEFAULT_NICE,
     );

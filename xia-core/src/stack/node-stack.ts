@@ -52,7 +52,7 @@ export interface NodeStackOptions {
 }
 
 /** Memory of fetched chunks that is kept for the next ones. */
-const IDLE_BUFFER_BYTES = 32 * 1024 * 1024;
+const IDLE_BUFFER_BYTES = 16 * 1024 * 1024;
 
 /** Principal types that a host sends to its access point when it knows nothing better. */
 const DEFAULTED_TYPES = [PrincipalType.AD, PrincipalType.HID, PrincipalType.IP] as const;
