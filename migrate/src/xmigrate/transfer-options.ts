@@ -16,8 +16,8 @@ export interface TransferCommandOptions extends AttachOptions {
   readonly nice: number;
 }
 
-/** A transfer that gives way to everything may never end on a host that is always busy. */
-const DEFAULT_NICE = 0;
+/** Enough that the VM goes on answering while it moves; more, and a transfer may never end on a host that is always busy. */
+const DEFAULT_NICE = 5;
 
 /** Where state files are unless told otherwise: of the system for root, of the user for everybody else. */
 function defaultStateDirectory(environment: NodeJS.ProcessEnv = process.env): string {

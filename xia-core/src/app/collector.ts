@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 
-/** The heap may grow to five times what was live in it. */
-const GROWTH_PERCENT = 400;
+/** The heap may grow to three and a half times what was live in it. */
+const GROWTH_PERCENT = 250;
 
 /**
  * Makes V8 collect its old generation less often than it would by itself. It counts the memory of buffers as growth of a

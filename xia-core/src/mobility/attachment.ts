@@ -72,7 +72,7 @@ export class Attachment {
   #state: AttachmentState = 'searching';
   /** The access point that is bound to, or being bound to. */
   #present: AccessPoint | undefined;
-  /** What the integrator was told last. */
+  /** What the owner was told last. */
   #announced: AttachmentInfo | undefined;
   /** A new access point, heard where the present one's next beacon is expected and has not come yet. */
   #suspect: AccessPoint | undefined;
