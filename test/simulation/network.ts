@@ -60,6 +60,7 @@ export class SimNode {
 
   /** Runs an input at the present time and keeps the deadlines. */
   enter<Result>(input: (now: number) => Result): Result {
+    this.stack.advance(this.#network.now);
     const result = input(this.#network.now);
     this.rearm();
     return result;

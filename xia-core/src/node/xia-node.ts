@@ -251,7 +251,9 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
   }
 
   readonly #enter: Enter = (input) => {
-    const result = input(this.#driver.now());
+    const now = this.#driver.now();
+    this.#stack.advance(now);
+    const result = input(now);
     this.#driver.rearm();
     return result;
   };

@@ -241,6 +241,11 @@ export class NodeStack {
     this.#keeper.drop(name);
   }
 
+  /** Says what time it is, before a call on one of the parts that may send. */
+  advance(now: number): void {
+    this.#now = now;
+  }
+
   /** A packet came in by a face. The bytes belong to the node from now on. */
   receive(face: number, neighbour: number, packet: Uint8Array, now: number): void {
     this.#now = now;
