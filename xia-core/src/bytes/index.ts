@@ -1,6 +1,7 @@
 export { finishChecksum, internetChecksum, sumWords } from './checksum.js';
 export { concatBytes, copyBytes, equalBytes } from './compare.js';
 export { errorCodes, XiaError, type ErrorCode } from './error.js';
+export type { Gauge } from './gauge.js';
 export { fromHex, toHex } from './hex.js';
 export {
   readU16BE,
