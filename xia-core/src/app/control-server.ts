@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
-import { XiaError } from '../bytes/index.js';
+import { XiaError, type Gauge } from '../bytes/index.js';
 import { listenUnix } from '../io/index.js';
 import { LineSplitter } from './line-splitter.js';
 
@@ -27,12 +27,15 @@ export class ControlServer {
   readonly #server: Server;
   readonly #handlers: ReadonlyMap<string, ControlHandler>;
   readonly #sockets = new Set<Socket>();
+  #mostSockets = 0;
+  #refused = 0;
 
   private constructor(path: string, handlers: ReadonlyMap<string, ControlHandler>) {
     this.path = path;
     this.#handlers = handlers;
     this.#server = createServer((socket) => this.#serve(socket));
     this.#server.maxConnections = MAXIMUM_CONNECTIONS;
+    this.#server.on('drop', () => this.#refused++);
   }
 
   /**
@@ -56,6 +59,11 @@ export class ControlServer {
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
+  gauges(): Gauge[] {
+    const [used, highWater, bound, refused] = [this.#sockets.size, this.#mostSockets, MAXIMUM_CONNECTIONS, this.#refused];
+    return [{ name: 'control connections', unit: 'entries', used, highWater, bound, refused }];
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
@@ -63,6 +71,7 @@ export class ControlServer {
   #serve(socket: Socket): void {
     const splitter = new LineSplitter(MAXIMUM_REQUEST_BYTES);
     this.#sockets.add(socket);
+    this.#mostSockets = Math.max(this.#mostSockets, this.#sockets.size);
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     socket.on('data', (piece: Buffer) => {

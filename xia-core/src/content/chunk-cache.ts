@@ -1,4 +1,4 @@
-import { copyBytes, equalBytes, TimerQueue } from '../bytes/index.js';
+import { copyBytes, equalBytes, TimerQueue, type Gauge } from '../bytes/index.js';
 import type { CryptoSuite } from '../xid/index.js';
 import { freshBuffers, type BufferSource } from './buffer-pool.js';
 import type { ChunkSource, StoredChunk } from './chunk-source.js';
@@ -49,6 +49,7 @@ export class ChunkCache implements ChunkSource {
   readonly #expiry = new TimerQueue<CachedChunk>();
   readonly counters = { hits: 0, misses: 0, inserted: 0, evicted: 0, expired: 0, wrongHash: 0, tooLarge: 0 };
   #bytes = 0;
+  #highWater = 0;
 
   constructor(options: ChunkCacheOptions) {
     this.#crypto = options.crypto;
@@ -147,12 +148,19 @@ export class ChunkCache implements ChunkSource {
     }
   }
 
+  gauges(): Gauge[] {
+    const { evicted, tooLarge } = this.counters;
+    const [used, highWater, bound] = [this.#bytes, this.#highWater, this.#budgetBytes];
+    return [{ name: 'cached bytes', unit: 'bytes', used, highWater, bound, refused: evicted + tooLarge }];
+  }
+
   #keep(id: Uint8Array, bytes: Uint8Array, expiresAt: number): void {
     // The slot is not known before the map has given it out.
     const slot = this.#chunks.set(id, undefined);
     const chunk: CachedChunk = { id: copyBytes(id), bytes, expiresAt, slot, lent: false };
     this.#chunks.set(id, chunk);
     this.#bytes += bytes.length + CACHE_ENTRY_BYTES;
+    this.#highWater = Math.max(this.#highWater, this.#bytes);
     this.#policy.inserted(slot);
     this.#expiry.set(chunk, expiresAt);
   }

@@ -1,3 +1,4 @@
+import type { Gauge } from '../bytes/index.js';
 import type { XipView } from '../wire/index.js';
 import { freshBuffers, type BufferSource } from './buffer-pool.js';
 import { ChunkCache, type ChunkCacheOptions } from './chunk-cache.js';
@@ -76,6 +77,10 @@ export class LocalContent implements ChunkSource {
   handleTimeout(now: number): void {
     this.store.handleTimeout(now);
     this.cache.handleTimeout(now);
+  }
+
+  gauges(): Gauge[] {
+    return [...this.store.gauges(), ...this.cache.gauges(), ...this.assembler.gauges()];
   }
 
   #gone(id: Uint8Array): void {

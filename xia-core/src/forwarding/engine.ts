@@ -1,7 +1,7 @@
-import { XiaError } from '../bytes/index.js';
+import { XiaError, type Gauge } from '../bytes/index.js';
 import { MAX_DAG_EDGES } from '../dag/index.js';
 import type { XipView } from '../wire/index.js';
-import { BROADCAST_HID, PrincipalType, type Xid } from '../xid/index.js';
+import { BROADCAST_HID, PrincipalType, principals, type Xid } from '../xid/index.js';
 import { Disposition, forwardReasons, Reason, type ForwardReason } from './disposition.js';
 import { BROADCAST_FACE, LOCAL_FACE, NO_FACE, type NextHop } from './faces.js';
 import { GraphCheck, GraphShape } from './graph-check.js';
@@ -155,6 +155,10 @@ export class ForwardingEngine {
       'no-source-edge': this.#dropped[Reason.NO_SOURCE_EDGE]!,
       'broadcast-not-ours': this.#dropped[Reason.BROADCAST_NOT_OURS]!,
     };
+  }
+
+  gauges(): Gauge[] {
+    return this.types().map((type) => this.table(type).gauge(`${principals.name(type) ?? `0x${type.toString(16)}`} routes`));
   }
 
   #tableOf(type: number): RouteTable | undefined {

@@ -1,3 +1,4 @@
+import type { Gauge } from '../bytes/index.js';
 import { IdIndex } from '../xid/index.js';
 import { NO_FACE } from './faces.js';
 
@@ -21,6 +22,7 @@ export class RouteTable {
   #faces: Int32Array;
   #neighbours: Uint32Array;
   #refused = 0;
+  #highWater = 0;
   /** Face of the default route, {@link NO_FACE} without one. */
   defaultFace: number = NO_FACE;
   defaultNeighbour = 0;
@@ -54,6 +56,7 @@ export class RouteTable {
       return false;
     }
     const slot = this.#index.add(id, 0);
+    if (this.#index.size > this.#highWater) this.#highWater = this.#index.size;
     if (slot >= this.#faces.length) this.#grow();
     this.#faces[slot] = face;
     this.#neighbours[slot] = neighbour;
@@ -105,6 +108,10 @@ export class RouteTable {
     for (const slot of this.#index.live()) {
       yield { id: this.#index.idOf(slot), face: this.#faces[slot]!, neighbour: this.#neighbours[slot]! };
     }
+  }
+
+  gauge(name: string): Gauge {
+    return { name, unit: 'entries', used: this.size, highWater: this.#highWater, bound: this.#maxRoutes, refused: this.#refused };
   }
 
   #grow(): void {

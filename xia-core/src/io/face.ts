@@ -1,4 +1,4 @@
-import type { XiaError } from '../bytes/index.js';
+import type { Gauge, XiaError } from '../bytes/index.js';
 import type { FaceRole } from '../stack/face-table.js';
 
 /** The largest UDP payload over IPv4 (65,535 less the IPv4 and UDP headers): no face carries a larger packet. */
@@ -77,6 +77,8 @@ export interface Face {
    */
   send(neighbour: number, packet: Uint8Array, body?: Uint8Array): boolean;
   describe(): FaceDescription;
+  /** How full its queues and tables are; names are without that of the face. */
+  gauges?(): Gauge[];
   /** Stops the face; unsent packets may be lost. May be called again, and before `open`. */
   close(): Promise<void>;
 }

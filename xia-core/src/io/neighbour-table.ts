@@ -1,4 +1,4 @@
-import { XiaError } from '../bytes/index.js';
+import { XiaError, type Gauge } from '../bytes/index.js';
 
 /**
  * The neighbours of a face by transport address: small ids from 1 on, at most `capacity` of them.
@@ -20,6 +20,7 @@ export class NeighbourTable {
   readonly #next: Int32Array;
   readonly #previous: Int32Array;
   #pinned = 0;
+  #evicted = 0;
   #lastAddress = '';
   #lastPort = -1;
   #lastId = 0;
@@ -70,6 +71,12 @@ export class NeighbourTable {
     return id;
   }
 
+  gauge(): Gauge {
+    // Ids are used again, never given up: there are as many neighbours as there ever were.
+    const used = this.size;
+    return { name: 'neighbours', unit: 'entries', used, highWater: used, bound: this.#capacity, refused: this.#evicted };
+  }
+
   has(id: number): boolean {
     return id >= 1 && id <= this.size;
   }
@@ -103,6 +110,7 @@ export class NeighbourTable {
     const ports = this.#idsByAddress.get(oldAddress)!;
     ports.delete(this.#ports[id]!);
     if (ports.size === 0) this.#idsByAddress.delete(oldAddress);
+    this.#evicted++;
     this.#onEvicted(id);
     this.#addresses[id] = address;
     this.#ports[id] = port;

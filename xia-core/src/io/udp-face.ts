@@ -1,6 +1,6 @@
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { DgramAsPromised, type SocketAsPromised } from 'dgram-as-promised';
-import { XiaError } from '../bytes/index.js';
+import { XiaError, type Gauge } from '../bytes/index.js';
 import type { FaceRole } from '../stack/face-table.js';
 import { FaceCounters, MAX_PACKET_BYTES, type Face, type FaceDescription, type FaceHandler } from './face.js';
 import { NeighbourTable } from './neighbour-table.js';
@@ -51,6 +51,7 @@ export class UdpFace implements Face {
   /** Set while the face is open. */
   #socket: Socket | undefined;
   #handler: FaceHandler | undefined;
+  #mostQueuedBytes = 0;
 
   /** @throws XiaError `bad-endpoint` for an address that cannot be read, `bad-config` for another bad option */
   constructor(options: UdpFaceOptions) {
@@ -127,6 +128,15 @@ export class UdpFace implements Face {
     };
   }
 
+  gauges(): Gauge[] {
+    const used = this.#socket?.getSendQueueSize() ?? 0;
+    const refused = this.counters.droppedQueueFull;
+    return [
+      { name: 'send queue', unit: 'bytes', used, highWater: this.#mostQueuedBytes, bound: this.#sendQueueBytes, refused },
+      this.#neighbours.gauge(),
+    ];
+  }
+
   async close(): Promise<void> {
     const binding = this.#binding;
     this.#socket = undefined;
@@ -154,10 +164,12 @@ export class UdpFace implements Face {
       return false;
     }
     const bytes = packet.length + (body?.length ?? 0);
-    if (socket.getSendQueueSize() + bytes > this.#sendQueueBytes) {
+    const queuedBytes = socket.getSendQueueSize() + bytes;
+    if (queuedBytes > this.#sendQueueBytes) {
       this.counters.droppedQueueFull++;
       return false;
     }
+    if (queuedBytes > this.#mostQueuedBytes) this.#mostQueuedBytes = queuedBytes;
     // Without a callback nothing is scheduled per packet, and an unreachable neighbour is silence, as on any link.
     const datagram = body === undefined ? packet : [packet, body];
     socket.send(datagram, this.#neighbours.portOf(neighbour), this.#neighbours.addressOf(neighbour));

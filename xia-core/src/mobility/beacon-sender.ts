@@ -1,4 +1,4 @@
-import type { RandomSource } from '../bytes/index.js';
+import type { NeighbourLimiter, RandomSource } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import { encodeBeaconMessage } from '../wire/mobility-messages.js';
 import { sealBeacon } from '../wire/mobility-statements.js';
@@ -6,8 +6,7 @@ import type { Identity, Xid } from '../xid/index.js';
 import type { BeaconToken } from './beacon-token.js';
 import type { Counters } from './counters.js';
 import type { CounterName } from './events.js';
-import { EVERY_NEIGHBOUR, hopKey, type Hop, type LinkFaces, type LinkSink } from './links.js';
-import type { KeyedRateLimiter } from './rate-limiter.js';
+import { EVERY_NEIGHBOUR, type Hop, type LinkFaces, type LinkSink } from './links.js';
 import { SequenceSource } from './sequence.js';
 
 const DEFAULT_BEACON_INTERVAL_MS = 100;
@@ -33,7 +32,7 @@ interface BeaconSenderOptions extends BeaconOptions {
   readonly rng: RandomSource;
   readonly faces: LinkFaces;
   readonly sink: LinkSink;
-  readonly solicitLimiter: KeyedRateLimiter;
+  readonly solicitLimiter: NeighbourLimiter;
   readonly counters: Counters<CounterName>;
 }
 
@@ -55,7 +54,7 @@ export class BeaconSender {
   handleSolicit(from: Hop, isAccessFace: boolean, now: number): void {
     const { counters, solicitLimiter, sink } = this.#options;
     if (!isAccessFace) return counters.count('solicit:not-access');
-    if (!solicitLimiter.take(hopKey(from), now)) return counters.count('solicit:rate-limited');
+    if (!solicitLimiter.take(from.face, from.neighbour, now)) return counters.count('solicit:rate-limited');
     if (this.#newest === undefined) return counters.count('solicit:no-beacon');
     counters.count('solicit:answered');
     sink.sendLink(from.face, from.neighbour, this.#newest);
@@ -64,7 +63,7 @@ export class BeaconSender {
   /** Shows itself to somebody who has just appeared. */
   greet(newcomer: Hop, now: number): void {
     const { counters, sink, solicitLimiter } = this.#options;
-    if (this.#newest === undefined || !solicitLimiter.take(hopKey(newcomer), now)) return;
+    if (this.#newest === undefined || !solicitLimiter.take(newcomer.face, newcomer.neighbour, now)) return;
     counters.count('beacon:greeted');
     sink.sendLink(newcomer.face, newcomer.neighbour, this.#newest);
   }

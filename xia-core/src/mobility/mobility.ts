@@ -1,4 +1,4 @@
-import type { RandomSource } from '../bytes/index.js';
+import { NeighbourLimiter, type Gauge, type RandomSource } from '../bytes/index.js';
 import { MobilityKind, decodeMobilityMessage } from '../wire/mobility-messages.js';
 import { PrincipalType, Xid, type CryptoSuite, type Identity } from '../xid/index.js';
 import { Attachment, type HintReason } from './attachment.js';
@@ -96,6 +96,7 @@ export interface MobilityOptions {
 export class Mobility {
   readonly hid: Xid;
   readonly counters = new Counters<CounterName>();
+  readonly #limiterGauges: () => Gauge[];
   readonly #table: BindingTable;
   readonly #patcher: Patcher;
   readonly #beaconSender: BeaconSender | undefined;
@@ -112,9 +113,9 @@ export class Mobility {
     this.hid = hid;
     const rate = limits.messagesPerSecond ?? 1000;
     const bindingRate = limits.bindingsPerSecond ?? 20;
-    const hopLimiter = new KeyedRateLimiter({ ratePerSecond: rate, burst: rate, maxKeys: 4096 });
+    const hopLimiter = new NeighbourLimiter({ ratePerSecond: rate, burst: rate });
     const hidLimiter = new KeyedRateLimiter({ ratePerSecond: bindingRate, burst: bindingRate, maxKeys: 8192 });
-    const solicitLimiter = new KeyedRateLimiter({ ratePerSecond: 20, burst: 20, maxKeys: 4096 });
+    const solicitLimiter = new NeighbourLimiter({ ratePerSecond: 20, burst: 20, faceShares: 64 });
     const verifier = new StatementVerifier({ crypto, ...defined({ skewMs: limits.skewMs }) });
     const onEvent = (event: MobilityEvent): void => {
       if (event.kind === 'detached') this.#relay?.clear();
@@ -131,10 +132,16 @@ export class Mobility {
         skewMs: limits.skewMs,
       }),
     });
-    const patchLimiter = new KeyedRateLimiter({ ratePerSecond: 10 * rate, burst: 10 * rate, maxKeys: 4096 });
+    const patchLimiter = new NeighbourLimiter({ ratePerSecond: 2 * rate, burst: 2 * rate });
     const { adRoute } = options;
     const patcher = new Patcher({ hid, table, verifier, sink, adRoute, limiter: patchLimiter, counters, onEvent });
     this.#table = table;
+    this.#limiterGauges = () => [
+      hopLimiter.gauge('message budgets'),
+      patchLimiter.gauge('patch budgets'),
+      solicitLimiter.gauge('solicit budgets'),
+      hidLimiter.gauge('binding budgets'),
+    ];
     this.#patcher = patcher;
     const shared = { hid, identity, crypto, rng, faces, sink, table, patcher, verifier, counters, onEvent };
     const limiters = { hopLimiter, hidLimiter, solicitLimiter };
@@ -201,7 +208,7 @@ export class Mobility {
         return this.counters.count('binding:not-access');
       case MobilityKind.BINDING_ACK:
         if (isAccessFace) return this.counters.count('ack:from-access');
-        if (message.hid.equals(this.hid)) return this.#attachment?.handleAck(from, message, now, wallNow);
+        if (message.hid.equals(this.hid) && this.#attachment !== undefined) return this.#attachment.handleAck(from, message, now, wallNow);
         if (this.#passer === undefined) return this.counters.count('ack:unmatched');
         return this.#passer.handleAck(from, message, now, wallNow);
       case MobilityKind.PATCH:
@@ -248,6 +255,10 @@ export class Mobility {
     this.#patcher.handleTimeout(now);
     this.#beaconSender?.handleTimeout(now, wallNow);
     this.#attachment?.handleTimeout(now, wallNow);
+  }
+
+  gauges(): Gauge[] {
+    return [...this.#table.gauges(), ...this.#patcher.gauges(), ...(this.#attachment?.gauges() ?? []), ...this.#limiterGauges()];
   }
 
   #uplink(): Uplink | undefined {

@@ -1,3 +1,5 @@
+import type { Gauge } from '../bytes/index.js';
+
 interface Bucket {
   tokens: number;
   refilledMs: number;
@@ -12,6 +14,8 @@ export class KeyedRateLimiter {
   readonly #burst: number;
   readonly #maxKeys: number;
   readonly #buckets = new Map<string, Bucket>();
+  #highWater = 0;
+  #evicted = 0;
 
   constructor(options: { ratePerSecond: number; burst: number; maxKeys: number }) {
     this.#ratePerMs = options.ratePerSecond / 1000;
@@ -32,13 +36,21 @@ export class KeyedRateLimiter {
       bucket.refilledMs = now;
     }
     this.#buckets.set(key, bucket);
+    if (this.#buckets.size > this.#highWater) this.#highWater = this.#buckets.size;
     if (bucket.tokens < 1) return false;
     bucket.tokens -= 1;
     return true;
   }
 
+  /** How many keys have a budget here. */
+  gauge(name: string): Gauge {
+    const used = this.#buckets.size;
+    return { name, unit: 'entries', used, highWater: this.#highWater, bound: this.#maxKeys, refused: this.#evicted };
+  }
+
   #evict(): void {
     if (this.#buckets.size < this.#maxKeys) return;
+    this.#evicted++;
     const oldest = this.#buckets.keys().next().value;
     if (oldest !== undefined) this.#buckets.delete(oldest);
   }

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { XiaError } from '../bytes/index.js';
+import { XiaError, type Gauge } from '../bytes/index.js';
 import { Dag, contentDag, hostDag } from '../dag/index.js';
 import { Driver, generateIdentity, nodeCrypto, nodeRandom, type Face, type NodeIdentity } from '../io/index.js';
 import type { AttachmentInfo, MobilityEvent } from '../mobility/index.js';
@@ -15,7 +15,7 @@ import { certifiedAd } from './router-certificate.js';
 import type { StreamServer } from './stream-server.js';
 import type { Enter } from './stream-socket.js';
 import { StreamSockets, type ConnectOptions, type ListenOptions } from './stream-sockets.js';
-import { nodeView, type NodeView } from './views.js';
+import { nodeGauges, nodeView, type NodeView } from './views.js';
 import type { XiaStream } from './xia-stream.js';
 
 const DEFAULT_ATTACH_TIMEOUT_MS = 10_000;
@@ -227,12 +227,18 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
 
   /** A table of the node as plain values. */
   show(view: NodeView): unknown {
+    if (view === 'bounds') return this.gauges();
     return nodeView(view, this.#stack, this.#faces, this.#driver.now());
   }
 
   /** All counters of the node, by part. */
   stats(): Record<string, Record<string, number>> {
     return this.#stack.counters();
+  }
+
+  /** How full every queue and table of the node and its faces is, and the most that each ever held. */
+  gauges(): Gauge[] {
+    return [...nodeGauges(this.#stack, this.#faces), ...this.#streams.gauges()];
   }
 
   /** Face name -> the address that it listens on. */

@@ -1,4 +1,4 @@
-import { XiaError, type RandomSource } from '../bytes/index.js';
+import { XiaError, type Gauge, type RandomSource } from '../bytes/index.js';
 import {
   BufferPool,
   Fetcher,
@@ -11,10 +11,17 @@ import {
 import { hostDag, linkLocalDag, serviceDag, type Dag } from '../dag/index.js';
 import { ForwardingEngine, type NextHop } from '../forwarding/index.js';
 import { Mobility, NameClient, type AttachmentInfo, type MobilityEvent, type MobilityLimits, type NameEvent } from '../mobility/index.js';
-import { DatagramEndpoint, StreamEndpoint, type DatagramSocketHandle, type StreamEvent, type StreamLimits } from '../transport/index.js';
+import {
+  DatagramEndpoint,
+  StreamEndpoint,
+  type DatagramSocketHandle,
+  type StreamEndpointCounters,
+  type StreamEvent,
+  type StreamLimits,
+} from '../transport/index.js';
 import { encodeDgramHeader, encodeXip, NextHeader, type XipView } from '../wire/index.js';
 import { PrincipalType, SID_BOOTSTRAP, xidOf, Xid, type CryptoSuite, type Identity } from '../xid/index.js';
-import { Delivery } from './delivery.js';
+import { Delivery, type ServeOutcome } from './delivery.js';
 import { EchoEndpoint } from './echo-endpoint.js';
 import { FaceTable, type FaceSpec } from './face-table.js';
 import { NameKeeper } from './name-keeper.js';
@@ -119,7 +126,7 @@ export class NodeStack {
       transmit,
       deliver: (view, face, neighbour, now) => this.#delivery.deliver(view, face, neighbour, now),
       observe: (view, now) => this.content.observe(view, now),
-      report: (type, code, view, now, mtu) => this.xcmp.error(type, code, view, now, mtu),
+      report: (type, code, view, face, neighbour, now, mtu) => this.xcmp.error(type, code, view, face, neighbour, now, mtu),
     });
     this.xcmp = new XcmpAnswers(
       (nextHeader, destination, source, payload) => this.#originate(nextHeader, destination, source, payload),
@@ -336,7 +343,32 @@ export class NodeStack {
       mobility: this.mobility.counters.toJSON(),
       responder: { ...this.#responder.counters },
       fetcher: { ...this.fetcher.counters },
+      streams: streamCounters(this.streams.counters),
+      datagrams: this.datagrams.counters(),
+      echoes: { ...this.echoes.counters },
+      names: this.names.counters.toJSON(),
     };
+  }
+
+  /** How full every queue and table is, and the most that each ever held. */
+  gauges(): Gauge[] {
+    return [
+      ...this.faces.gauges(),
+      ...this.engine.gauges(),
+      ...this.#path.gauges(),
+      ...this.content.gauges(),
+      ...this.#buffers.gauges(),
+      ...this.fetcher.gauges(),
+      ...this.streams.gauges(),
+      ...this.datagrams.gauges(),
+      ...this.echoes.gauges(),
+      ...this.xcmp.gauges(),
+      ...this.#pathMtu.gauges(),
+      ...this.mobility.gauges(),
+      ...this.names.gauges(),
+      ...this.#keeper.gauges(),
+      ...this.#sources.gauges(),
+    ];
   }
 
   #originate(nextHeader: number, destination: Dag, source: Dag, payload: Uint8Array | readonly Uint8Array[]): boolean {
@@ -350,13 +382,15 @@ export class NodeStack {
     this.#path.sendLink(face, neighbour, packet);
   }
 
-  #serve(view: XipView, request: { readonly offset: number; readonly length: number }, cid: Uint8Array, now: number): void {
+  #serve(view: XipView, request: { readonly offset: number; readonly length: number }, cid: Uint8Array, now: number): ServeOutcome {
     const chunk = this.content.find(cid, now);
+    if (chunk === undefined) return 'chunk-gone';
     const asker = this.#sources.of(view);
-    if (chunk === undefined || asker === undefined) return;
+    if (asker === undefined) return 'no-source';
     this.#responder.respond(view, request, chunk, this.mtuTowards(asker), this.#dag, now, (head, data) =>
       this.#path.originate(head, now, data),
     );
+    return 'served';
   }
 
   #routeOf(ad: Xid): NextHop | undefined {
@@ -394,4 +428,8 @@ export class NodeStack {
       this.names.handleReply(reply.payload, this.#now, this.#now + this.wallOffsetMs);
     }
   }
+}
+
+function streamCounters({ malformed, ...counters }: StreamEndpointCounters): Record<string, number> {
+  return { ...counters, ...Object.fromEntries(Object.entries(malformed).map(([fault, count]) => [`malformed:${fault}`, count])) };
 }

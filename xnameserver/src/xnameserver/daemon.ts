@@ -66,9 +66,10 @@ export async function runDaemon(config: NameServerConfig, signal: AbortSignal, o
     control: config.control,
   });
   const describe = (): ReadyLine => ({ ready: true, name: config.name, ...place() });
-  await using _control = await ControlServer.listen(config.control, {
+  await using control = await ControlServer.listen(config.control, {
     info: () => ({ ...describe(), records: store.size, pid: process.pid }),
     counters: () => ({ nameServer: core.counters.toJSON(), node: node.stats() }),
+    bounds: () => [...node.gauges(), ...core.gauges(), store.gauge(), ...control.gauges()],
     list: ({ after = '', limit = LIST_PAGE }) => listPage(store, after, limit),
     stop: () => stopped.abort(),
   });

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { open, type RootDatabase } from 'lmdb';
-import type { RecordGetOutcome, RecordPutOutcome, RecordStore, StoredRecord } from 'xia-core';
+import type { Gauge, RecordGetOutcome, RecordPutOutcome, RecordStore, StoredRecord } from 'xia-core';
 
 export interface LmdbRecordStoreOptions {
   /** Folder of the database; made when it is missing. */
@@ -20,6 +20,7 @@ export class LmdbRecordStore implements RecordStore, AsyncDisposable {
   readonly #maxRecords: number;
   readonly #onFault: (error: unknown) => void;
   #count: number;
+  #refused = 0;
 
   constructor(options: LmdbRecordStoreOptions) {
     mkdirSync(options.path, { recursive: true, mode: 0o700 });
@@ -61,6 +62,11 @@ export class LmdbRecordStore implements RecordStore, AsyncDisposable {
     for (const { key, value } of this.#database.getRange({ start: after, exclusiveStart: true, limit })) yield [key, value];
   }
 
+  /** Names are never deleted, so there are as many as there ever were. */
+  gauge(): Gauge {
+    return { name: 'names', unit: 'entries', used: this.#count, highWater: this.#count, bound: this.#maxRecords, refused: this.#refused };
+  }
+
   async close(): Promise<void> {
     await this.#database.close();
   }
@@ -75,7 +81,10 @@ export class LmdbRecordStore implements RecordStore, AsyncDisposable {
         const present = this.#database.get(name);
         if (present?.sequence !== expectedSequence) return 'conflict';
         if (present === undefined) {
-          if (this.#count >= this.#maxRecords) return 'full';
+          if (this.#count >= this.#maxRecords) {
+            this.#refused++;
+            return 'full';
+          }
           this.#count += 1;
         }
         void this.#database.put(name, record);

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { addAttachOptions, runMain } from 'xia-core';
+import { addAttachOptions, controlCall, runMain } from 'xia-core';
 import { configFromOptions, DEFAULT_CONTROL, loadConfig, type ConfigOverrides } from './config.js';
 import { runDaemon } from './daemon.js';
 import { listRecords, recordLine } from './list.js';
@@ -9,6 +9,10 @@ const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
 interface RunOptions extends ConfigOverrides {
   readonly config?: string;
+}
+
+async function controlPath({ control, config }: { control?: string; config?: string }): Promise<string> {
+  return control ?? (config === undefined ? DEFAULT_CONTROL : (await loadConfig(config)).control);
 }
 
 /** The command line, around the signal that stops it. */
@@ -43,8 +47,16 @@ export function program(signal: AbortSignal): Command {
     .option('--json', 'one JSON object a line')
     .addHelpText('after', '\nExample:\n  xnameserver list -c names.yaml --json')
     .action(async (options: { control?: string; config?: string; json?: boolean }) => {
-      const control = options.control ?? (options.config === undefined ? DEFAULT_CONTROL : (await loadConfig(options.config)).control);
-      for await (const record of listRecords(control)) print(options.json === true ? JSON.stringify(record) : recordLine(record));
+      for await (const record of listRecords(await controlPath(options))) print(options.json === true ? JSON.stringify(record) : recordLine(record));
+    });
+  root
+    .command('bounds')
+    .description('print how full the queues and tables of a running name server are, as JSON')
+    .option('--control <socket>', 'its control socket')
+    .option('-c, --config <file>', 'its configuration, to find the control socket')
+    .addHelpText('after', '\nExample:\n  xnameserver bounds -c names.yaml')
+    .action(async (options: { control?: string; config?: string }) => {
+      print(JSON.stringify(await controlCall(await controlPath(options), 'bounds')));
     });
   root.addHelpText(
     'after',

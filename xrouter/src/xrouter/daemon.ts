@@ -62,9 +62,11 @@ export async function runDaemon(config: NodeConfig, signal: AbortSignal, onReady
   });
   const show = (params: Record<string, unknown>) => {
     if (!isView(params['what'])) throw new XiaError('bad-request', `show what? One of ${nodeViews.join(', ')}`);
+    // Of the node's own queues and tables, and of the socket that is just being asked by.
+    if (params['what'] === 'bounds') return [...node.gauges(), ...(control?.gauges() ?? [])];
     return node.show(params['what']);
   };
-  const control =
+  const control: ControlServer | undefined =
     config.control === undefined ? undefined : await ControlServer.listen(config.control, { info, show, stop: () => stopped.abort() });
   try {
     const place = {
