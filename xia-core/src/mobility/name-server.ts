@@ -61,6 +61,11 @@ export class NameServerCore {
     this.#limiter = new KeyedRateLimiter({ ratePerSecond: rate, burst: rate, maxKeys: 8192 });
   }
 
+  /** Changes how many requests of one sender are answered per second. */
+  limitRequests(perSecond: number): void {
+    this.#limiter.limit(perSecond, perSecond);
+  }
+
   /** Requests whose answer waits for the store. */
   get pending(): number {
     return this.#pending;
