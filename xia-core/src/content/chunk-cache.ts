@@ -2,7 +2,7 @@ import { copyBytes, equalBytes, TimerQueue, type Gauge } from '../bytes/index.js
 import type { CryptoSuite } from '../xid/index.js';
 import { freshBuffers, type BufferSource } from './buffer-pool.js';
 import type { ChunkSource, StoredChunk } from './chunk-source.js';
-import { evictionPolicies, type EvictionPolicy, type EvictionPolicyName } from './eviction-policy.js';
+import { evictionPolicies, handOver, type EvictionPolicy, type EvictionPolicyName } from './eviction-policy.js';
 import { IdMap } from './id-map.js';
 
 /** What an entry costs beside its bytes, so that a great many small chunks do not slip through the budget. */
@@ -39,9 +39,9 @@ interface CachedChunk extends StoredChunk {
  */
 export class ChunkCache implements ChunkSource {
   readonly #crypto: Pick<CryptoSuite, 'hash'>;
-  readonly #budgetBytes: number;
+  #budgetBytes: number;
   readonly #maxTtlMs: number;
-  readonly #policy: EvictionPolicy;
+  #policy: EvictionPolicy;
   readonly #buffers: BufferSource;
   readonly #onInsert: ((id: Uint8Array) => void) | undefined;
   readonly #onEvict: ((id: Uint8Array) => void) | undefined;
@@ -73,6 +73,15 @@ export class ChunkCache implements ChunkSource {
 
   get budgetBytes(): number {
     return this.#budgetBytes;
+  }
+
+  /** Changes the budget, which may make chunks go, and the policy, which makes none go. */
+  configure(budgetBytes: number, policy: EvictionPolicyName): void {
+    const next = evictionPolicies[policy]();
+    handOver(this.#policy, next);
+    this.#policy = next;
+    this.#budgetBytes = budgetBytes;
+    while (this.#bytes > budgetBytes) this.#evictOne();
   }
 
   /** Looks a chunk up to serve it: counts as a use. */

@@ -4,6 +4,7 @@ import { freshBuffers, type BufferSource } from './buffer-pool.js';
 import { ChunkCache, type ChunkCacheOptions } from './chunk-cache.js';
 import type { ChunkSource, StoredChunk } from './chunk-source.js';
 import { ChunkStore, type ChunkStoreOptions, type PutOutcome } from './chunk-store.js';
+import type { EvictionPolicyName } from './eviction-policy.js';
 import { OnPathCache, type ObserveOutcome } from './on-path-cache.js';
 import { PartialAssembler, type PartialAssemblerOptions } from './partial-assembler.js';
 
@@ -64,6 +65,12 @@ export class LocalContent implements ChunkSource {
   /** Keeps what a chunk response that comes by has that is new; see {@link OnPathCache}. */
   observe(view: XipView, now: number): ObserveOutcome {
     return this.#onPath.observe(view, now);
+  }
+
+  /** Changes the cache; see {@link ChunkCache.configure}. */
+  configureCache(budgetBytes: number, policy: EvictionPolicyName): void {
+    this.cache.configure(budgetBytes, policy);
+    if (budgetBytes === 0) this.assembler.clear();
   }
 
   find(id: Uint8Array, now: number): StoredChunk | undefined {

@@ -109,6 +109,11 @@ export class PartialAssembler {
     ];
   }
 
+  /** Forgets all unfinished chunks. */
+  clear(): void {
+    for (let chunk = this.#oldest(); chunk !== undefined; chunk = this.#oldest()) this.#discard(chunk);
+  }
+
   #begin(id: Uint8Array, chunkLength: number, now: number): PartialChunk | undefined {
     if (chunkLength > this.#maxChunkBytes) {
       this.counters.tooLarge++;

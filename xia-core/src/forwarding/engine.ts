@@ -71,6 +71,17 @@ export class ForwardingEngine {
     else this.#high.set(type, table);
   }
 
+  /** Routes by a type no more. False when its table still has entries, or it is one that every node knows. */
+  removePrincipal(type: number): boolean {
+    const table = this.#tableOf(type);
+    if (table === undefined) return true;
+    const isBuiltIn = Object.values(PrincipalType).some((known) => known === type);
+    if (isBuiltIn || table.size > 0 || table.defaultFace !== NO_FACE) return false;
+    if (type < LOW_TYPES) this.#low[type] = undefined;
+    else this.#high.delete(type);
+    return true;
+  }
+
   /** @throws XiaError `bad-argument` when the type was never added. */
   table(type: number): RouteTable {
     const table = this.#tableOf(type);

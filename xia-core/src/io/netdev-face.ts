@@ -1,8 +1,9 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { XiaError, type Gauge } from '../bytes/index.js';
 import type { FaceRole } from '../stack/face-table.js';
-import { FaceCounters, MAX_PACKET_BYTES, type Face, type FaceDescription, type FaceHandler } from './face.js';
+import { FaceCounters, type Face, type FaceDescription, type FaceHandler, type FaceSettings } from './face.js';
 import { FrameSplitter } from './frame-splitter.js';
+import { checkedMtu } from './face-mtu.js';
 import { NetdevLink } from './netdev-link.js';
 import { listenUnix } from './unix-listen.js';
 
@@ -29,9 +30,9 @@ const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
  */
 export class NetdevFace implements Face {
   readonly name: string;
-  readonly role: FaceRole;
-  readonly mtu: number;
   readonly counters = new FaceCounters();
+  #role: FaceRole;
+  #mtu: number;
   readonly #path: string;
   readonly #server: Server;
   /** By neighbour id less 1. */
@@ -44,17 +45,25 @@ export class NetdevFace implements Face {
   /** @throws XiaError `bad-config` */
   constructor(options: NetdevFaceOptions) {
     this.name = options.name;
-    this.role = options.role;
-    this.mtu = options.mtu ?? DEFAULT_NETDEV_MTU;
-    if (!Number.isInteger(this.mtu) || this.mtu < 1 || this.mtu > MAX_PACKET_BYTES) {
-      throw new XiaError('bad-config', `face ${this.name}: mtu must be from 1 to ${MAX_PACKET_BYTES}`, {
-        mtu: this.mtu,
-      });
-    }
+    this.#role = options.role;
+    this.#mtu = checkedMtu(this.name, options.mtu ?? DEFAULT_NETDEV_MTU);
     this.#path = options.path;
     this.#server = createServer((socket) => this.#accept(socket));
     this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.on('drop', () => this.#connectionsRefused++);
+  }
+
+  get role(): FaceRole {
+    return this.#role;
+  }
+
+  get mtu(): number {
+    return this.#mtu;
+  }
+
+  update({ role, mtu }: FaceSettings): void {
+    this.#mtu = checkedMtu(this.name, mtu);
+    this.#role = role;
   }
 
   async open(handler: FaceHandler): Promise<void> {

@@ -131,6 +131,11 @@ export class AccessPointList {
     for (const point of this.#points.values()) point.besideUntil = -Infinity;
   }
 
+  /** Forgets those that a condition does not hold for. */
+  keep(condition: (point: AccessPoint) => boolean): void {
+    for (const [key, point] of this.#points) if (!condition(point)) this.#points.delete(key);
+  }
+
   /** Forgets those that are gone. */
   purge(now: number): void {
     for (const [key, point] of this.#points) if (now > lostAt(point)) this.#points.delete(key);

@@ -64,7 +64,7 @@ export class Attachment {
   readonly #options: AttachmentOptions;
   readonly #lifetimeMs: number;
   readonly #clockJumpMs: number;
-  readonly #trusted: ReadonlySet<string> | undefined;
+  #trusted: ReadonlySet<string> | undefined;
   readonly #points = new AccessPointList();
   readonly #solicitor: Solicitor;
   readonly #sender: BindingSender;
@@ -87,7 +87,7 @@ export class Attachment {
     this.#options = options;
     this.#lifetimeMs = options.lifetimeMs ?? DEFAULT_BINDING_LIFETIME_MS;
     this.#clockJumpMs = options.clockJumpMs ?? DEFAULT_CLOCK_JUMP_MS;
-    this.#trusted = options.trustedAds && new Set(options.trustedAds.map((ad) => ad.key));
+    this.#trusted = keysOf(options.trustedAds);
     this.#solicitor = new Solicitor(options);
     this.#sender = new BindingSender(options);
     this.#solicitor.start(0, SEARCH_SOLICIT_MS);
@@ -183,6 +183,15 @@ export class Attachment {
 
   gauges(): Gauge[] {
     return this.#points.gauges();
+  }
+
+  /** Changes the ADs that may be attached to; undefined: all. A place in another AD is left at once. */
+  trust(ads: readonly Xid[] | undefined, now: number): void {
+    this.#trusted = keysOf(ads);
+    const isTrusted = (point: AccessPoint) => this.#trusted?.has(point.beacon.ad.key) ?? true;
+    this.#points.keep(isTrusted);
+    if (this.#suspect !== undefined && !isTrusted(this.#suspect)) this.#suspect = undefined;
+    if (this.#present !== undefined && !isTrusted(this.#present) && this.#state !== 'leaving') this.#lose(now);
   }
 
   nextTimeout(): number {
@@ -315,6 +324,10 @@ export class Attachment {
   #enter(input: AttachmentInput): void {
     this.#state = nextAttachmentState(this.#state, input);
   }
+}
+
+function keysOf(ads: readonly Xid[] | undefined): ReadonlySet<string> | undefined {
+  return ads && new Set(ads.map((ad) => ad.key));
 }
 
 function isSamePlace(a: AttachmentInfo, b: AttachmentInfo): boolean {

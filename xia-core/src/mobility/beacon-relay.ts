@@ -25,15 +25,19 @@ interface BeaconRelayOptions {
  */
 export class BeaconRelay {
   readonly #options: BeaconRelayOptions;
+  /** The least MTU of the uplink faces, in bytes. */
+  mtu: number;
   #newest: { readonly payload: Uint8Array; readonly point: AccessPoint } | undefined;
 
   constructor(options: BeaconRelayOptions) {
     this.#options = options;
+    this.mtu = options.mtu;
   }
 
   /** A new beacon of the present access point. */
   relay(message: BeaconMessage, point: AccessPoint): void {
-    const { counters, crypto, faces, hid, identity, mtu, sink } = this.#options;
+    const { mtu } = this;
+    const { counters, crypto, faces, hid, identity, sink } = this.#options;
     if (message.relays.length >= MAX_RELAYS) return counters.count('beacon:too-many-relays');
     const own = sealRelay({ hid, beacon: crypto.hash(message.beacon), mtu: Math.min(mtu, point.mtu) }, identity);
     const payload = encodeBeaconMessage({ beacon: message.beacon, relays: [...message.relays, own] });

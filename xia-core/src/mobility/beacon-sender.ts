@@ -39,16 +39,20 @@ interface BeaconSenderOptions extends BeaconOptions {
 /** The router's beacons: on every access face at its interval, and at once to a neighbour who asks. */
 export class BeaconSender {
   readonly #options: BeaconSenderOptions;
-  readonly #intervalMs: number;
-  readonly #lifetimeMs: number;
+  #told: BeaconOptions & { readonly certificate: Uint8Array };
   readonly #sequences = new SequenceSource();
   #newest: Uint8Array | undefined;
   #at = -Infinity;
 
   constructor(options: BeaconSenderOptions) {
     this.#options = options;
-    this.#intervalMs = options.intervalMs ?? DEFAULT_BEACON_INTERVAL_MS;
-    this.#lifetimeMs = options.lifetimeMs ?? DEFAULT_BEACON_LIFETIME_MS;
+    this.#told = options;
+  }
+
+  /** Changes what the beacons tell from now on. The next one goes out at once, so that everybody soon knows. */
+  configure(changes: Partial<BeaconOptions & { readonly certificate: Uint8Array }>, now: number): void {
+    this.#told = { ...this.#told, ...changes };
+    this.#at = Math.min(this.#at, now);
   }
 
   handleSolicit(from: Hop, isAccessFace: boolean, now: number): void {
@@ -78,23 +82,28 @@ export class BeaconSender {
     const { faces, sink, counters, rng } = this.#options;
     this.#newest = encodeBeaconMessage({ beacon: this.#seal(now, wallNow), relays: [] });
     // A tenth of jitter keeps the routers of one link from speaking at the same moment for ever.
-    this.#at = now + this.#intervalMs * (0.9 + 0.1 * rng.unit());
+    this.#at = now + this.#intervalMs() * (0.9 + 0.1 * rng.unit());
     for (const face of faces.access()) {
       counters.count('beacon:sent');
       sink.sendLink(face, EVERY_NEIGHBOUR, this.#newest);
     }
   }
 
+  #intervalMs(): number {
+    return this.#told.intervalMs ?? DEFAULT_BEACON_INTERVAL_MS;
+  }
+
   #seal(now: number, wallNow: number): Uint8Array {
-    const { ad, hid, nameServer, mtu, token, certificate, identity } = this.#options;
+    const { ad, hid, token, identity } = this.#options;
+    const { lifetimeMs = DEFAULT_BEACON_LIFETIME_MS, nameServer, mtu, certificate } = this.#told;
     return sealBeacon(
       {
         ad,
         hid,
         sequence: this.#sequences.next(wallNow),
         issuedMs: Math.floor(wallNow),
-        lifetimeMs: this.#lifetimeMs,
-        intervalMs: this.#intervalMs,
+        lifetimeMs,
+        intervalMs: this.#intervalMs(),
         nameServer,
         mtu,
         token: token.current(now),

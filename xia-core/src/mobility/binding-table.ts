@@ -36,8 +36,8 @@ interface Acceptance {
 export class BindingTable {
   readonly #routes: HidRoutes;
   readonly #maxEntries: number;
-  readonly #maxMoves: number;
-  readonly #moveWindowMs: number;
+  #maxMoves: number;
+  #moveWindowMs: number;
   readonly #freezeMs: number;
   readonly #skewMs: number;
   readonly #onExpired: (hid: Xid) => void;
@@ -54,6 +54,12 @@ export class BindingTable {
     this.#freezeMs = options.freezeMs ?? 60_000;
     this.#skewMs = options.skewMs ?? 30_000;
     this.#onExpired = options.onExpired;
+  }
+
+  /** Changes when a HID is frozen. What has been frozen stays so for its time. */
+  limitMoves(maxMoves: number, moveWindowMs: number): void {
+    this.#maxMoves = maxMoves;
+    this.#moveWindowMs = moveWindowMs;
   }
 
   get(hid: Xid): Readonly<BindingEntry> | undefined {

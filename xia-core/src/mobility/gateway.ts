@@ -38,9 +38,12 @@ interface GatewayOptions {
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #maxGrantMs: number;
+  /** Statement bytes of the AD's certificate for this router. */
+  certificate: Uint8Array;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    this.certificate = options.certificate;
     this.#maxGrantMs = options.maxGrantMs ?? DEFAULT_MAX_GRANT_MS;
   }
 
@@ -111,7 +114,8 @@ export class Gateway {
   }
 
   #seal(binding: Binding, status: BindingStatus, lifetimeMs: number, wallNow: number): Uint8Array {
-    const { ad, hid: router, certificate, identity } = this.#options;
+    const { certificate } = this;
+    const { ad, hid: router, identity } = this.#options;
     const { hid, sequence } = binding;
     const issuedMs = Math.floor(wallNow);
     return sealBindingAck({ hid, ad, router, sequence, issuedMs, status, lifetimeMs, certificate }, identity);

@@ -72,6 +72,17 @@ export interface AttachOptions {
   readonly clockJumpMs?: number | undefined;
 }
 
+/** What can be changed while a node runs. A key that is left out stays as it is. */
+export interface MobilitySettings {
+  /** Routers: what the beacons tell. */
+  readonly beacon?: Partial<BeaconOptions>;
+  /** Routers: another certificate of the same AD for the same key, as statement bytes. */
+  readonly certificate?: Uint8Array;
+  /** Hosts: the least MTU of the uplink faces, in bytes. */
+  readonly relayMtu?: number;
+  readonly moves?: { readonly limit: number; readonly windowMs: number };
+}
+
 export interface MobilityOptions {
   readonly role: RouterRole | HostRole | ApplicationRole | TransitRole;
   readonly identity: Identity;
@@ -233,6 +244,20 @@ export class Mobility {
     this.#table.faceRemoved(face, neighbour);
     this.#patcher.faceRemoved(face, neighbour);
     this.#attachment?.faceRemoved(face, now, neighbour);
+  }
+
+  /** Changes settings while the node runs. */
+  configure({ beacon, certificate, relayMtu, moves }: MobilitySettings, now: number): void {
+    if (moves !== undefined) this.#table.limitMoves(moves.limit, moves.windowMs);
+    if (relayMtu !== undefined && this.#relay !== undefined) this.#relay.mtu = relayMtu;
+    if (certificate !== undefined && this.#gateway !== undefined) this.#gateway.certificate = certificate;
+    if (beacon === undefined && certificate === undefined) return;
+    this.#beaconSender?.configure({ ...beacon, ...(certificate === undefined ? {} : { certificate }) }, now);
+  }
+
+  /** Changes the ADs that may be attached to; undefined: all. A place in another AD is left, and another one looked for. */
+  trust(ads: readonly Xid[] | undefined, now: number): void {
+    this.#attachment?.trust(ads, now);
   }
 
   /** Detaches in good order; `detached` follows. */

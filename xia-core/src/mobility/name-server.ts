@@ -71,6 +71,11 @@ export class NameServerCore {
     this.#registrations = new TokenBucket(registrations, registrations);
   }
 
+  /** Changes how many requests of one sender are answered per second. */
+  limitRequests(perSecond: number): void {
+    this.#limiter.limit(perSecond, perSecond);
+  }
+
   /** Requests whose answer waits for the store. */
   get pending(): number {
     return this.#pending;

@@ -10,8 +10,8 @@ interface Bucket {
  * full bucket when it comes back, so the bound must be well above the number of honest speakers.
  */
 export class KeyedRateLimiter {
-  readonly #ratePerMs: number;
-  readonly #burst: number;
+  #ratePerMs: number;
+  #burst: number;
   readonly #maxKeys: number;
   readonly #buckets = new Map<string, Bucket>();
   #highWater = 0;
@@ -21,6 +21,12 @@ export class KeyedRateLimiter {
     this.#ratePerMs = options.ratePerSecond / 1000;
     this.#burst = options.burst;
     this.#maxKeys = options.maxKeys;
+  }
+
+  /** Changes the rate for all keys. What they have saved up is cut to the new burst when they come next. */
+  limit(ratePerSecond: number, burst: number): void {
+    this.#ratePerMs = ratePerSecond / 1000;
+    this.#burst = burst;
   }
 
   /** Takes one token of `key`; false when it has none. `now` in milliseconds. */

@@ -32,6 +32,7 @@ export class FaceTable {
     return id;
   }
 
+  /** Forgets a face. Routes through it are for the caller to remove. */
   remove(id: number): void {
     this.#faces.delete(id);
   }

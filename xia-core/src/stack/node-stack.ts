@@ -25,7 +25,7 @@ import { Delivery, type ServeOutcome } from './delivery.js';
 import { EchoEndpoint } from './echo-endpoint.js';
 import { FaceTable, type FaceSpec } from './face-table.js';
 import { NameKeeper } from './name-keeper.js';
-import { mobilityRole, type RoleOptions } from './role.js';
+import { leastMtu, mobilityRole, type RoleOptions } from './role.js';
 import { PacketPath, type Transmit } from './packet-path.js';
 import { PathMtuTable } from './path-mtu.js';
 import { SourceMemo } from './source-memo.js';
@@ -85,7 +85,7 @@ export class NodeStack {
   readonly names: NameClient;
   readonly #keeper: NameKeeper;
   readonly #nameSocket: DatagramSocketHandle;
-  readonly #configuredNameServer: Dag | undefined;
+  #configuredNameServer: Dag | undefined;
   readonly #path: PacketPath;
   readonly #delivery: Delivery;
   readonly #responder = new Responder();
@@ -278,6 +278,42 @@ export class NodeStack {
       throw new XiaError('bad-argument', `${to.toString()} cannot be routed elsewhere: it is here`, { to: to.toString() });
   }
 
+  /** Takes a static route back. */
+  removeRoute(to: Xid): void {
+    this.engine.route(to, undefined);
+  }
+
+  /** A face that is open from now on. @throws XiaError `limit-reached` */
+  addFace(spec: FaceSpec, now: number): number {
+    this.#now = now;
+    const id = this.faces.add(spec);
+    this.#tellMtu(now);
+    return id;
+  }
+
+  /** A face is about to be closed: what was routed through it takes another way, or none. */
+  removeFace(id: number, now: number): void {
+    this.#now = now;
+    this.faces.remove(id);
+    this.engine.dropFace(id);
+    this.mobility.faceRemoved(id, now);
+    this.#tellMtu(now);
+  }
+
+  /** The MTU of a face, or which way it looks, has changed. Whoever was bound through it looks for a place, or binds, anew. */
+  faceChanged(id: number, isOtherRole: boolean, now: number): void {
+    this.#now = now;
+    if (isOtherRole) this.mobility.faceRemoved(id, now);
+    this.#tellMtu(now);
+  }
+
+  /** Uses another name server in place of the one that beacons tell of, or that one again; a router tells it in its beacons. */
+  setNameServer(nameServer: Dag | undefined, now: number): void {
+    this.#now = now;
+    if (this.mobility.attachmentState === undefined) this.mobility.configure({ beacon: { nameServer } }, now);
+    else this.#configuredNameServer = nameServer;
+  }
+
   /** Sends one XCMP echo. False when it could not leave. */
   sendEcho(destination: Dag, message: Uint8Array, hopLimit: number | undefined, now: number): boolean {
     this.#now = now;
@@ -369,6 +405,11 @@ export class NodeStack {
       ...this.#keeper.gauges(),
       ...this.#sources.gauges(),
     ];
+  }
+
+  #tellMtu(now: number): void {
+    if (this.mobility.attachmentState !== undefined) this.mobility.configure({ relayMtu: leastMtu(this.faces, 'uplink') }, now);
+    else this.mobility.configure({ beacon: { mtu: leastMtu(this.faces, 'peer') } }, now);
   }
 
   #originate(nextHeader: number, destination: Dag, source: Dag, payload: Uint8Array | readonly Uint8Array[]): boolean {

@@ -17,7 +17,7 @@ export interface LmdbRecordStoreOptions {
  */
 export class LmdbRecordStore implements RecordStore, AsyncDisposable {
   readonly #database: RootDatabase<StoredRecord, string>;
-  readonly #maxRecords: number;
+  #maxRecords: number;
   readonly #onFault: (error: unknown) => void;
   #count: number;
   #refused = 0;
@@ -28,6 +28,11 @@ export class LmdbRecordStore implements RecordStore, AsyncDisposable {
     this.#maxRecords = options.maxRecords;
     this.#onFault = options.onFault ?? (() => {});
     this.#count = this.#database.getCount();
+  }
+
+  /** Changes how many names there may be. More of them than that stay, and no new ones come. */
+  limit(maxRecords: number): void {
+    this.#maxRecords = maxRecords;
   }
 
   /** How many names there are. */
