@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { ControlServer, createLogger, loadOrCreateIdentity, nodeViews, XiaError, XiaNode, type NodeView } from 'xia-core';
+import { captureHandler, ControlServer, createLogger, loadOrCreateIdentity, nodeViews, XiaError, XiaNode, type NodeView } from 'xia-core';
 import type { NodeConfig } from './config.js';
 
 /** What a daemon tells the process that started it, as one JSON line on stdout. */
@@ -65,7 +65,9 @@ export async function runDaemon(config: NodeConfig, signal: AbortSignal, onReady
     return node.show(params['what']);
   };
   const control =
-    config.control === undefined ? undefined : await ControlServer.listen(config.control, { info, show, stop: () => stopped.abort() });
+    config.control === undefined
+      ? undefined
+      : await ControlServer.listen(config.control, { info, show, stop: () => stopped.abort() }, { capture: captureHandler(node) });
   try {
     const place = {
       hid: node.hid.toString(),
