@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import * as v from 'valibot';
-import { errorCodes, XiaError, type ErrorCode } from '../bytes/index.js';
+import { XiaError } from '../bytes/index.js';
+import { asErrorCode } from './control-error.js';
 import { LineSplitter } from './line-splitter.js';
 
 const MAXIMUM_ANSWER_BYTES = 64 * 1024 * 1024;
@@ -16,10 +17,6 @@ interface Pending {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
   readonly timer: NodeJS.Timeout;
-}
-
-function asErrorCode(code: string): ErrorCode {
-  return Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : 'control-failed';
 }
 
 /** Talks to a daemon's `ControlServer`. Calls may overlap; each is answered or fails after its own time limit. */

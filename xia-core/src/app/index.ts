@@ -1,8 +1,11 @@
 export * from './attach-options.js';
+export * from './capture-stream.js';
 export * from './config-differences.js';
 export * from './config-file.js';
 export * from './control-client.js';
+export type { ControlHandler, StreamAnswer, StreamEnd, StreamHandler } from './control-connection.js';
 export * from './control-server.js';
+export * from './control-stream.js';
 export * from './exit-codes.js';
 export * from './line-splitter.js';
 export * from './logger.js';

@@ -1,3 +1,5 @@
+export { MAX_CAPTURES, type CapturedPacket, type CaptureListener, type CaptureOptions } from './capture.js';
+export { CaptureFilter, type CaptureDirection } from './capture-filter.js';
 export { DatagramSocket } from './datagram-socket.js';
 export { EchoSocket, type EchoOptions, type EchoReply } from './echo-socket.js';
 export type { FaceConfig } from './face-config.js';

@@ -6,6 +6,7 @@ import type { AttachmentInfo, MobilityEvent } from '../mobility/index.js';
 import { NodeStack, type RoleOptions, type StackEvent } from '../stack/index.js';
 import { PrincipalType, Xid } from '../xid/index.js';
 import { untilAttached } from './attach-wait.js';
+import { CaptureTaps, type CaptureListener, type CaptureOptions } from './capture.js';
 import { DatagramSocket } from './datagram-socket.js';
 import { EchoSocket } from './echo-socket.js';
 import { makeFace } from './face-config.js';
@@ -50,6 +51,8 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
   readonly #streams: StreamSockets;
   readonly #datagrams = new Map<string, DatagramSocket>();
   readonly #reconfiguration: Reconfiguration;
+  /** Undefined while nobody captures, so that a packet costs one look. */
+  #taps: CaptureTaps | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(options: XiaNodeOptions, identity: NodeIdentity) {
@@ -66,7 +69,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       ...(options.principals === undefined ? {} : { principals: options.principals }),
       cache: options.cache === undefined ? undefined : { bytes: options.cache.bytes, policy: options.cache.policy ?? 'fifo' },
       nameServer: options.role === 'router' ? undefined : options.nameServer,
-      transmit: (face, neighbour, packet, body) => this.#faces.get(face)?.send(neighbour, packet, body) ?? false,
+      transmit: (face, neighbour, packet, body) => this.#transmit(face, neighbour, packet, body),
       onEvent: (event) => this.#handle(event),
       mobilityLimits: { maxMoves: options.moves?.limit, moveWindowMs: options.moves?.windowMs, ...options.mobilityLimits },
       ...(options.streamLimits === undefined ? {} : { streamLimits: options.streamLimits }),
@@ -262,6 +265,30 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     return Object.fromEntries([...this.#faces.values()].map((face) => [face.name, face.describe().address]));
   }
 
+  /** The faces as people know them. */
+  faceDescriptions(): { readonly name: string; readonly mtu: number; readonly description: string }[] {
+    return [...this.#faces.values()].map((face) => ({
+      name: face.name,
+      mtu: face.mtu,
+      description: `${face.role} ${face.describe().address}`,
+    }));
+  }
+
+  /**
+   * Shows every packet that comes in by a face, as it was received, and every packet that a face has taken to send. The listener is
+   * called in the middle of the packet's way: it must be quick, and must not throw.
+   * @returns ends the capture
+   * @throws XiaError `limit-reached`
+   */
+  capture(listener: CaptureListener, options: CaptureOptions = {}): () => void {
+    const taps = (this.#taps ??= new CaptureTaps());
+    const remove = taps.add(listener, options);
+    return () => {
+      remove();
+      if (taps.isEmpty && this.#taps === taps) this.#taps = undefined;
+    };
+  }
+
   /** Ends every stream, detaches, and closes the faces. May be called again. */
   async close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -280,9 +307,22 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     return result;
   };
 
+  #transmit(id: number, neighbour: number, packet: Uint8Array, body: Uint8Array | undefined): boolean {
+    const face = this.#faces.get(id);
+    if (face === undefined || !face.send(neighbour, packet, body)) return false;
+    if (this.#taps !== undefined) this.#taps.show('out', face, neighbour, this.#wallMs(), packet, body);
+    return true;
+  }
+
+  /** The time of a packet for people. */
+  #wallMs(): number {
+    return this.#driver.now() + this.#stack.wallOffsetMs;
+  }
+
   async #open(id: number, face: Face): Promise<void> {
     await face.open({
       packet: (neighbour, bytes) => {
+        if (this.#taps !== undefined) this.#taps.show('in', face, neighbour, this.#wallMs(), bytes);
         this.#stack.receive(id, neighbour, bytes, this.#driver.now());
         this.#driver.rearm();
       },

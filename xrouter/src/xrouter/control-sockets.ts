@@ -1,17 +1,19 @@
-import { ControlServer, type ControlHandler, type Gauge } from 'xia-core';
+import { ControlServer, type ControlHandler, type Gauge, type StreamHandler } from 'xia-core';
 
 /** The control sockets that a daemon serves: one, but for the moment in which it goes from one path to another. */
 export class ControlSockets implements AsyncDisposable {
   readonly #handlers: Readonly<Record<string, ControlHandler>>;
+  readonly #streamHandlers: Readonly<Record<string, StreamHandler>>;
   readonly #servers = new Map<string, ControlServer>();
 
-  constructor(handlers: Readonly<Record<string, ControlHandler>>) {
+  constructor(handlers: Readonly<Record<string, ControlHandler>>, streamHandlers: Readonly<Record<string, StreamHandler>>) {
     this.#handlers = handlers;
+    this.#streamHandlers = streamHandlers;
   }
 
   /** @throws XiaError `already-running`, `bad-config` */
   async open(path: string): Promise<void> {
-    this.#servers.set(path, await ControlServer.listen(path, this.#handlers));
+    this.#servers.set(path, await ControlServer.listen(path, this.#handlers, this.#streamHandlers));
   }
 
   /** Serves a path no more. Who waits for an answer on it still gets that. */

@@ -1,4 +1,4 @@
-import { loadOrCreateIdentity, nodeViews, openLog, XiaError, XiaNode, type Hangups, type NodeView } from 'xia-core';
+import { captureHandler, loadOrCreateIdentity, nodeViews, openLog, XiaError, XiaNode, type Hangups, type NodeView } from 'xia-core';
 import { certificateBytes, readCertificate } from './certificate-file.js';
 import type { NodeConfig } from './config.js';
 import { ControlSockets } from './control-sockets.js';
@@ -78,7 +78,7 @@ export async function runDaemon(
     return node.show(params['what']);
   };
   const reload = ({ dryRun }: Record<string, unknown>) => reloader.reload({ dryRun: dryRun === true });
-  await using controls = new ControlSockets({ info, show, reload, stop: () => stopped.abort() });
+  await using controls = new ControlSockets({ info, show, reload, stop: () => stopped.abort() }, { capture: captureHandler(node) });
   const target = new NodeTarget(node, log, controls, config.faces);
   const ad = config.role === 'router' ? node.ad : undefined;
   const reloader = new Reloader({ file, running: { config, certificate }, identity, ad, target, log });
