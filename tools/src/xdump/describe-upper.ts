@@ -2,7 +2,7 @@ import type { JsonObject } from './json-value.js';
 
 /** What a packet carries, on one line, from its decoded form. */
 export function describeUpper(upper: JsonObject): string {
-  const fault = upper['error'] === undefined ? '' : ` [${String(upper['error'])}]`;
+  const fault = upper['error'] === undefined ? (upper['truncated'] === true ? ' [cut]' : '') : ` [${String(upper['error'])}]`;
   return `${summary(upper)}${fault}`;
 }
 
@@ -55,7 +55,7 @@ function stream(upper: JsonObject): string {
   const source = upper['sourceId'] === undefined ? '' : ` from ${String(upper['sourceId'])}`;
   const number = upper['packetNumber'] === undefined ? '' : ` #${String(upper['packetNumber'])}`;
   const frames = ((upper['frames'] as JsonObject[] | undefined) ?? []).map(frameText).join(', ');
-  return `STREAM ${String(upper['kind'] ?? 'cut')} ${String(upper['destinationId'] ?? '')}${source}${number}${frames === '' ? '' : `: ${frames}`}`;
+  return `STREAM ${String(upper['kind'] ?? '')} ${String(upper['destinationId'] ?? '')}${source}${number}${frames === '' ? '' : `: ${frames}`}`;
 }
 
 function frameText(frame: JsonObject): string {
