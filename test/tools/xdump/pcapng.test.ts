@@ -94,8 +94,8 @@ describe('pcapng', () => {
 
   test('of others is read: big endian, nanoseconds and powers of two, no options, simple packets, unknown blocks', () => {
     const magic = Buffer.from('1a2b3c4d00010000ffffffffffffffff', 'hex');
-    const nano = Buffer.from('0001000000000000' + '0009000109000000' + '00000000', 'hex');
-    const binary = Buffer.from('0093000000000000' + '000900018a000000' + '00000000', 'hex');
+    const nano = Buffer.from('0001000000000000000900010900000000000000', 'hex');
+    const binary = Buffer.from('0093000000000000000900018a00000000000000', 'hex');
     const packet = (interfaceId: number, ticks: bigint) => {
       const body = Buffer.alloc(24);
       body.writeUInt32BE(interfaceId, 0);

@@ -10,9 +10,9 @@ const DESTINATION = '0102030405060708';
 const DATA = `1000${DESTINATION}000000000009`;
 
 test('the frames of a packet of an established connection', () => {
-  const ack = '020200640000000000100000000300000001' + '00000002';
-  const data = '03010003000000000064' + 'aabbcc';
-  const decoded = decodePacket(packet(`${DATA}${ack}${data}04000000010000` + '01'));
+  const ack = '02020064000000000010000000030000000100000002';
+  const data = '03010003000000000064aabbcc';
+  const decoded = decodePacket(packet(`${DATA}${ack}${data}0400000001000001`));
   expect(decoded).toMatchObject({
     next: 62,
     upper: {
@@ -42,7 +42,7 @@ test('the frames of a packet of an established connection', () => {
 });
 
 test('the opening of a connection, its end, and an id that means nothing', () => {
-  const open = `0620${'c'.repeat(40)}00000040000000007530` + '0019';
+  const open = `0620${'c'.repeat(40)}000000400000000075300019`;
   expect(decodePacket(packet(`1100${DESTINATION}1112131415161718000000000001${open}`))).toMatchObject({
     upper: {
       kind: 'opening',

@@ -22,3 +22,8 @@ export function toJsonValue(value: unknown): unknown {
 export function unreadable(complete: boolean, reason: string, bytes: Uint8Array): JsonObject {
   return { ...(complete ? { error: reason } : { truncated: true }), bytes: toHex(bytes) };
 }
+
+/** A field as people read it. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value);
+}
