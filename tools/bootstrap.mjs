@@ -19,6 +19,7 @@ const PREREQUISITES = [
   { program: 'qemu-system-x86_64', aptPackage: 'qemu-system-x86' },
   { program: 'busybox', aptPackage: 'busybox-static' },
   { program: 'socat', aptPackage: 'socat', only: ['bench', 'test'] },
+  { program: 'tshark', aptPackage: 'tshark', only: ['test'] },
   // Ubuntu compresses the modules of its kernel with it.
   { program: 'zstd', aptPackage: 'zstd', system: 'ubuntu' },
 ];

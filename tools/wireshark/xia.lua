@@ -121,6 +121,13 @@ xarp.experts = { xarp_malformed }
 
 xia.prefs.ports = Pref.range("UDP ports", "", "UDP ports that carry XIP. Datagrams on other ports are recognised by their form.", 65535)
 
+-- Whether all of the packet at hand is there. What is missing from one that was cut, or quoted, is no fault of its own.
+local is_complete = true
+
+local function fault(item, reason)
+  if is_complete then item:add_proto_expert_info(malformed, reason) end
+end
+
 -- Addresses
 
 local function hex(tvb, offset, length)
@@ -367,7 +374,7 @@ local function dissect_map(tvb, tree, at, depth)
   elseif token == 0xde and tvb:len() - at >= 3 then
     count, start = tvb:range(at + 1, 2):uint(), at + 3
   else
-    tree:add_proto_expert_info(malformed, "msgpack: not a map")
+    fault(tree, "msgpack: not a map")
     return
   end
   local _, ended = read_map(tvb, start, count, 1, function(key, text, offset, length, ranges)
@@ -380,9 +387,9 @@ local function dissect_map(tvb, tree, at, depth)
     end
   end)
   if type(ended) == "string" then
-    tree:add_proto_expert_info(malformed, "msgpack: " .. ended)
+    fault(tree, "msgpack: " .. ended)
   elseif ended < tvb:len() then
-    tree:add_proto_expert_info(malformed, "msgpack: bytes after the map")
+    fault(tree, "msgpack: bytes after the map")
   end
 end
 
@@ -402,14 +409,14 @@ end
 local function dissect_extension(tvb, tree, fields)
   local length = tvb:len() >= 4 and tvb:range(1, 1):uint() or 0
   if length < 4 or length % 4 ~= 0 or length > tvb:len() then
-    tree:add_proto_expert_info(malformed, "extension header: a wrong length")
+    fault(tree, "extension header: a wrong length")
     return nil
   end
   local values, at, previous = {}, 2, -1
   while at < length and tvb:range(at, 1):uint() ~= 0 do
     local width = tvb:range(at, 1):uint() - 1
     if at + 2 + width > length or tvb:range(at + 1, 1):uint() <= previous then
-      tree:add_proto_expert_info(malformed, "extension header: a field that does not fit")
+      fault(tree, "extension header: a field that does not fit")
       return nil
     end
     previous = tvb:range(at + 1, 1):uint()
@@ -479,14 +486,14 @@ local dissect_xip
 local function dissect_xcmp(tvb, tree, packet)
   local sub = tree:add(xia, tvb:range(), "XCMP")
   if tvb:len() < 8 then
-    sub:add_proto_expert_info(malformed, "XCMP: too short")
+    fault(sub, "XCMP: too short")
     return "XCMP (malformed)"
   end
   local type = tvb:range(0, 1):uint()
   sub:add(f.xcmp_type, tvb:range(0, 1))
   sub:add(f.xcmp_code, tvb:range(1, 1))
   local checksum = sub:add(f.xcmp_checksum, tvb:range(2, 2))
-  if packet.complete then
+  if is_complete then
     local right = checksum_is_right(tvb)
     sub:add(f.xcmp_checksum_valid, tvb:range(2, 2), right)
     if not right then checksum:add_proto_expert_info(bad_checksum) end
@@ -499,7 +506,7 @@ local function dissect_xcmp(tvb, tree, packet)
     return string.format("%s, id %d, sequence %d", name, tvb:range(4, 2):le_uint(), tvb:range(6, 2):le_uint())
   end
   if xcmp_names[type] == nil or tvb:len() < 52 then
-    sub:add_proto_expert_info(malformed, "XCMP: an unknown type, or too short")
+    fault(sub, "XCMP: an unknown type, or too short")
     return name
   end
   if type == 2 then sub:add(f.xcmp_mtu, tvb:range(4, 4)) end
@@ -589,7 +596,7 @@ local function dissect_stream(tvb, tree, packet)
   local type = tvb:len() >= 10 and tvb:range(0, 1):uint() % 16 or -1
   local header = ({ [0] = 16, [1] = 24, [2] = 10 })[type]
   if header == nil or tvb:len() < header then
-    sub:add_proto_expert_info(malformed, "STREAM: too short, or of an unknown type")
+    fault(sub, "STREAM: too short, or of an unknown type")
     return "STREAM (malformed)"
   end
   sub:add(f.stream_version, tvb:range(0, 1), math.floor(tvb:range(0, 1):uint() / 16))
@@ -602,7 +609,7 @@ local function dissect_stream(tvb, tree, packet)
     local frame = tvb:range(at, 1):uint()
     local size = frame_size(tvb, at, frame)
     if size == nil or size > tvb:len() - at then
-      if packet.complete then sub:add_proto_expert_info(malformed, "STREAM: a frame that does not fit") end
+      fault(sub, "STREAM: a frame that does not fit")
       break
     end
     local item = sub:add(f.frame_type, tvb:range(at, 1))
@@ -660,7 +667,6 @@ dissect_xip = function(tvb, tree, pinfo, depth)
   root:add(f.last, tvb:range(7, 1), (last == 255 or last == 126) and -1 or last)
   add_address(tvb, root, f.destination, XIP_HEADER, destination)
   if source > 0 then add_address(tvb, root, f.source, XIP_HEADER + NODE * destination, source) end
-  local complete = depth == 0 and tvb:len() >= ended
   if depth == 0 and tvb:reported_len() < ended then
     length:add_proto_expert_info(malformed, "more bytes than arrived")
   elseif depth == 0 and tvb:len() < ended then
@@ -671,14 +677,16 @@ dissect_xip = function(tvb, tree, pinfo, depth)
   if bytes > 0 then
     local payload = tvb:range(header, bytes):tvb()
     local packet = {
-      complete = complete,
       depth = depth,
       destination_intent = hex(tvb, XIP_HEADER + NODE * (destination - 1) + 4, 20),
       source_intent = source > 0 and hex(tvb, header - NODE + 4, 20) or "",
     }
     local dissect = dissectors[next_header]
     if dissect ~= nil then
+      local outer = is_complete
+      is_complete = depth == 0 and tvb:len() >= ended
       info = dissect(payload, root, packet)
+      is_complete = outer
     else
       root:add(f.payload, payload:range())
     end

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Dag, PrincipalType, Xid, XiaNode } from 'xia-core';
+import { PrincipalType, Xid, XiaNode, type Dag } from 'xia-core';
 import { binary, run, start, temporaryFolder, until } from '../../e2e/programs.js';
 import { comparedFields, expectedFields } from './expected-fields.js';
 import { startRouterProcess, stopRouterProcess, type RunningRouter } from './running-router.js';

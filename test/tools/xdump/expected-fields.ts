@@ -75,7 +75,7 @@ export const comparedFields = [
 export function expectedFields(decoded: Json): Record<string, string[]> {
   const found: Record<string, string[]> = Object.fromEntries(comparedFields.map((field) => [field, []]));
   const add = (field: string, value: unknown) => {
-    if (value !== undefined && value !== null) found[field]!.push(String(value));
+    if (value !== undefined && value !== null) found[field]!.push(typeof value === 'string' ? value : JSON.stringify(value));
   };
   const xarp = decoded['xarp'] as Json | undefined;
   if (xarp !== undefined) {
@@ -112,7 +112,7 @@ function packet(decoded: Json, add: Add): void {
       for (const field of ['info', 'sequence', 'acknowledgement', 'window']) add(`xia.transport.${field}`, upper[field]);
       return;
     case 'chunk':
-      add('xia.chunk.opcode', opcodes[String(upper['opcode'])]);
+      add('xia.chunk.opcode', opcodes[upper['opcode'] as string]);
       add('xia.chunk.offset', upper['offset']);
       add('xia.chunk.length', upper['length']);
       add('xia.chunk.chunk_length', upper['chunkLength']);
@@ -139,12 +139,12 @@ function xcmp(upper: Json, add: Add): void {
 }
 
 function stream(upper: Json, add: Add): void {
-  add('xia.stream.type', streamKinds.indexOf(String(upper['kind'])));
+  add('xia.stream.type', streamKinds.indexOf(upper['kind'] as string));
   add('xia.stream.destination_id', upper['destinationId']);
   add('xia.stream.source_id', upper['sourceId']);
   add('xia.stream.packet_number', upper['packetNumber']);
   for (const frame of (upper['frames'] ?? []) as Json[]) {
-    add('xia.stream.frame', frameCodes.indexOf(String(frame['frame'])));
+    add('xia.stream.frame', frameCodes.indexOf(frame['frame'] as string));
     add('xia.stream.offset', frame['offset']);
     add('xia.stream.length', frame['length']);
     add('xia.stream.limit', frame['limit']);
@@ -163,7 +163,7 @@ function statements(value: unknown, add: Add): void {
   if (value === null || typeof value !== 'object') return;
   const statement = value as Json;
   if (statement['statement'] !== undefined) {
-    add('xia.statement.kind', statementCodes.indexOf(String(statement['statement'])));
+    add('xia.statement.kind', statementCodes.indexOf(statement['statement'] as string));
     add('xia.public_key', statement['publicKey']);
     add('xia.signature', statement['signature']);
   }

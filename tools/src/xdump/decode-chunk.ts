@@ -1,5 +1,5 @@
-import { parseChunk, parseTlvHeader, toHex } from 'xia-core';
-import type { JsonObject } from './json-value.js';
+import { parseChunk, parseTlvHeader } from 'xia-core';
+import { unreadable, type JsonObject } from './json-value.js';
 
 /** The fields of a chunk header by their keys on the wire. `payloadOffset` is a field of the prototype that is 0 everywhere. */
 const fieldNames = [
@@ -21,7 +21,7 @@ const opcodeNames: Readonly<Record<number, string>> = { 1: 'request', 2: 'respon
  */
 export function decodeChunk(payload: Uint8Array, complete: boolean): JsonObject {
   const header = parseTlvHeader(payload);
-  if ('fault' in header) return { protocol: 'chunk', error: `chunk header: ${header.fault}`, bytes: toHex(payload) };
+  if ('fault' in header) return { protocol: 'chunk', ...unreadable(complete, `chunk header: ${header.fault}`, payload) };
   const fields: Record<string, unknown> = {};
   for (const [key, name] of fieldNames.entries()) {
     const value = header.values[key];

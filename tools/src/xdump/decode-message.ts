@@ -9,7 +9,7 @@ import {
   type Dag,
 } from 'xia-core';
 import { genericBody, withStatements } from './decode-statement.js';
-import type { JsonObject } from './json-value.js';
+import { textOf, type JsonObject } from './json-value.js';
 
 const mobilityNames = namesOf(MobilityKind);
 const nameNames = namesOf(NameKind);
@@ -43,7 +43,7 @@ function messageOf(service: Service, payload: Uint8Array): JsonObject {
   // Routers' messages have one outer form whatever they say: a kind, and a map.
   if (decoded === undefined || (!decoded.ok && decoded.reason === 'unknown-kind')) {
     const { body, error } = genericBody(payload.subarray(1));
-    return error === undefined ? { kind: payload[0]!, body } : { error: `${service} message: ${String(error)}` };
+    return error === undefined ? { kind: payload[0]!, body } : { error: `${service} message: ${textOf(error)}` };
   }
   if (!decoded.ok) return { error: `${service} message: ${decoded.reason}` };
   const { kind, ...fields } = decoded.message;

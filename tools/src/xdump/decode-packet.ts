@@ -58,7 +58,7 @@ function upperOf(view: XipView, destination: Dag, source: Dag, complete: boolean
     case NextHeader.XCMP:
       return decodeXcmpMessage(payload, complete, (quoted) => ({ ...decodePacket(quoted, false) }));
     case NextHeader.TRANSPORT:
-      return decodeTransport(payload, destination, source);
+      return decodeTransport(payload, complete, destination, source);
     case NextHeader.CHUNK:
       return decodeChunk(payload, complete);
     case NextHeader.STREAM:

@@ -34,7 +34,7 @@ const knownKinds: ReadonlyMap<number, KnownKind> = new Map<number, KnownKind>([
 const MAX_DEPTH = 2;
 
 /** Whether bytes inside a message have the outer form of a statement: a kind, version 1, and more than a header. */
-export function looksLikeStatement(bytes: Uint8Array): boolean {
+function looksLikeStatement(bytes: Uint8Array): boolean {
   return bytes.length > STATEMENT_HEADER_BYTES && bytes[0]! > 0 && bytes[0]! < 64 && bytes[1] === 1;
 }
 
@@ -42,7 +42,7 @@ export function looksLikeStatement(bytes: Uint8Array): boolean {
  * A signed statement: `{statement, version, publicKey, signer, signature, signatureValid, body}`. `signer` is the 20-byte id of the key;
  * whether it is the one that may say so is not judged. Of a kind that is not known here the signature cannot be checked.
  */
-export function decodeStatement(bytes: Uint8Array, depth = 0): JsonObject {
+function decodeStatement(bytes: Uint8Array, depth = 0): JsonObject {
   if (bytes.length <= STATEMENT_HEADER_BYTES) return { error: 'statement: truncated', bytes: toHex(bytes) };
   const kind = bytes[0]!;
   const known = knownKinds.get(kind);

@@ -1,5 +1,5 @@
-import { Dag, readU32BE, StreamFrame, StreamPacketType, StreamPacketView, toHex, PrincipalType, Xid } from 'xia-core';
-import type { JsonObject } from './json-value.js';
+import { Dag, StreamFrame, StreamPacketType, StreamPacketView, toHex, PrincipalType, Xid } from 'xia-core';
+import { unreadable, type JsonObject } from './json-value.js';
 
 const frameNames = new Map<number, string>(Object.entries(StreamFrame).map(([name, code]) => [code, name]));
 
@@ -10,11 +10,7 @@ const frameNames = new Map<number, string>(Object.entries(StreamFrame).map(([nam
 export function decodeStream(payload: Uint8Array, complete: boolean): JsonObject {
   const view = new StreamPacketView();
   const fault = view.reset(payload);
-  if (fault !== undefined) {
-    if (!complete && payload.length >= 10)
-      return { protocol: 'stream', truncated: true, destinationId: idText(readU32BE(payload, 2), readU32BE(payload, 6)) };
-    return { protocol: 'stream', error: `STREAM: ${fault}`, bytes: toHex(payload) };
-  }
+  if (fault !== undefined) return { protocol: 'stream', ...unreadable(complete, `STREAM: ${fault}`, payload) };
   const destinationId = idText(view.destinationIdHigh, view.destinationIdLow);
   if (view.type === StreamPacketType.GONE) return { protocol: 'stream', kind: 'gone', destinationId };
   const frames: JsonObject[] = [];

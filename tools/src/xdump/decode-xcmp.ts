@@ -1,5 +1,5 @@
 import { decodeXcmp, internetChecksum, toHex, XcmpType, writeU16BE } from 'xia-core';
-import type { JsonObject } from './json-value.js';
+import { unreadable, type JsonObject } from './json-value.js';
 
 const errorNames: Readonly<Record<number, string>> = {
   [XcmpType.TOO_BIG]: 'too-big',
@@ -14,7 +14,7 @@ const errorNames: Readonly<Record<number, string>> = {
  * @param decodeQuoted decodes the start of a packet, which errors quote
  */
 export function decodeXcmpMessage(payload: Uint8Array, complete: boolean, decodeQuoted: (quoted: Uint8Array) => JsonObject): JsonObject {
-  if (payload.length < 4) return { protocol: 'xcmp', error: 'XCMP: short', bytes: toHex(payload) };
+  if (payload.length < 4) return { protocol: 'xcmp', ...unreadable(complete, 'XCMP: short', payload) };
   const checksumValid = complete ? internetChecksum(payload) === 0 : null;
   const head = { protocol: 'xcmp', type: payload[0]!, code: payload[1]!, checksum: (payload[2]! << 8) | payload[3]!, checksumValid };
   const message = decodeXcmp(checksumValid === true ? payload : withGoodChecksum(payload));
@@ -35,7 +35,7 @@ export function decodeXcmpMessage(payload: Uint8Array, complete: boolean, decode
       };
     }
     default:
-      return { ...head, error: `XCMP: ${message.fault}`, bytes: toHex(payload) };
+      return { ...head, ...unreadable(complete, `XCMP: ${message.fault}`, payload) };
   }
 }
 

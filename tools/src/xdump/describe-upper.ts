@@ -1,13 +1,13 @@
-import type { JsonObject } from './json-value.js';
+import { textOf, type JsonObject } from './json-value.js';
 
 /** What a packet carries, on one line, from its decoded form. */
 export function describeUpper(upper: JsonObject): string {
-  const fault = upper['error'] === undefined ? '' : ` [${String(upper['error'])}]`;
+  const fault = upper['error'] === undefined ? (upper['truncated'] === true ? ' [cut]' : '') : ` [${textOf(upper['error'])}]`;
   return `${summary(upper)}${fault}`;
 }
 
 function summary(upper: JsonObject): string {
-  const field = (name: string) => String(upper[name]);
+  const field = (name: string) => textOf(upper[name]);
   switch (upper['protocol']) {
     case 'xcmp':
       return xcmp(upper);
@@ -32,14 +32,14 @@ function summary(upper: JsonObject): string {
 
 function xcmp(upper: JsonObject): string {
   const checksum = upper['checksumValid'] === false ? ' (bad checksum)' : '';
-  const name = `XCMP ${String(upper['kind'] ?? `type ${String(upper['type'])}`)}${checksum}`;
+  const name = `XCMP ${textOf(upper['kind'] ?? `type ${textOf(upper['type'])}`)}${checksum}`;
   if (upper['id'] !== undefined) {
-    return `${name}, id ${String(upper['id'])}, sequence ${String(upper['sequence'])}, ${String(upper['dataLength'])} bytes`;
+    return `${name}, id ${textOf(upper['id'])}, sequence ${textOf(upper['sequence'])}, ${textOf(upper['dataLength'])} bytes`;
   }
-  const mtu = upper['mtu'] === undefined ? '' : `, MTU ${String(upper['mtu'])}`;
+  const mtu = upper['mtu'] === undefined ? '' : `, MTU ${textOf(upper['mtu'])}`;
   const quoted = upper['quoted'] as JsonObject | undefined;
-  const about = quoted?.['destination'] === undefined ? '' : `, of a packet to ${String(quoted['destination'])}`;
-  return `${name}, code ${String(upper['code'])}${mtu}${about}`;
+  const about = quoted?.['destination'] === undefined ? '' : `, of a packet to ${textOf(quoted['destination'])}`;
+  return `${name}, code ${textOf(upper['code'])}${mtu}${about}`;
 }
 
 function chunk(upper: JsonObject): string {
@@ -47,37 +47,37 @@ function chunk(upper: JsonObject): string {
   const length = Number(upper['length'] ?? 0);
   const whole = offset === 0 && length === 0;
   const range = whole ? 'all of it' : length === 0 ? `from ${offset} on` : `bytes ${offset} to ${offset + length - 1}`;
-  const of = upper['chunkLength'] === undefined ? '' : ` of ${String(upper['chunkLength'])}`;
-  return `CHUNK ${String(upper['opcode'] ?? '')}, ${range}${of}`;
+  const of = upper['chunkLength'] === undefined ? '' : ` of ${textOf(upper['chunkLength'])}`;
+  return `CHUNK ${textOf(upper['opcode'] ?? '')}, ${range}${of}`;
 }
 
 function stream(upper: JsonObject): string {
-  const source = upper['sourceId'] === undefined ? '' : ` from ${String(upper['sourceId'])}`;
-  const number = upper['packetNumber'] === undefined ? '' : ` #${String(upper['packetNumber'])}`;
+  const source = upper['sourceId'] === undefined ? '' : ` from ${textOf(upper['sourceId'])}`;
+  const number = upper['packetNumber'] === undefined ? '' : ` #${textOf(upper['packetNumber'])}`;
   const frames = ((upper['frames'] as JsonObject[] | undefined) ?? []).map(frameText).join(', ');
-  return `STREAM ${String(upper['kind'] ?? 'cut')} ${String(upper['destinationId'] ?? '')}${source}${number}${frames === '' ? '' : `: ${frames}`}`;
+  return `STREAM ${textOf(upper['kind'] ?? '')} ${textOf(upper['destinationId'] ?? '')}${source}${number}${frames === '' ? '' : `: ${frames}`}`;
 }
 
 function frameText(frame: JsonObject): string {
-  const name = String(frame['frame']);
+  const name = textOf(frame['frame']);
   switch (name) {
     case 'ACK': {
       const ranges = frame['ranges'] as { first: number; last: number }[];
       return `ACK ${ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)).join(' ')}`;
     }
     case 'DATA':
-      return `DATA ${String(frame['offset'])}+${String(frame['length'])}${frame['fin'] === true ? ' FIN' : ''}`;
+      return `DATA ${textOf(frame['offset'])}+${textOf(frame['length'])}${frame['fin'] === true ? ' FIN' : ''}`;
     case 'MAX_DATA':
     case 'DATA_BLOCKED':
-      return `${name} ${String(frame['limit'])}`;
+      return `${name} ${textOf(frame['limit'])}`;
     case 'REFUSE':
     case 'RESET':
-      return `${name} ${String(frame['code'])}`;
+      return `${name} ${textOf(frame['code'])}`;
     case 'OPEN':
     case 'ACCEPT':
-      return `${name} window ${String(frame['windowBytes'])}`;
+      return `${name} window ${textOf(frame['windowBytes'])}`;
     case 'REBIND':
-      return `REBIND ${String(frame['sequence'])} ${String(frame['address'])}`;
+      return `REBIND ${textOf(frame['sequence'])} ${textOf(frame['address'])}`;
     default:
       return name;
   }
@@ -85,13 +85,13 @@ function frameText(frame: JsonObject): string {
 
 /** The kind of a control message and what its first statement, or itself, is about. */
 function messageText(message: JsonObject): string {
-  if (message['error'] !== undefined) return `[${String(message['error'])}]`;
+  if (message['error'] !== undefined) return `[${textOf(message['error'])}]`;
   const statements = Object.values(message).filter((value) => (value as JsonObject | null)?.['statement'] !== undefined) as JsonObject[];
   const facts = [message, ...statements.map((statement) => (statement['body'] ?? {}) as JsonObject)];
   const words = ['name', 'status', 'ad', 'hid', 'sequence'].flatMap((key) => {
     const value = facts.map((fact) => fact[key]).find((candidate) => typeof candidate === 'string' || typeof candidate === 'number');
-    return value === undefined ? [] : [typeof value === 'number' ? `${key} ${value}` : String(value)];
+    return value === undefined ? [] : [typeof value === 'number' ? `${key} ${value}` : value];
   });
   const unsigned = statements.some((statement) => statement['signatureValid'] === false) ? ' (bad signature)' : '';
-  return [String(message['kind']), ...words].join(' ') + unsigned;
+  return [textOf(message['kind']), ...words].join(' ') + unsigned;
 }

@@ -1,5 +1,6 @@
 import type { Decoded } from './decode-frame.js';
 import { describeUpper } from './describe-upper.js';
+import { textOf } from './json-value.js';
 
 /** Where and when a packet was captured; a packet given as hexadecimal digits has nothing of it. */
 export interface CaptureFacts {
@@ -23,7 +24,7 @@ export function recordText(facts: CaptureFacts, decoded: Decoded): string {
   if ('error' in decoded) return `${prefix}malformed: ${decoded.error}`;
   if ('xarp' in decoded) {
     const { operation, senderMac, senderXid, targetMac, targetXid } = decoded.xarp;
-    return `${prefix}XARP ${String(operation)}: ${String(senderXid)} is at ${String(senderMac)}, and asks ${String(targetXid)} (${String(targetMac)})`;
+    return `${prefix}XARP ${textOf(operation)}: ${textOf(senderXid)} is at ${textOf(senderMac)}, and asks ${textOf(targetXid)} (${textOf(targetMac)})`;
   }
   const { hopLimit, payloadLength, last, source, destination, upper } = decoded;
   const reached = last < 0 ? '' : `, node ${last} reached`;

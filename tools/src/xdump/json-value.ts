@@ -14,3 +14,16 @@ export function toJsonValue(value: unknown): unknown {
   }
   return value;
 }
+
+/**
+ * What is said of bytes that cannot be read: why, or that the end of the packet is missing, which is no fault of the packet.
+ * @param complete false when the end of the packet is missing
+ */
+export function unreadable(complete: boolean, reason: string, bytes: Uint8Array): JsonObject {
+  return { ...(complete ? { error: reason } : { truncated: true }), bytes: toHex(bytes) };
+}
+
+/** A field as people read it. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value);
+}

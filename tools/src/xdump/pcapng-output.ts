@@ -14,7 +14,7 @@ export interface ByteSink {
 export async function openSink(path: string): Promise<ByteSink> {
   if (path !== '-') {
     const file = await open(path, 'w');
-    return { write: async (bytes) => void (await file.writeFile(bytes)), close: async () => file.close() };
+    return { write: async (bytes) => file.writeFile(bytes), close: async () => file.close() };
   }
   return {
     write: async (bytes) =>

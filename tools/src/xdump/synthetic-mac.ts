@@ -7,7 +7,7 @@ const PREFIX = [0x02, 0x58, 0x49] as const;
  * The MAC address that a capture gives to a neighbour of a face, for the sake of programs that know Ethernet only: `02:58:49`, the
  * face counted from 1, and the neighbour's number. The node itself is neighbour 0.
  */
-export function syntheticMac(interfaceId: number, neighbour: number): Uint8Array {
+function syntheticMac(interfaceId: number, neighbour: number): Uint8Array {
   return Uint8Array.of(...PREFIX, (interfaceId + 1) & 0xff, (neighbour >> 8) & 0xff, neighbour & 0xff);
 }
 
