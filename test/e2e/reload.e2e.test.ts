@@ -19,7 +19,8 @@ describe('routers that read their configuration again', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let testbed: string;
   const configFile = (node: string) => join(testbed, 'config', `${node}.yaml`);
-  const info = async (node: string) => JSON.parse((await run('xrouter', ['info', '-c', configFile(node)])).stdout) as { pid: number; dag: string };
+  const info = async (node: string) =>
+    JSON.parse((await run('xrouter', ['info', '-c', configFile(node)])).stdout) as { pid: number; dag: string };
   const logged = async (node: string, message: string) => {
     const lines = (await readFile(join(testbed, 'logs', `${node}.log`), 'utf8')).split('\n');
     return lines.filter((line) => line.includes(`"msg":"${message}"`)).map((line) => JSON.parse(line) as Record<string, unknown>);
@@ -46,7 +47,11 @@ describe('routers that read their configuration again', () => {
     const link = (name: string, listen: string, peer: string) =>
       `  - { name: ${name}, role: peer, mtu: 65507, udp: { listen: '${listen}', peers: ['${peer}'] } }\n`;
     const unused = `  - { name: spare, role: access, udp: { listen: '${spare}' } }\n`;
-    const changed = (text: string) => text.replace(/bytes: \d+/, 'bytes: 100000').replace('policy: fifo', 'policy: lru').replace('level: info', 'level: debug');
+    const changed = (text: string) =>
+      text
+        .replace(/bytes: \d+/, 'bytes: 100000')
+        .replace('policy: fifo', 'policy: lru')
+        .replace('level: info', 'level: debug');
     // A second link between the routers comes, the way goes over it and back, and it goes.
     const r2Linked = withFaces(original.R2, link('second', right, left));
     const r1Linked = changed(withFaces(original.R1, link('second', left, right) + unused));
@@ -62,8 +67,18 @@ describe('routers that read their configuration again', () => {
       { node: 'R2', pid: r2.pid, text: original.R2 },
     ];
     const ping = start(process.execPath, [
-      ...[binary('xtestbed'), 'exec', '--dir', testbed, 'HOST_C', '--', process.execPath, binary('xping')],
-      ...['--json', '--interval-ms', '2', target.dag],
+      binary('xtestbed'),
+      'exec',
+      '--dir',
+      testbed,
+      'HOST_C',
+      '--',
+      process.execPath,
+      binary('xping'),
+      '--json',
+      '--interval-ms',
+      '2',
+      target.dag,
     ]);
     await until(() => ping.output().includes('"reply"'), 10_000, 'xping is answered');
     const reloads = { R1: 0, R2: 0 };
@@ -72,7 +87,11 @@ describe('routers that read their configuration again', () => {
         await writeFile(configFile(node), text);
         process.kill(pid, 'SIGHUP');
         reloads[node] += 1;
-        await until(async () => (await logged(node, 'reloaded')).length === reloads[node], 10_000, `${node} has reloaded ${reloads[node]} times`);
+        await until(
+          async () => (await logged(node, 'reloaded')).length === reloads[node],
+          10_000,
+          `${node} has reloaded ${reloads[node]} times`,
+        );
       }
     }
     ping.child.kill('SIGINT');
@@ -101,7 +120,10 @@ describe('routers that read their configuration again', () => {
     const bad = await run('xrouter', ['reload', '-c', configFile('R1')]);
     expect(bad).toMatchObject({ code: 3, stderr: expect.stringContaining('fcaes: unknown key') });
     await writeFile(configFile('R1'), original);
-    expect(await run('xrouter', ['reload', '-c', configFile('R1')])).toMatchObject({ code: 0, stdout: 'changed:\n  moves.limit: 8 -> 5\n' });
+    expect(await run('xrouter', ['reload', '-c', configFile('R1')])).toMatchObject({
+      code: 0,
+      stdout: 'changed:\n  moves.limit: 8 -> 5\n',
+    });
   });
 
   it('have a name server that does so too, and lets go of a log that was renamed', async () => {
@@ -113,7 +135,9 @@ describe('routers that read their configuration again', () => {
     await writeFile(configFile('NS'), `${configured}limits: { records: 7, requestsPerSecond: 50 }\n`);
     process.kill(server.pid, 'SIGHUP');
     await until(async () => (await logged('NS', 'reloaded')).length === 1, 10_000, 'the name server has reloaded');
-    expect((await logged('NS', 'reloaded'))[0]).toMatchObject({ changes: ['limits.records: 100000 -> 7', 'limits.requestsPerSecond: 100 -> 50'] });
+    expect((await logged('NS', 'reloaded'))[0]).toMatchObject({
+      changes: ['limits.records: 100000 -> 7', 'limits.requestsPerSecond: 100 -> 50'],
+    });
     expect(await readFile(`${log}.1`, 'utf8')).not.toContain('reloaded');
   });
 });

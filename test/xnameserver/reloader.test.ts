@@ -11,7 +11,11 @@ const BASE = 'host: 127.0.0.1:1\ndata: data\n';
 async function reloader() {
   const folder = await temporaryFolder();
   const file = join(folder, 'names.yaml');
-  const logged = async (name: string) => (await readFile(join(folder, name), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as object);
+  const logged = async (name: string) =>
+    (await readFile(join(folder, name), 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
   const write = (text: string) => writeFile(file, `${BASE}${text}`);
   await write('log: { file: names.log }\n');
   const running = await loadConfig(file);
@@ -28,7 +32,16 @@ describe('a name server that reads its configuration again', () => {
     await write('log: { file: other.log, level: debug }\nlimits: { records: 7 }\n');
     await server.reload();
     expect(limits).toEqual([7, 100]);
-    expect(await logged('other.log')).toMatchObject([{ msg: 'reloaded', changes: [expect.stringContaining('limits.records: 100000 -> 7'), expect.stringContaining('log.file'), 'log.level: "info" -> "debug"'] }]);
+    expect(await logged('other.log')).toMatchObject([
+      {
+        msg: 'reloaded',
+        changes: [
+          expect.stringContaining('limits.records: 100000 -> 7'),
+          expect.stringContaining('log.file'),
+          'log.level: "info" -> "debug"',
+        ],
+      },
+    ]);
   });
 
   it('refuses the rest, and a bad file, and changes nothing then', async () => {

@@ -47,8 +47,10 @@ export class ModelNode implements ReloadTarget {
   /** Equal for nodes that would do the same. */
   get state(): unknown {
     const { certificate, log } = this;
-    const maps = [this.faces, this.routes, this.settings].map((map) => [...map].map(([key, value]) => `${key} ${valueText(value)}`).toSorted());
-    return { maps, principals: [...this.principals].toSorted(), controls: [...this.controls].toSorted(), certificate, log };
+    const maps = [this.faces, this.routes, this.settings].map((map) =>
+      [...map].map(([key, value]) => `${key} ${valueText(value)}`).toSorted(),
+    );
+    return { maps, principals: new Set(this.principals), controls: new Set(this.controls), certificate, log };
   }
 
   setLog(log: NodeConfig['log']): void {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Dag, PrincipalType, Xid } from 'xia-core';
@@ -5,6 +6,7 @@ import { configSchema, type NodeConfig } from '../../xrouter/src/xrouter/config.
 import { applySteps } from '../../xrouter/src/xrouter/reload-apply.js';
 import { inverse, reloadPlan, type FaceEntry, type LoadedConfig } from '../../xrouter/src/xrouter/reload-plan.js';
 import { changeText, faceKey, reloadRules } from '../../xrouter/src/xrouter/reload-rules.js';
+import { codeSpans, firstCells } from '../repository/markdown.js';
 import { clash, ModelNode } from './model-node.js';
 
 const ads = ['2', '3', '4', '5'].map((digit) => Xid.of(PrincipalType.AD, digit.repeat(40)));
@@ -145,7 +147,7 @@ describe('a plan of one router', () => {
     moves: { limit: 5, windowMs: 180_000 },
     log: { level: 'info' },
   };
-  const planTo = (changes: object) => reloadPlan(loadedOf(base), loadedOf({ ...base, ...changes } as NodeConfig));
+  const planTo = (changes: object) => reloadPlan(loadedOf(base), loadedOf({ ...base, ...changes }));
   const told = (changes: object) => planTo(changes).changes.map(changeText);
   const kinds = (changes: object) => planTo(changes).steps.map(({ kind }) => kind);
 
@@ -204,6 +206,14 @@ describe('the rules', () => {
     expect(keys).toEqual([]);
   });
 
+  it('are in the documentation', async () => {
+    const page = await readFile(new URL('../../docs/tools.md', import.meta.url), 'utf8');
+    const text = page.split(/^## /m).find((section) => section.startsWith('xrouter')) ?? '';
+    const told = firstCells(text).flatMap((cell) => codeSpans(cell));
+    const keys = new Set(Object.keys(reloadRules).map((path) => path.split(/[.[]/)[0]!));
+    expect(new Set(told)).toEqual(keys);
+  });
+
   it('are about keys that there are', () => {
     expect([...keysOf(configSchema, '')].toSorted()).toEqual(Object.keys(reloadRules).toSorted());
   });
@@ -221,7 +231,8 @@ function* keysOf(schema: unknown, path: string): Iterable<string> {
   const { type, entries, item, wrapped } = schema as AnySchema;
   if (reloadRules[path] !== undefined) yield path;
   else if (wrapped !== undefined) yield* keysOf(wrapped, path);
-  else if (entries !== undefined) for (const [key, value] of Object.entries(entries)) yield* keysOf(value, path === '' ? key : `${path}.${key}`);
+  else if (entries !== undefined)
+    for (const [key, value] of Object.entries(entries)) yield* keysOf(value, path === '' ? key : `${path}.${key}`);
   else if (type === 'array' && item?.entries !== undefined) yield* keysOf(item, `${path}[]`);
   else yield path;
 }
@@ -233,5 +244,8 @@ function loadedOf(of: NodeConfig): LoadedConfig {
 /** The same in other objects, with keys in another order. */
 function structuredCopy({ config: of, certificate }: LoadedConfig): LoadedConfig {
   const copy = Object.fromEntries(Object.entries(of).toReversed()) as unknown as NodeConfig;
-  return { config: { ...copy, faces: of.faces.map((one) => Object.fromEntries(Object.entries(one).toReversed()) as FaceEntry) }, certificate };
+  return {
+    config: { ...copy, faces: of.faces.map((one) => Object.fromEntries(Object.entries(one).toReversed()) as FaceEntry) },
+    certificate,
+  };
 }

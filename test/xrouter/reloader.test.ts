@@ -9,9 +9,11 @@ const STEADY_AD = `AD:${'2'.repeat(40)}`;
 const TURNING_AD = `AD:${'3'.repeat(40)}`;
 const LOOPBACK = '127.0.0.1:0';
 
-const reload = (router: RunningRouter, params = {}) => controlCall(join(router.folder, 'R.ctl'), 'reload', params) as Promise<{ changes: { text: string }[] }>;
+const reload = (router: RunningRouter, params = {}) =>
+  controlCall(join(router.folder, 'R.ctl'), 'reload', params) as Promise<{ changes: { text: string }[] }>;
 const texts = async (router: RunningRouter, params = {}) => (await reload(router, params)).changes.map(({ text }) => text);
-const show = (router: RunningRouter, what: string) => controlCall(join(router.folder, 'R.ctl'), 'show', { what }) as Promise<Record<string, unknown>[]>;
+const show = (router: RunningRouter, what: string) =>
+  controlCall(join(router.folder, 'R.ctl'), 'show', { what }) as Promise<Record<string, unknown>[]>;
 
 const ACCESS = `control: R.ctl\nfaces:\n  - { name: access, role: access, udp: { listen: '${LOOPBACK}' } }\n`;
 
@@ -23,14 +25,20 @@ describe('a router under load', () => {
     steady.socket.on('message', (bytes) => received.steady.add(number(bytes)));
     one.socket.on('message', (bytes) => received.turning.add(number(bytes)) && received.byOne++);
     other.socket.on('message', (bytes) => received.turning.add(number(bytes)) && received.byOther++);
-    const face = (name: string, peers: string, more = '') => `  - { name: ${name}, role: peer, udp: { listen: '${LOOPBACK}', peers: [${peers}] }${more} }\n`;
+    const face = (name: string, peers: string, more = '') =>
+      `  - { name: ${name}, role: peer, udp: { listen: '${LOOPBACK}', peers: [${peers}] }${more} }\n`;
     const routes = (via: string) => `routes:\n  - { to: '${STEADY_AD}', via: steady }\n  - { to: '${TURNING_AD}', via: ${via} }\n`;
     const base = ACCESS + face('left', `'${left.address}'`);
     const stable = face('steady', `'${steady.address}'`);
     const variants = [
       base + stable + face('one', `'${one.address}'`) + routes('one'),
       // Turned to a face that was not there before.
-      base + stable + face('one', `'${one.address}'`) + face('other', `'${other.address}'`) + routes('other') + 'cache: { bytes: 1000000 }\n',
+      base +
+        stable +
+        face('one', `'${one.address}'`) +
+        face('other', `'${other.address}'`) +
+        routes('other') +
+        'cache: { bytes: 1000000 }\n',
       // The first one goes, an MTU and a peer change.
       base + face('steady', `'${steady.address}'`, ', mtu: 9000') + face('other', `'${other.address}', '127.0.0.1:9'`) + routes('other'),
       base + stable + face('one', `'${one.address}'`) + routes('one') + 'log: { level: warn, file: R.log }\nmoves: { limit: 9 }\n',
@@ -39,7 +47,12 @@ describe('a router under load', () => {
     const [host, port] = (router.line.faces['left'] ?? '').split(':');
     const source = Dag.parse(`RE AD:${'9'.repeat(40)} HID:${'9'.repeat(40)}`);
     const packets = [STEADY_AD, TURNING_AD].map((ad) =>
-      encodeXip({ nextHeader: NextHeader.XCMP, destination: Dag.parse(`RE ${ad} HID:${'8'.repeat(40)}`), source, payload: new Uint8Array(200) }),
+      encodeXip({
+        nextHeader: NextHeader.XCMP,
+        destination: Dag.parse(`RE ${ad} HID:${'8'.repeat(40)}`),
+        source,
+        payload: new Uint8Array(200),
+      }),
     );
     let sent = 0;
     let isOver = false;
@@ -67,12 +80,18 @@ describe('a router under load', () => {
         expect((await reload(router)).changes.length).toBeGreaterThan(0);
         reloads++;
         const seen = sent;
-        await until(() => sent > seen + 50, () => `${sent} packets after reload ${reloads}`);
+        await until(
+          () => sent > seen + 50,
+          () => `${sent} packets after reload ${reloads}`,
+        );
       }
     }
     isOver = true;
     await generating;
-    await until(() => received.steady.size === sent && received.turning.size === sent, () => `sent ${sent} to each, lost ${sent - received.steady.size} and ${sent - received.turning.size}`);
+    await until(
+      () => received.steady.size === sent && received.turning.size === sent,
+      () => `sent ${sent} to each, lost ${sent - received.steady.size} and ${sent - received.turning.size}`,
+    );
     expect(reloads).toBe(20);
     expect(Math.min(received.byOne, received.byOther)).toBeGreaterThan(100);
   });
@@ -95,15 +114,34 @@ describe('a reload', () => {
     const router = await startRouter(ACCESS);
     await router.configure(`${ACCESS}moves: { limit: 7 }\n`);
     expect(router.hangups.deliver()).toBe(true);
-    await until(async () => (await router.logged('reloaded')).length > 0, () => 'reloaded');
+    await until(
+      async () => (await router.logged('reloaded')).length > 0,
+      () => 'reloaded',
+    );
     expect((await router.logged('reloaded'))[0]).toMatchObject({ changes: ['moves.limit: 5 -> 7'] });
+  });
+
+  it('waits for the start, when the hangup comes before', async () => {
+    const router = await startRouter(ACCESS, (hangups) => void hangups.deliver());
+    await until(
+      async () => (await router.logged('reloaded')).length > 0,
+      () => 'reloaded',
+    );
+    expect((await router.logged('reloaded'))[0]).toMatchObject({ changes: [] });
   });
 
   it('refuses a bad file with its line, and goes on', async () => {
     const router = await startRouter(ACCESS);
     await writeFile(router.file, 'name: R\nrole: router\nfaecs: []\n');
-    await expect(reload(router)).rejects.toMatchObject({ code: 'bad-config', message: expect.stringContaining(`${router.file}:3:1: faecs: unknown key`) });
-    expect((await router.logged('reload refused'))[0]).toMatchObject({ level: 50, code: 'bad-config', reason: expect.stringContaining('R.yaml:3:1: faecs') });
+    await expect(reload(router)).rejects.toMatchObject({
+      code: 'bad-config',
+      message: expect.stringContaining(`${router.file}:3:1: faecs: unknown key`),
+    });
+    expect((await router.logged('reload refused'))[0]).toMatchObject({
+      level: 50,
+      code: 'bad-config',
+      reason: expect.stringContaining('R.yaml:3:1: faecs'),
+    });
     expect(await show(router, 'faces')).toHaveLength(1);
   });
 
@@ -111,7 +149,10 @@ describe('a reload', () => {
     const router = await startRouter(ACCESS);
     await router.configure(`${ACCESS}cache: { bytes: 1000 }\n`);
     await writeFile(router.file, (await readFile(router.file, 'utf8')).replace('name: R', 'name: S'));
-    await expect(reload(router)).rejects.toMatchObject({ code: 'refused', message: expect.stringContaining('name: R -> S: this needs a restart') });
+    await expect(reload(router)).rejects.toMatchObject({
+      code: 'refused',
+      message: expect.stringContaining('name: R -> S: this needs a restart'),
+    });
     expect(await show(router, 'cache')).toMatchObject({ budgetBytes: 0 });
   });
 
@@ -139,7 +180,9 @@ describe('a reload', () => {
 
   it('takes a renewed certificate over, and no other', async () => {
     const router = await startRouter(ACCESS);
-    await using host = await XiaNode.start({ faces: [{ name: 'up', role: 'uplink', udp: { listen: LOOPBACK, peers: [router.line.faces['access']!] } }] });
+    await using host = await XiaNode.start({
+      faces: [{ name: 'up', role: 'uplink', udp: { listen: LOOPBACK, peers: [router.line.faces['access']!] } }],
+    });
     await router.certify(router.adIdentity, Date.now() + 2 * 86_400_000);
     expect(await texts(router)).toEqual([expect.stringContaining('ad.certificate')]);
     expect(host.attachment).toBeDefined();

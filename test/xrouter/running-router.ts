@@ -22,8 +22,11 @@ export interface RunningRouter {
   logged(message: string): Promise<Record<string, unknown>[]>;
 }
 
-/** Runs a router with that much more in its configuration, and ends it after the test. */
-export async function startRouter(more: string): Promise<RunningRouter> {
+/**
+ * Runs a router with that much more in its configuration, and ends it after the test.
+ * @param onStarting called before it is ready
+ */
+export async function startRouter(more: string, onStarting: (hangups: Hangups) => void = () => {}): Promise<RunningRouter> {
   const folder = await temporaryFolder();
   const adIdentity = generateIdentity();
   const hid = xidOf(PrincipalType.HID, await loadOrCreateIdentity(join(folder, 'R.key')));
@@ -53,6 +56,7 @@ export async function startRouter(more: string): Promise<RunningRouter> {
   const line = await new Promise<ReadyLine>((resolve, reject) => {
     running = runDaemon(config, stopper.signal, resolve, { file, hangups });
     running.catch(reject);
+    onStarting(hangups);
   });
   return { line, folder, file, hangups, configure, certify, adIdentity, logged };
 }

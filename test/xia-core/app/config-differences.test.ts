@@ -15,7 +15,9 @@ describe('differences of configurations', () => {
   });
 
   it('see a part that is missing as one without keys', () => {
-    expect(configDifferences({}, { log: { level: 'info' } }, rules)).toEqual([{ path: 'log.level', rule: 'b', from: undefined, to: 'info' }]);
+    expect(configDifferences({}, { log: { level: 'info' } }, rules)).toEqual([
+      { path: 'log.level', rule: 'b', from: undefined, to: 'info' },
+    ]);
     expect(configDifferences({ log: {} }, {}, rules)).toEqual([]);
   });
 
@@ -28,7 +30,9 @@ describe('differences of configurations', () => {
   });
 
   it('do not see the order of keys, nor what is undefined', () => {
-    expect(configDifferences({ name: 'R', log: undefined, trust: [{ b: 1, a: 2 }] }, { trust: [{ a: 2, b: 1 }], name: 'R' }, rules)).toEqual([]);
+    expect(
+      configDifferences({ name: 'R', log: undefined, trust: [{ b: 1, a: 2 }] }, { trust: [{ a: 2, b: 1 }], name: 'R' }, rules),
+    ).toEqual([]);
     expect(valueText({ b: [1], a: undefined })).toBe('{"b":[1]}');
   });
 });

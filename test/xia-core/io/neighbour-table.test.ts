@@ -79,7 +79,7 @@ describe('NeighbourTable', () => {
           expect(new Set(ids.values()).size).toBe(ids.size);
           for (const [known, id] of ids) expect([table.has(id), table.portOf(id)]).toEqual([true, known]);
           const present = Array.from({ length: table.size }, (_, index) => index + 1).filter((id) => table.has(id));
-          expect(present.toSorted()).toEqual([...ids.values()].toSorted());
+          expect(new Set(present)).toEqual(new Set(ids.values()));
         }
       }),
     );

@@ -46,7 +46,11 @@ describe('UdpFace', () => {
     for (const { heard: there } of [b, c]) await there.until(({ packets }) => packets.length === 1);
     expect(a.heard.packets).toEqual([]);
     face.update({ role: 'access', mtu: 4, peers: [] });
-    expect([face.send(0, Buffer.from('four')), face.send(2, Buffer.from('four')), face.counters.droppedNoNeighbour]).toEqual([false, false, 2]);
+    expect([face.send(0, Buffer.from('four')), face.send(2, Buffer.from('four')), face.counters.droppedNoNeighbour]).toEqual([
+      false,
+      false,
+      2,
+    ]);
   });
 
   test('changes nothing when a setting is bad', async () => {

@@ -49,10 +49,30 @@ describe('trust that is changed while a node runs', () => {
     const node = new Bench({ kind: 'application' }, keys.guest);
     node.timeout();
     const [ad, hid, token] = [adOf(keys.ad), hidOf(keys.router), new Uint8Array(16)];
-    const beacon = { ad, hid, sequence: 1, issuedMs: node.wall(), lifetimeMs: 1000, intervalMs: 100, nameServer: undefined, mtu: 1500, token, certificate };
+    const beacon = {
+      ad,
+      hid,
+      sequence: 1,
+      issuedMs: node.wall(),
+      lifetimeMs: 1000,
+      intervalMs: 100,
+      nameServer: undefined,
+      mtu: 1500,
+      token,
+      certificate,
+    };
     node.receive(UPLINK, 1, encodeBeaconMessage({ beacon: sealBeacon(beacon, keys.router), relays: [] }));
     // The sequence of a first binding is its date.
-    const body = { hid: guest, ad, router: hid, sequence: node.wall(), issuedMs: node.wall(), status: 'ok' as const, lifetimeMs: 30_000, certificate };
+    const body = {
+      hid: guest,
+      ad,
+      router: hid,
+      sequence: node.wall(),
+      issuedMs: node.wall(),
+      status: 'ok' as const,
+      lifetimeMs: 30_000,
+      certificate,
+    };
     node.receive(UPLINK, 1, encodeBindingAckMessage({ ack: sealBindingAck(body, keys.router), hid: guest }));
     return node;
   };

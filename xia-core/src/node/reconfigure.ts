@@ -71,7 +71,8 @@ export class Reconfiguration {
     const { stack, faces, enter } = this.#options;
     const face = faces.get(id);
     if (face === undefined) throw new XiaError('bad-argument', `there is no face ${id}`, { id });
-    if (face.update === undefined) throw new XiaError('refused', `face ${face.name} cannot be changed while it is open`, { face: face.name });
+    if (face.update === undefined)
+      throw new XiaError('refused', `face ${face.name} cannot be changed while it is open`, { face: face.name });
     const isOtherRole = face.role !== settings.role;
     enter((now) => {
       face.update?.(settings);
