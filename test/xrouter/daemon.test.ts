@@ -1,51 +1,21 @@
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { Dag, generateIdentity, Hangups, loadOrCreateIdentity, PrincipalType, sealCertificate, XiaNode, xidOf } from 'xia-core';
-import { loadNodeConfig } from '../../xrouter/src/xrouter/config.js';
-import { runDaemon, type ReadyLine } from '../../xrouter/src/xrouter/daemon.js';
-import { temporaryFolder } from './support.js';
+import { describe, expect, it } from 'vitest';
+import { Dag, XiaNode } from 'xia-core';
+import { bareSocket, startRouter } from './running-router.js';
 
 const LOOPBACK = '127.0.0.1:0';
 const OTHER_AD = `AD:${'2'.repeat(40)}`;
 const FOREIGN = `FOREIGN:${'4'.repeat(40)}`;
 const MARK = 'to whom it may concern';
 
-/** Runs a router with that much more in its configuration, and ends it after the test. */
-async function startRouter(more: (folder: string) => string): Promise<{ line: ReadyLine; folder: string }> {
-  const folder = await temporaryFolder();
-  const adIdentity = generateIdentity();
-  const hid = xidOf(PrincipalType.HID, await loadOrCreateIdentity(join(folder, 'R.key')));
-  const notAfter = Date.now() + 86_400_000;
-  const certificate = sealCertificate({ ad: xidOf(PrincipalType.AD, adIdentity), hid, notBefore: 0, notAfter }, adIdentity);
-  await writeFile(join(folder, 'R.cert'), Buffer.from(certificate).toString('base64'));
-  const file = join(folder, 'R.yaml');
-  await writeFile(file, `name: R\nrole: router\nkey: R.key\nad: { certificate: R.cert }\nlog: { file: R.log }\n${more(folder)}`);
-  const stopper = new AbortController();
-  let running: Promise<void> = Promise.resolve();
-  onTestFinished(async () => {
-    stopper.abort();
-    await running;
-  });
-  const config = await loadNodeConfig(file);
-  const line = await new Promise<ReadyLine>((resolve, reject) => {
-    running = runDaemon(config, stopper.signal, resolve, { file, hangups: new Hangups() });
-    running.catch(reject);
-  });
-  return { line, folder };
-}
-
 /** A neighbour that tells when the marked packet comes to it. */
 async function neighbour(): Promise<{ address: string; marked: Promise<void> }> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  onTestFinished(() => void socket.close());
+  const { socket, address } = await bareSocket();
   const marked = new Promise<void>((resolve) => {
     socket.on('message', (bytes) => bytes.includes(MARK) && resolve());
   });
-  return { address: `127.0.0.1:${socket.address().port}`, marked };
+  return { address, marked };
 }
 
 describe('a router', () => {
@@ -57,7 +27,7 @@ describe('a router', () => {
     const toOtherAd = await neighbour();
     const intentRoute = principals === '' ? '' : `  - { to: '${FOREIGN}', via: intent }\n`;
     const { line } = await startRouter(
-      () => `${principals}faces:
+      `${principals}faces:
   - { name: access, role: access, udp: { listen: '${LOOPBACK}' } }
   - { name: intent, role: peer, udp: { listen: '${LOOPBACK}', peers: ['${toIntent.address}'] } }
   - { name: other, role: peer, udp: { listen: '${LOOPBACK}', peers: ['${toOtherAd.address}'] } }
@@ -73,7 +43,7 @@ ${intentRoute}  - { to: '${OTHER_AD}', via: other }
   });
 
   it('logs who it is once a line', async () => {
-    const { folder, line } = await startRouter(() => `faces: [{ name: access, role: access, udp: { listen: '${LOOPBACK}' } }]\n`);
+    const { folder, line } = await startRouter(`faces: [{ name: access, role: access, udp: { listen: '${LOOPBACK}' } }]\n`);
     const logged = (await readFile(join(folder, 'R.log'), 'utf8')).split('\n').find((text) => text.includes('"listening"')) ?? '';
     expect(logged.match(/"name":/g)).toHaveLength(1);
     expect(JSON.parse(logged)).toMatchObject({ name: 'R', hid: line.hid, faces: line.faces });

@@ -46,6 +46,21 @@ describe('control socket', () => {
     await expect(controlCall(path, 'other')).rejects.toMatchObject({ code: 'bad-request' });
   });
 
+  it('retires: answers whom it owes an answer, and lets nobody else in', async () => {
+    const calls: Array<(answer: string) => void> = [];
+    const retired = await ControlServer.listen(path, { wait: () => new Promise((resolve) => calls.push(resolve)) });
+    using idle = await ControlClient.connect(path);
+    using client = await ControlClient.connect(path);
+    const asked = Promise.all([client.call('wait'), client.call('wait')]);
+    while (calls.length < 2) await new Promise((resolve) => setTimeout(resolve, 2));
+    retired.retire();
+    await expect(ControlClient.connect(path)).rejects.toMatchObject({ code: 'control-unreachable' });
+    await expect(idle.call('wait', {}, 1000)).rejects.toMatchObject({ code: 'control-failed' });
+    server = await ControlServer.listen(path, {});
+    for (const answer of calls) answer('late');
+    expect(await asked).toEqual(['late', 'late']);
+  });
+
   it('removes a stale socket, and leaves a live one alone', async () => {
     server = await ControlServer.listen(path, {});
     await expect(ControlServer.listen(path, {})).rejects.toMatchObject({ code: 'already-running' });

@@ -66,6 +66,23 @@ describe('runProgram', () => {
     );
     expect({ code, cleaned }).toEqual({ code: ExitCode.TERMINATED, cleaned: true });
   });
+
+  it('gives SIGHUP to a program that handles it, and stops on it otherwise', async () => {
+    const hungUp = (handles: boolean) => {
+      let times = 0;
+      return runProgram(
+        (signal, hangups) =>
+          new Command('daemon').action(async () => {
+            if (handles) hangups.handle(() => ++times === 2 && process.emit('SIGTERM', 'SIGTERM'));
+            setImmediate(() => process.emit('SIGHUP', 'SIGHUP') && handles && process.emit('SIGHUP', 'SIGHUP'));
+            if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+          }),
+        ['node', 'daemon'],
+      ).then((code) => ({ code, times }));
+    };
+    expect(await hungUp(true)).toEqual({ code: ExitCode.TERMINATED, times: 2 });
+    expect(await hungUp(false)).toEqual({ code: ExitCode.TERMINATED, times: 0 });
+  });
 });
 
 describe('exitCodeOf', () => {

@@ -45,6 +45,25 @@ describe('ChunkCache', () => {
     expect([cache.size, cache.counters.wrongHash, cache.counters.tooLarge]).toEqual([0, 1, 1]);
   });
 
+  it('makes room when its budget shrinks, and changes its policy without losing anything', () => {
+    const gone: string[] = [];
+    const cache = new ChunkCache({ crypto, budgetBytes: 10_000, policy: 'lru', onEvict: (id) => gone.push(toHex(id)) });
+    const three = [chunk(1), chunk(2), chunk(3)];
+    for (const { id, bytes } of three) cache.insert(id, bytes, 1000, 0, false);
+    cache.find(three[0]!.id, 1);
+    cache.configure(10_000, 'fifo');
+    expect([cache.size, gone]).toEqual([3, []]);
+    // What was used last goes last still; from now on use does not matter.
+    cache.find(three[1]!.id, 1);
+    cache.configure(2 * (100 + CACHE_ENTRY_BYTES), 'fifo');
+    expect([cache.size, gone, cache.budgetBytes]).toEqual([2, [toHex(three[1]!.id)], 2 * (100 + CACHE_ENTRY_BYTES)]);
+    cache.configure(0, 'lru');
+    expect([cache.size, cache.bytes, gone.length]).toEqual([0, 0, 3]);
+    expect(cache.insert(three[0]!.id, three[0]!.bytes, 1000, 0, false)).toBe('too-large');
+    cache.configure(10_000, 'lru');
+    expect(cache.insert(three[0]!.id, three[0]!.bytes, 1000, 0, false)).toBe('inserted');
+  });
+
   it('copies what it does not own', () => {
     const cache = new ChunkCache({ crypto, budgetBytes: 10_000 });
     const { id, bytes } = chunk(3);

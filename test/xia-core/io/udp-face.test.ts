@@ -32,6 +32,39 @@ describe('UdpFace', () => {
     expect(a.face.counters).toMatchObject({ packetsIn: 1, bytesIn: 5, packetsOut: 1, bytesOut: 5 });
   });
 
+  test('changes peers, role and MTU while packets flow, without another socket', async () => {
+    const [a, b, c] = [await opened(), await opened(), await opened()];
+    const { face, heard, address } = await opened({ peers: [a.address, b.address] });
+    face.update({ role: 'access', mtu: 4, peers: [b.address, c.address] });
+    expect([face.role, face.mtu, face.describe().address]).toEqual(['access', 4, address]);
+    expect(heard.departures).toEqual([1]);
+    expect(face.describe().neighbours).toEqual([
+      { id: 1, address: c.address },
+      { id: 2, address: b.address },
+    ]);
+    expect([face.send(0, Buffer.from('four')), face.send(0, Buffer.from('five5'))]).toEqual([true, false]);
+    for (const { heard: there } of [b, c]) await there.until(({ packets }) => packets.length === 1);
+    expect(a.heard.packets).toEqual([]);
+    face.update({ role: 'access', mtu: 4, peers: [] });
+    expect([face.send(0, Buffer.from('four')), face.send(2, Buffer.from('four')), face.counters.droppedNoNeighbour]).toEqual([
+      false,
+      false,
+      2,
+    ]);
+  });
+
+  test('changes nothing when a setting is bad', async () => {
+    const { face } = await opened({ peers: ['127.0.0.1:9'], neighbours: 3 });
+    const settings = { role: 'peer', mtu: 1472 } as const;
+    expect(() => face.update({ ...settings, mtu: 0, peers: [] })).toThrow(expect.objectContaining({ code: 'bad-config' }));
+    expect(() => face.update({ ...settings, peers: ['nowhere'] })).toThrow(expect.objectContaining({ code: 'bad-endpoint' }));
+    const many = ['127.0.0.1:7', '127.0.0.1:8', '127.0.0.1:9'];
+    expect(() => face.update({ ...settings, peers: many })).toThrow(expect.objectContaining({ code: 'bad-config' }));
+    expect(face.describe().neighbours).toEqual([{ id: 1, address: '127.0.0.1:9' }]);
+    face.update({ ...settings, peers: many.slice(0, 2) });
+    expect(face.describe().neighbours.map(({ address }) => address)).toEqual(['127.0.0.1:7', '127.0.0.1:8']);
+  });
+
   test('sends a packet in two parts as one datagram', async () => {
     const a = await opened();
     const b = await opened({ peers: [a.address], mtu: 7 });

@@ -55,8 +55,8 @@ export interface FaceDescription {
 /** What a face may be told anew while it is open. */
 export interface FaceSettings {
   readonly role: FaceRole;
-  /** In bytes, at most {@link MAX_PACKET_BYTES}. */
-  readonly mtu: number;
+  /** In bytes, at most {@link MAX_PACKET_BYTES}; what this kind of face has by default when it is not given. */
+  readonly mtu?: number | undefined;
   /** Addresses of neighbours that are known before they are heard, where a kind of face has such. */
   readonly peers?: readonly string[] | undefined;
 }

@@ -61,7 +61,7 @@ export class NetdevFace implements Face {
     return this.#mtu;
   }
 
-  update({ role, mtu }: FaceSettings): void {
+  update({ role, mtu = DEFAULT_NETDEV_MTU }: FaceSettings): void {
     this.#mtu = checkedMtu(this.name, mtu);
     this.#role = role;
   }

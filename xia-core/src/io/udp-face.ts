@@ -79,7 +79,7 @@ export class UdpFace implements Face {
     return this.#mtu;
   }
 
-  update({ role, mtu, peers = [] }: FaceSettings): void {
+  update({ role, mtu = DEFAULT_UDP_MTU, peers = [] }: FaceSettings): void {
     const checked = checkedMtu(this.name, mtu);
     const next = this.#parsePeers(peers);
     const removed = this.#peers.filter((peer) => !next.some((other) => isSameEndpoint(peer, other)));

@@ -1,6 +1,7 @@
 /** A commented configuration; `xnameserver sample` prints it and a test parses it. */
 export const sampleConfig = `# The XIA name server. Start it with: xnameserver run -c FILE
 # Paths are relative to this file. Unknown keys are refused.
+# SIGHUP makes it read "limits" and "log" again; the rest needs a restart, over which no name is lost.
 name: nameserver                  # in the log and the ready line
 host: 127.0.0.1:7302              # access face of the XIA host (or router) to attach to
 key: keys/nameserver.key          # Ed25519, PKCS#8 PEM, made when it is missing (default: nameserver.key in the data folder)

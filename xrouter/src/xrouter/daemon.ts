@@ -94,7 +94,7 @@ export async function runDaemon(
     // The logger adds the name.
     logger.info(place, 'listening');
     onReady({ ready: true, name: config.name, ...place });
-    // Whatever comes of it is in the log.
+    // Whatever comes of it is in the log. One too many is none too few: those that wait have yet to read the file.
     onHangup = () => void reloader.reload().catch(() => {});
     if (wasHungUp) onHangup();
     await untilAborted(AbortSignal.any([signal, stopped.signal]));

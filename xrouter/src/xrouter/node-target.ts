@@ -6,9 +6,6 @@ import type { ReloadTarget } from './reload-apply.js';
 import type { FaceEntry } from './reload-plan.js';
 import { faceKey, type SettingName } from './reload-rules.js';
 
-/** The MTU of a face that names none. */
-const DEFAULT_MTU = 1472;
-
 /** The running daemon, as a reload changes it. */
 export class NodeTarget implements ReloadTarget {
   readonly #node: XiaNode;
@@ -58,7 +55,7 @@ export class NodeTarget implements ReloadTarget {
   }
 
   updateFace(face: FaceEntry): void {
-    const { role, mtu = DEFAULT_MTU, udp } = face;
+    const { role, mtu, udp } = face;
     this.#node.reconfigure.updateFace(this.#id(faceKey(face)), { role, mtu, peers: udp?.peers });
   }
 

@@ -1,6 +1,6 @@
 import { certifiedAd, principals, XiaError, type NodeIdentity, type ReopenableLog, type Xid } from 'xia-core';
 import { certificateBytes, readCertificate } from './certificate-file.js';
-import { loadNodeConfig, type NodeConfig } from './config.js';
+import { loadNodeConfig } from './config.js';
 import { applySteps, type ReloadTarget } from './reload-apply.js';
 import { reloadPlan, type LoadedConfig, type ReloadPlan } from './reload-plan.js';
 import { changeText, type Change } from './reload-rules.js';
@@ -42,11 +42,6 @@ export class Reloader {
   constructor(options: ReloaderOptions) {
     this.#options = options;
     this.#running = options.running;
-  }
-
-  /** The configuration that the daemon runs by. */
-  get config(): NodeConfig {
-    return this.#running.config;
   }
 
   /**

@@ -1,6 +1,7 @@
 /** A commented configuration of a router; `xrouter sample` prints it and a test parses it. */
 export const routerSample = `# One XIA router. Start it with: xrouter run -c FILE
 # Paths are relative to this file. Unknown keys are refused.
+# After a change: SIGHUP, or xrouter reload -c FILE; all but name, role, key and the AD is taken over without losing a packet.
 name: R1
 role: router                      # router: owns an AD and sends its beacons; host: attaches to a router
 key: keys/R1.key                  # Ed25519, PKCS#8 PEM, made when it is missing; the hash of its public half is the HID
@@ -26,11 +27,11 @@ cache: { bytes: 268435456, policy: fifo }      # on-path chunk cache, fifo or lr
 beacon: { intervalMs: 100, lifetimeMs: 1000 }
 moves: { limit: 5, windowMs: 180000 }          # a HID that moves more often than this is frozen for a while
 control: run/R1.ctl               # xrouter show talks to the daemon here
-log: { level: info, file: logs/R1.log }        # JSON lines; without a file they go to stderr
+log: { level: info, file: logs/R1.log }        # JSON lines; without a file they go to stderr; opened anew at SIGHUP
 `;
 
 /** A commented configuration of a host with a virtual machine's network card on it. */
-export const hostSample = `# One XIA host. Start it with: xrouter run -c FILE
+export const hostSample = `# One XIA host. Start it with: xrouter run -c FILE; after a change: SIGHUP, or xrouter reload -c FILE
 name: HOST_A
 role: host
 key: keys/HOST_A.key
