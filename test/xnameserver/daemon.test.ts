@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   controlCall,
   generateIdentity,
+  Hangups,
   hostDag,
   loadOrCreateIdentity,
   PrincipalType,
@@ -27,7 +28,7 @@ async function startDaemon(folder: string, access: string): Promise<{ line: Read
   const config = { ...configFromOptions(options), log: { level: 'info' as const, file: join(folder, 'names.log') } };
   let running: Promise<void> = Promise.resolve();
   const line = await new Promise<ReadyLine>((resolve, reject) => {
-    running = runDaemon(config, stopper.signal, resolve);
+    running = runDaemon(config, stopper.signal, resolve, { load: async () => config, hangups: new Hangups() });
     running.catch(reject);
   });
   const stop = async (): Promise<void> => {
@@ -91,6 +92,6 @@ describe('the name server', () => {
     const folder = await temporaryFolder();
     const options = { host: '127.0.0.1:9', data: join(folder, 'data'), control: join(folder, 'c'), attachTimeout: 100 };
     const config = { ...configFromOptions(options), log: { level: 'silent' as const } };
-    await expect(runDaemon(config, new AbortController().signal, () => {})).rejects.toMatchObject({ code: 'attach-timeout' });
+    await expect(runDaemon(config, new AbortController().signal, () => {}, { load: async () => config, hangups: new Hangups() })).rejects.toMatchObject({ code: 'attach-timeout' });
   });
 });

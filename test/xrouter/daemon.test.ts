@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Dag, generateIdentity, loadOrCreateIdentity, PrincipalType, sealCertificate, XiaNode, xidOf } from 'xia-core';
+import { Dag, generateIdentity, Hangups, loadOrCreateIdentity, PrincipalType, sealCertificate, XiaNode, xidOf } from 'xia-core';
 import { loadNodeConfig } from '../../xrouter/src/xrouter/config.js';
 import { runDaemon, type ReadyLine } from '../../xrouter/src/xrouter/daemon.js';
 import { temporaryFolder } from './support.js';
@@ -31,7 +31,7 @@ async function startRouter(more: (folder: string) => string): Promise<{ line: Re
   });
   const config = await loadNodeConfig(file);
   const line = await new Promise<ReadyLine>((resolve, reject) => {
-    running = runDaemon(config, stopper.signal, resolve);
+    running = runDaemon(config, stopper.signal, resolve, { file, hangups: new Hangups() });
     running.catch(reject);
   });
   return { line, folder };

@@ -2,12 +2,12 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { createLogger } from '../../../xia-core/src/app/logger.js';
+import { openLog } from '../../../xia-core/src/app/logger.js';
 
 it('writes JSON lines at once, and makes the folder', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'xia-log-'));
   const file = join(folder, 'logs', 'R1.log');
-  const logger = createLogger({ name: 'R1', file });
+  const { logger } = openLog({ name: 'R1', file });
   logger.debug('not at this level');
   logger.info({ face: 'up' }, 'attached');
   const lines = (await readFile(file, 'utf8')).trim().split('\n');

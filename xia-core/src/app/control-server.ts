@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
-import { XiaError } from '../bytes/index.js';
+import { XiaError, type Gauge } from '../bytes/index.js';
 import { listenUnix } from '../io/index.js';
 import { LineSplitter } from './line-splitter.js';
 
@@ -26,13 +26,18 @@ export class ControlServer {
   readonly path: string;
   readonly #server: Server;
   readonly #handlers: ReadonlyMap<string, ControlHandler>;
-  readonly #sockets = new Set<Socket>();
+  #mostSockets = 0;
+  #refused = 0;
+  /** How many answers each connection waits for. */
+  readonly #sockets = new Map<Socket, number>();
+  #isRetired = false;
 
   private constructor(path: string, handlers: ReadonlyMap<string, ControlHandler>) {
     this.path = path;
     this.#handlers = handlers;
     this.#server = createServer((socket) => this.#serve(socket));
     this.#server.maxConnections = MAXIMUM_CONNECTIONS;
+    this.#server.on('drop', () => this.#refused++);
   }
 
   /**
@@ -52,8 +57,20 @@ export class ControlServer {
 
   /** Closes every connection and removes the socket. */
   async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.keys()) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  gauges(): Gauge[] {
+    const [used, highWater, bound, refused] = [this.#sockets.size, this.#mostSockets, MAXIMUM_CONNECTIONS, this.#refused];
+    return [{ name: 'control connections', unit: 'entries', used, highWater, bound, refused }];
+  }
+
+  /** Removes the socket and lets no more connections in; those that wait for an answer still get it. */
+  retire(): void {
+    this.#isRetired = true;
+    this.#server.close();
+    for (const [socket, waiting] of this.#sockets) if (waiting === 0) socket.end();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -62,7 +79,8 @@ export class ControlServer {
 
   #serve(socket: Socket): void {
     const splitter = new LineSplitter(MAXIMUM_REQUEST_BYTES);
-    this.#sockets.add(socket);
+    this.#sockets.set(socket, 0);
+    this.#mostSockets = Math.max(this.#mostSockets, this.#sockets.size);
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     socket.on('data', (piece: Buffer) => {
@@ -76,6 +94,7 @@ export class ControlServer {
   }
 
   async #answer(line: string, socket: Socket): Promise<void> {
+    this.#sockets.set(socket, (this.#sockets.get(socket) ?? 0) + 1);
     let id: number | null = null;
     let answer: object;
     try {
@@ -88,6 +107,10 @@ export class ControlServer {
       const code = error instanceof XiaError ? error.code : 'bad-request';
       answer = { id, error: { code, message: error instanceof Error ? error.message : String(error) } };
     }
-    if (!socket.destroyed) socket.write(`${JSON.stringify(answer)}\n`);
+    if (socket.destroyed) return;
+    socket.write(`${JSON.stringify(answer)}\n`);
+    const waiting = (this.#sockets.get(socket) ?? 1) - 1;
+    this.#sockets.set(socket, waiting);
+    if (this.#isRetired && waiting === 0) socket.end();
   }
 }

@@ -1,4 +1,5 @@
 export * from './attach-options.js';
+export * from './config-differences.js';
 export * from './config-file.js';
 export * from './control-client.js';
 export * from './control-server.js';

@@ -14,12 +14,40 @@ export interface LoggerOptions {
   readonly file?: string | undefined;
 }
 
-/**
- * A daemon's log: one JSON object a line, with the time as an ISO text.
- *
- * Lines are written at once rather than buffered, because the last line before a crash is the one that is needed.
- */
-export function createLogger({ name, level = 'info', file }: LoggerOptions): Logger {
-  const destination = pino.destination({ dest: file ?? 2, mkdir: true, append: true, sync: true });
-  return pino({ name, level, base: { name, pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+/** A log that can be turned to another file, or to the same one after it was renamed. */
+export interface ReopenableLog {
+  readonly logger: Logger;
+  /**
+   * Opens the file by its name, and writes there from the next line on.
+   * @throws the error of the operating system; then the log goes on where it was
+   */
+  reopen(options: Omit<LoggerOptions, 'name'>): void;
+}
+
+type Destination = ReturnType<typeof pino.destination>;
+
+/** Lines are written at once rather than buffered, because the last line before a crash is the one that is needed. */
+function openDestination(file: string | undefined): Destination {
+  return pino.destination({ dest: file ?? 2, mkdir: true, append: true, sync: true });
+}
+
+/** A daemon's log: one JSON object a line, with the time as an ISO text. */
+export function openLog({ name, level = 'info', file }: LoggerOptions): ReopenableLog {
+  let current = openDestination(file);
+  let isFile = file !== undefined;
+  const logger = pino(
+    { name, level, base: { name, pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime },
+    { write: (line) => void current.write(line) },
+  );
+  return {
+    logger,
+    reopen: (options) => {
+      const next = openDestination(options.file);
+      // stderr belongs to the process, and stays open.
+      if (isFile) current.end();
+      current = next;
+      isFile = options.file !== undefined;
+      logger.level = options.level ?? 'info';
+    },
+  };
 }

@@ -5,8 +5,27 @@ import { XiaError } from '../bytes/index.js';
 import { collectRarely } from './collector.js';
 import { ExitCode, exitCodeOf } from './exit-codes.js';
 
-/** A program, or a function that makes one around the signal that is aborted by Ctrl-C and SIGTERM. */
-export type Program = Command | ((signal: AbortSignal) => Command);
+/**
+ * A program, or a function that makes one around the signal that is aborted by Ctrl-C and SIGTERM. A daemon gives `hangups` a
+ * handler: then SIGHUP is for that one, and stops nothing.
+ */
+export type Program = Command | ((signal: AbortSignal, hangups: Hangups) => Command);
+
+/** Who gets SIGHUP, while somebody wants it. */
+export class Hangups {
+  #handler: (() => void) | undefined;
+
+  /** From now on SIGHUP calls the handler. */
+  handle(handler: () => void): void {
+    this.#handler = handler;
+  }
+
+  /** Passes a SIGHUP on. False when nobody wants it. */
+  deliver(): boolean {
+    this.#handler?.();
+    return this.#handler !== undefined;
+  }
+}
 
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -44,15 +63,17 @@ function reportError(name: string, error: unknown): ExitCode {
 /**
  * Runs a program to its end and gives its exit code, without leaving the process.
  *
- * SIGINT, SIGTERM and SIGHUP abort the program's signal; its action then cleans up and returns or throws, and the code is
- * 130 or 143 whatever it did. A second signal leaves at once. A closed stdout (`xping ... | head`) aborts as well.
+ * SIGINT, SIGTERM and SIGHUP (unless the program handles that one) abort the program's signal; its action then cleans up and
+ * returns or throws, and the code is 130 or 143 whatever it did. A second signal leaves at once. A closed stdout (`xping ... | head`) aborts as well.
  */
 export async function runProgram(program: Program, argv: readonly string[]): Promise<ExitCode> {
   const controller = new AbortController();
   // Everything that a program has open listens to it; many listeners are no leak here.
   setMaxListeners(0, controller.signal);
   let stoppedBy: (typeof stopSignals)[number] | undefined;
+  const hangups = new Hangups();
   const onSignal = (signal: NodeJS.Signals) => {
+    if (signal === 'SIGHUP' && stoppedBy === undefined && hangups.deliver()) return;
     if (stoppedBy !== undefined) process.exit(128 + (constants.signals[signal] ?? 0));
     stoppedBy = signal as (typeof stopSignals)[number];
     controller.abort(new XiaError('interrupted', `stopped by ${signal}`, { signal }));
@@ -65,7 +86,7 @@ export async function runProgram(program: Program, argv: readonly string[]): Pro
   let code: ExitCode = ExitCode.OK;
   let name = argv[1] ?? 'xia';
   try {
-    const command = typeof program === 'function' ? program(controller.signal) : program;
+    const command = typeof program === 'function' ? program(controller.signal, hangups) : program;
     name = command.name();
     overrideExit(command);
     await command.parseAsync([...argv]);

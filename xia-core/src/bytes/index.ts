@@ -15,6 +15,8 @@ export {
   writeU32LE,
   writeU48BE,
 } from './integers.js';
+export { NeighbourLimiter, type NeighbourLimits } from './neighbour-limiter.js';
 export { SeededRandom, type RandomSource } from './random.js';
 export { RangeSet } from './range-set.js';
 export { TimerQueue } from './timer-queue.js';
+export { TokenBucket } from './token-bucket.js';

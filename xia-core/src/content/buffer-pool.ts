@@ -1,3 +1,5 @@
+import type { Gauge } from '../bytes/index.js';
+
 /** Where memory for chunks comes from and goes back to. */
 export interface BufferSource {
   /** Memory of exactly `length` bytes, which may hold old content. */
@@ -26,6 +28,8 @@ export class BufferPool implements BufferSource {
   /** Idle memory by its size in grains. */
   readonly #idle = new Map<number, ArrayBufferLike[]>();
   #idleBytes = 0;
+  #highWater = 0;
+  #refused = 0;
 
   /** @param maxIdleBytes memory to keep for later at most */
   constructor(maxIdleBytes = 64 * 1024 * 1024) {
@@ -50,12 +54,21 @@ export class BufferPool implements BufferSource {
   give(bytes: Uint8Array): void {
     const size = bytes.buffer.byteLength;
     if (bytes.byteOffset !== 0 || size < LEAST_BYTES || size % GRAIN_BYTES !== 0) return;
-    if (this.#idleBytes + size > this.#maxIdleBytes) return;
+    if (this.#idleBytes + size > this.#maxIdleBytes) {
+      this.#refused++;
+      return;
+    }
     const grains = size / GRAIN_BYTES;
     const list = this.#idle.get(grains);
     if (list === undefined) this.#idle.set(grains, [bytes.buffer]);
     else if (list.includes(bytes.buffer)) return;
     else list.push(bytes.buffer);
     this.#idleBytes += size;
+    this.#highWater = Math.max(this.#highWater, this.#idleBytes);
+  }
+
+  gauges(): Gauge[] {
+    const [used, highWater, bound, refused] = [this.#idleBytes, this.#highWater, this.#maxIdleBytes, this.#refused];
+    return [{ name: 'idle buffers', unit: 'bytes', used, highWater, bound, refused }];
   }
 }

@@ -1,8 +1,8 @@
-import { copyBytes, equalBytes, TimerQueue } from '../bytes/index.js';
+import { copyBytes, equalBytes, TimerQueue, type Gauge } from '../bytes/index.js';
 import type { CryptoSuite } from '../xid/index.js';
 import { freshBuffers, type BufferSource } from './buffer-pool.js';
 import type { ChunkSource, StoredChunk } from './chunk-source.js';
-import { evictionPolicies, type EvictionPolicy, type EvictionPolicyName } from './eviction-policy.js';
+import { evictionPolicies, handOver, type EvictionPolicy, type EvictionPolicyName } from './eviction-policy.js';
 import { IdMap } from './id-map.js';
 
 /** What an entry costs beside its bytes, so that a great many small chunks do not slip through the budget. */
@@ -39,9 +39,9 @@ interface CachedChunk extends StoredChunk {
  */
 export class ChunkCache implements ChunkSource {
   readonly #crypto: Pick<CryptoSuite, 'hash'>;
-  readonly #budgetBytes: number;
+  #budgetBytes: number;
   readonly #maxTtlMs: number;
-  readonly #policy: EvictionPolicy;
+  #policy: EvictionPolicy;
   readonly #buffers: BufferSource;
   readonly #onInsert: ((id: Uint8Array) => void) | undefined;
   readonly #onEvict: ((id: Uint8Array) => void) | undefined;
@@ -49,6 +49,7 @@ export class ChunkCache implements ChunkSource {
   readonly #expiry = new TimerQueue<CachedChunk>();
   readonly counters = { hits: 0, misses: 0, inserted: 0, evicted: 0, expired: 0, wrongHash: 0, tooLarge: 0 };
   #bytes = 0;
+  #highWater = 0;
 
   constructor(options: ChunkCacheOptions) {
     this.#crypto = options.crypto;
@@ -72,6 +73,15 @@ export class ChunkCache implements ChunkSource {
 
   get budgetBytes(): number {
     return this.#budgetBytes;
+  }
+
+  /** Changes the budget, which may make chunks go, and the policy, which makes none go. */
+  configure(budgetBytes: number, policy: EvictionPolicyName): void {
+    const next = evictionPolicies[policy]();
+    handOver(this.#policy, next);
+    this.#policy = next;
+    this.#budgetBytes = budgetBytes;
+    while (this.#bytes > budgetBytes) this.#evictOne();
   }
 
   /** Looks a chunk up to serve it: counts as a use. */
@@ -147,12 +157,19 @@ export class ChunkCache implements ChunkSource {
     }
   }
 
+  gauges(): Gauge[] {
+    const { evicted, tooLarge } = this.counters;
+    const [used, highWater, bound] = [this.#bytes, this.#highWater, this.#budgetBytes];
+    return [{ name: 'cached bytes', unit: 'bytes', used, highWater, bound, refused: evicted + tooLarge }];
+  }
+
   #keep(id: Uint8Array, bytes: Uint8Array, expiresAt: number): void {
     // The slot is not known before the map has given it out.
     const slot = this.#chunks.set(id, undefined);
     const chunk: CachedChunk = { id: copyBytes(id), bytes, expiresAt, slot, lent: false };
     this.#chunks.set(id, chunk);
     this.#bytes += bytes.length + CACHE_ENTRY_BYTES;
+    this.#highWater = Math.max(this.#highWater, this.#bytes);
     this.#policy.inserted(slot);
     this.#expiry.set(chunk, expiresAt);
   }

@@ -1,4 +1,4 @@
-import { TimerQueue } from '../bytes/index.js';
+import { TimerQueue, type Gauge } from '../bytes/index.js';
 import type { ChunkSource, StoredChunk } from './chunk-source.js';
 import { IdMap } from './id-map.js';
 
@@ -33,6 +33,8 @@ export class ChunkStore implements ChunkSource {
   readonly #onExpire: ((id: Uint8Array) => void) | undefined;
   readonly counters = { stored: 0, refused: 0, expired: 0 };
   #bytes = 0;
+  #mostBytes = 0;
+  #mostChunks = 0;
 
   constructor(options: ChunkStoreOptions = {}) {
     this.#budgetBytes = options.budgetBytes ?? 1024 * 1024 * 1024;
@@ -70,6 +72,8 @@ export class ChunkStore implements ChunkSource {
     this.#chunks.set(id, chunk);
     this.#bytes += bytes.length;
     this.counters.stored++;
+    this.#mostBytes = Math.max(this.#mostBytes, this.#bytes);
+    this.#mostChunks = Math.max(this.#mostChunks, this.#chunks.size);
     this.#keepUntil(chunk, now + ttlMs);
     return 'stored';
   }
@@ -103,6 +107,15 @@ export class ChunkStore implements ChunkSource {
       this.counters.expired++;
       this.#onExpire?.(chunk.id);
     }
+  }
+
+  gauges(): Gauge[] {
+    const { refused } = this.counters;
+    const [mostBytes, mostChunks] = [this.#mostBytes, this.#mostChunks];
+    return [
+      { name: 'published bytes', unit: 'bytes', used: this.#bytes, highWater: mostBytes, bound: this.#budgetBytes, refused },
+      { name: 'published chunks', unit: 'entries', used: this.size, highWater: mostChunks, bound: this.#maxChunks, refused },
+    ];
   }
 
   #keepUntil(chunk: PublishedChunk, expiresAt: number): void {

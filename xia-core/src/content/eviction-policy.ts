@@ -64,6 +64,14 @@ export class LruPolicy extends FifoPolicy {
   }
 }
 
+/** Hands every entry over to another policy, in the order in which they would have gone. O(n). */
+export function handOver(from: EvictionPolicy, to: EvictionPolicy): void {
+  for (let entry = from.victim(); entry !== NONE; entry = from.victim()) {
+    from.removed(entry);
+    to.inserted(entry);
+  }
+}
+
 /** The policies by the name that a configuration gives them. */
 export const evictionPolicies = {
   fifo: (): EvictionPolicy => new FifoPolicy(),

@@ -96,6 +96,12 @@ export class FetchCounters {
   bytes = 0;
   done = 0;
   failed = 0;
+  /** Segments with something new in them. */
+  fresh = 0;
+  /** Segments that told a length for which there is no room, now or ever. */
+  unwanted = 0;
+  /** Segments without data. */
+  empty = 0;
   /** Segments with nothing new in them. */
   duplicates = 0;
   /** Segments of chunks that nobody fetches. */

@@ -1,4 +1,4 @@
-import { equalBytes, XiaError } from '../bytes/index.js';
+import { equalBytes, XiaError, type Gauge } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import { encodeChunkRequest, MAX_CHUNK_RANGE_BYTES, type ChunkResponse } from '../wire/index.js';
 import { PrincipalType } from '../xid/index.js';
@@ -34,6 +34,9 @@ export class Fetcher {
   readonly #queue = new FetchQueue();
   readonly #flights: FlightControl;
   #reservedBytes = 0;
+  #mostReserved = 0;
+  #mostFetches = 0;
+  #refused = 0;
   #sendRetryAt = Number.POSITIVE_INFINITY;
   #sendRefusedSince = Number.NaN;
   #pumping = false;
@@ -89,16 +92,19 @@ export class Fetcher {
       throw new XiaError('bad-argument', 'the address of a chunk ends in a CID', { dag: dag.toString() });
     }
     if (this.#byId.has(id)) throw new XiaError('bad-argument', `fetch ${id} is under way already`, { id });
-    if (this.#byId.size >= this.#limits.maxFetches) return this.#refuse(id, 'busy');
+    if (this.#byId.size >= this.#limits.maxFetches) {
+      this.#refused++;
+      return this.#refuse(id, 'busy');
+    }
     if (length > this.#limits.maxChunkBytes) return this.#refuse(id, 'too-large');
     const known = this.#chunks.get(cid.id);
     if (known !== undefined) {
       known.ids.push(id);
-      this.#byId.set(id, known);
+      this.#note(id, known);
       return;
     }
     const chunk = new ChunkFetch(cid.id, id, dag, length);
-    this.#byId.set(id, chunk);
+    this.#note(id, chunk);
     this.#chunks.set(cid.id, chunk);
     this.#waiting.add(chunk);
     this.#pump(now);
@@ -134,7 +140,10 @@ export class Fetcher {
       return;
     }
     if (chunk.length === LENGTH_UNKNOWN) {
-      if (!this.#learnLength(chunk, header.chunkLength, now)) return;
+      if (!this.#learnLength(chunk, header.chunkLength, now)) {
+        this.counters.unwanted++;
+        return;
+      }
     } else if (chunk.length !== header.chunkLength) {
       this.counters.contradictory++;
       chunk.contradictions++;
@@ -177,6 +186,21 @@ export class Fetcher {
     this.#pump(now);
   }
 
+  gauges(): Gauge[] {
+    const { maxFetches, maxBufferedBytes } = this.#limits;
+    const { size, bufferedBytes } = this;
+    const [mostFetches, mostReserved, refused] = [this.#mostFetches, this.#mostReserved, this.#refused];
+    return [
+      { name: 'fetches', unit: 'entries', used: size, highWater: mostFetches, bound: maxFetches, refused },
+      { name: 'fetched bytes', unit: 'bytes', used: bufferedBytes, highWater: mostReserved, bound: maxBufferedBytes, refused: 0 },
+    ];
+  }
+
+  #note(id: number, chunk: ChunkFetch): void {
+    this.#byId.set(id, chunk);
+    this.#mostFetches = Math.max(this.#mostFetches, this.#byId.size);
+  }
+
   // ---- receiving
 
   /** False when the segment is not to be used: the chunk is too large, or must wait for memory. */
@@ -204,9 +228,11 @@ export class Fetcher {
     const fresh = this.#flights.arrived(chunk, start, start + data.length, now);
     if (fresh === 0) {
       if (data.length > 0) this.counters.duplicates++;
+      else this.counters.empty++;
       return;
     }
     chunk.bytes!.set(data, start);
+    this.counters.fresh++;
     this.counters.bytes += fresh;
     const wasSilent = chunk.silent;
     chunk.progressed(now);
@@ -335,6 +361,7 @@ export class Fetcher {
   #reserve(chunk: ChunkFetch, bytes: number): void {
     chunk.reservedBytes = bytes;
     this.#reservedBytes += bytes;
+    this.#mostReserved = Math.max(this.#mostReserved, this.#reservedBytes);
   }
 
   #release(chunk: ChunkFetch): void {

@@ -1,8 +1,10 @@
+import type { Gauge } from '../bytes/index.js';
 import type { XipView } from '../wire/index.js';
 import { freshBuffers, type BufferSource } from './buffer-pool.js';
 import { ChunkCache, type ChunkCacheOptions } from './chunk-cache.js';
 import type { ChunkSource, StoredChunk } from './chunk-source.js';
 import { ChunkStore, type ChunkStoreOptions, type PutOutcome } from './chunk-store.js';
+import type { EvictionPolicyName } from './eviction-policy.js';
 import { OnPathCache, type ObserveOutcome } from './on-path-cache.js';
 import { PartialAssembler, type PartialAssemblerOptions } from './partial-assembler.js';
 
@@ -65,6 +67,12 @@ export class LocalContent implements ChunkSource {
     return this.#onPath.observe(view, now);
   }
 
+  /** Changes the cache; see {@link ChunkCache.configure}. */
+  configureCache(budgetBytes: number, policy: EvictionPolicyName): void {
+    this.cache.configure(budgetBytes, policy);
+    if (budgetBytes === 0) this.assembler.clear();
+  }
+
   find(id: Uint8Array, now: number): StoredChunk | undefined {
     return this.store.find(id, now) ?? this.cache.find(id, now);
   }
@@ -76,6 +84,10 @@ export class LocalContent implements ChunkSource {
   handleTimeout(now: number): void {
     this.store.handleTimeout(now);
     this.cache.handleTimeout(now);
+  }
+
+  gauges(): Gauge[] {
+    return [...this.store.gauges(), ...this.cache.gauges(), ...this.assembler.gauges()];
   }
 
   #gone(id: Uint8Array): void {

@@ -1,4 +1,4 @@
-import { copyBytes, RangeSet } from '../bytes/index.js';
+import { copyBytes, RangeSet, type Gauge } from '../bytes/index.js';
 import { freshBuffers, type BufferSource } from './buffer-pool.js';
 import { LruPolicy } from './eviction-policy.js';
 import { IdMap } from './id-map.js';
@@ -41,6 +41,8 @@ export class PartialAssembler {
   readonly #order = new LruPolicy();
   readonly counters = { begun: 0, finished: 0, evicted: 0, tooLarge: 0, contradictory: 0, fragmented: 0 };
   #bytes = 0;
+  #mostBytes = 0;
+  #mostChunks = 0;
 
   constructor(options: PartialAssemblerOptions = {}) {
     this.#maxBytes = options.maxBytes ?? 32 * 1024 * 1024;
@@ -98,6 +100,20 @@ export class PartialAssembler {
     if (chunk !== undefined) this.#discard(chunk);
   }
 
+  gauges(): Gauge[] {
+    const { evicted: refused } = this.counters;
+    const [mostBytes, mostChunks] = [this.#mostBytes, this.#mostChunks];
+    return [
+      { name: 'unfinished bytes', unit: 'bytes', used: this.#bytes, highWater: mostBytes, bound: this.#maxBytes, refused },
+      { name: 'unfinished chunks', unit: 'entries', used: this.size, highWater: mostChunks, bound: this.#maxChunks, refused },
+    ];
+  }
+
+  /** Forgets all unfinished chunks. */
+  clear(): void {
+    for (let chunk = this.#oldest(); chunk !== undefined; chunk = this.#oldest()) this.#discard(chunk);
+  }
+
   #begin(id: Uint8Array, chunkLength: number, now: number): PartialChunk | undefined {
     if (chunkLength > this.#maxChunkBytes) {
       this.counters.tooLarge++;
@@ -120,6 +136,8 @@ export class PartialAssembler {
     this.#order.inserted(chunk.slot);
     this.#bytes += chunkLength;
     this.counters.begun++;
+    this.#mostBytes = Math.max(this.#mostBytes, this.#bytes);
+    this.#mostChunks = Math.max(this.#mostChunks, this.#chunks.size);
     return chunk;
   }
 

@@ -30,7 +30,7 @@ export interface ResponderOptions {
 /** Answers chunk requests. Keeps nothing of whoever asks. */
 export class Responder {
   readonly #maxBytes: number;
-  readonly counters = { requests: 0, segments: 0, bytes: 0, outOfRange: 0, noSource: 0, mtuTooSmall: 0 };
+  readonly counters = { requests: 0, answered: 0, segments: 0, bytes: 0, outOfRange: 0, noSource: 0, mtuTooSmall: 0 };
   #local: Dag | undefined;
   /** Wire nodes of our address with an empty CID at the end; made anew only when the address changes. */
   #sourceNodes = new Uint8Array(0);
@@ -78,6 +78,7 @@ export class Responder {
       this.counters.segments++;
       offset += length;
     } while (offset < range.end);
+    this.counters.answered++;
     this.counters.bytes += offset - range.start;
     return offset - range.start;
   }

@@ -1,7 +1,7 @@
-import { XiaError } from '../bytes/index.js';
+import { XiaError, type Gauge } from '../bytes/index.js';
 import { MAX_DAG_EDGES } from '../dag/index.js';
 import type { XipView } from '../wire/index.js';
-import { BROADCAST_HID, PrincipalType, type Xid } from '../xid/index.js';
+import { BROADCAST_HID, PrincipalType, principals, type Xid } from '../xid/index.js';
 import { Disposition, forwardReasons, Reason, type ForwardReason } from './disposition.js';
 import { BROADCAST_FACE, LOCAL_FACE, NO_FACE, type NextHop } from './faces.js';
 import { GraphCheck, GraphShape } from './graph-check.js';
@@ -69,6 +69,17 @@ export class ForwardingEngine {
     const table = new RouteTable(16, this.#maxRoutes, this.#salt);
     if (type < LOW_TYPES) this.#low[type] = table;
     else this.#high.set(type, table);
+  }
+
+  /** Routes by a type no more. False when its table still has entries, or it is one that every node knows. */
+  removePrincipal(type: number): boolean {
+    const table = this.#tableOf(type);
+    if (table === undefined) return true;
+    const isBuiltIn = Object.values(PrincipalType).some((known) => known === type);
+    if (isBuiltIn || table.size > 0 || table.defaultFace !== NO_FACE) return false;
+    if (type < LOW_TYPES) this.#low[type] = undefined;
+    else this.#high.delete(type);
+    return true;
   }
 
   /** @throws XiaError `bad-argument` when the type was never added. */
@@ -155,6 +166,10 @@ export class ForwardingEngine {
       'no-source-edge': this.#dropped[Reason.NO_SOURCE_EDGE]!,
       'broadcast-not-ours': this.#dropped[Reason.BROADCAST_NOT_OURS]!,
     };
+  }
+
+  gauges(): Gauge[] {
+    return this.types().map((type) => this.table(type).gauge(`${principals.name(type) ?? `0x${type.toString(16)}`} routes`));
   }
 
   #tableOf(type: number): RouteTable | undefined {

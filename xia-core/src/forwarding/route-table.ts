@@ -1,3 +1,4 @@
+import type { Gauge } from '../bytes/index.js';
 import { IdIndex } from '../xid/index.js';
 import { NO_FACE } from './faces.js';
 
@@ -24,6 +25,7 @@ export class RouteTable {
   readonly #index: IdIndex;
   readonly #maxRoutes: number;
   #refused = 0;
+  #highWater = 0;
   /** Face of the default route, {@link NO_FACE} without one. */
   defaultFace: number = NO_FACE;
   defaultNeighbour = 0;
@@ -54,6 +56,7 @@ export class RouteTable {
       return false;
     }
     const slot = this.#index.add(id, 0);
+    if (this.#index.size > this.#highWater) this.#highWater = this.#index.size;
     this.#index.setValue(slot, FACE, face);
     this.#index.setValue(slot, NEIGHBOUR, neighbour);
     return true;
@@ -104,5 +107,9 @@ export class RouteTable {
     for (const slot of this.#index.live()) {
       yield { id: this.#index.idOf(slot), face: this.faceAt(slot), neighbour: this.neighbourAt(slot) };
     }
+  }
+
+  gauge(name: string): Gauge {
+    return { name, unit: 'entries', used: this.size, highWater: this.#highWater, bound: this.#maxRoutes, refused: this.#refused };
   }
 }

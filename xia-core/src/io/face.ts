@@ -1,4 +1,4 @@
-import type { XiaError } from '../bytes/index.js';
+import type { Gauge, XiaError } from '../bytes/index.js';
 import type { FaceRole } from '../stack/face-table.js';
 
 /** The largest UDP payload over IPv4 (65,535 less the IPv4 and UDP headers): no face carries a larger packet. */
@@ -52,11 +52,20 @@ export interface FaceDescription {
   readonly details?: Readonly<Record<string, string | number>>;
 }
 
+/** What a face may be told anew while it is open. */
+export interface FaceSettings {
+  readonly role: FaceRole;
+  /** In bytes, at most {@link MAX_PACKET_BYTES}. */
+  readonly mtu: number;
+  /** Addresses of neighbours that are known before they are heard, where a kind of face has such. */
+  readonly peers?: readonly string[] | undefined;
+}
+
 /**
  * A link to neighbours that carries whole XIP packets, unreliably and in no particular order.
  *
  * Neighbours have small ids from 1 on, given out by the face; configured peers have the ids 1..n in the order of the
- * configuration, for ever. Id 0 means every neighbour. A face is opened once and closed once.
+ * configuration, for as long as they are configured. Id 0 means every neighbour. A face is opened once and closed once.
  */
 export interface Face {
   readonly name: string;
@@ -77,6 +86,14 @@ export interface Face {
    */
   send(neighbour: number, packet: Uint8Array, body?: Uint8Array): boolean;
   describe(): FaceDescription;
+  /** How full its queues and tables are; names are without that of the face. */
+  gauges?(): Gauge[];
+  /**
+   * Takes other settings over without closing. A peer that is no longer configured is `gone`; one that stays keeps its id. A
+   * face without this method cannot be changed while it is open.
+   * @throws XiaError `bad-endpoint`, `bad-config`; then nothing has changed
+   */
+  update?(settings: FaceSettings): void;
   /** Stops the face; unsent packets may be lost. May be called again, and before `open`. */
   close(): Promise<void>;
 }

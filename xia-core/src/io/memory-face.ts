@@ -1,4 +1,4 @@
-import { concatBytes, copyBytes } from '../bytes/index.js';
+import { concatBytes, copyBytes, type Gauge } from '../bytes/index.js';
 import type { FaceRole } from '../stack/face-table.js';
 import { FaceCounters, MAX_PACKET_BYTES, type Face, type FaceDescription, type FaceHandler } from './face.js';
 
@@ -36,6 +36,8 @@ export class MemoryFace implements Face {
   #queuedFrom: number[] = [];
   #queuedPackets: Uint8Array[] = [];
   #scheduled = false;
+  #mostQueued = 0;
+  #queueFull = 0;
 
   constructor(options: MemoryFaceOptions) {
     this.name = options.name;
@@ -88,6 +90,11 @@ export class MemoryFace implements Face {
     return { address: `memory:${this.name}`, neighbours };
   }
 
+  gauges(): Gauge[] {
+    const [used, highWater, bound, refused] = [this.#queuedPackets.length, this.#mostQueued, this.#queuePackets, this.#queueFull];
+    return [{ name: 'receive queue', unit: 'packets', used, highWater, bound, refused }];
+  }
+
   async close(): Promise<void> {
     this.#handler = undefined;
     for (let id = 1; id <= this.#links.length; id++) this.disconnect(id);
@@ -109,9 +116,13 @@ export class MemoryFace implements Face {
   }
 
   #enqueue(from: number, packet: Uint8Array): boolean {
-    if (this.#queuedPackets.length >= this.#queuePackets) return false;
+    if (this.#queuedPackets.length >= this.#queuePackets) {
+      this.#queueFull++;
+      return false;
+    }
     this.#queuedFrom.push(from);
     this.#queuedPackets.push(packet);
+    if (this.#queuedPackets.length > this.#mostQueued) this.#mostQueued = this.#queuedPackets.length;
     if (!this.#scheduled) {
       this.#scheduled = true;
       this.#schedule(this.#deliver);

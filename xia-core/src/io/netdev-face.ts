@@ -1,8 +1,9 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { XiaError } from '../bytes/index.js';
+import { XiaError, type Gauge } from '../bytes/index.js';
 import type { FaceRole } from '../stack/face-table.js';
-import { FaceCounters, MAX_PACKET_BYTES, type Face, type FaceDescription, type FaceHandler } from './face.js';
+import { FaceCounters, type Face, type FaceDescription, type FaceHandler, type FaceSettings } from './face.js';
 import { FrameSplitter } from './frame-splitter.js';
+import { checkedMtu } from './face-mtu.js';
 import { NetdevLink } from './netdev-link.js';
 import { listenUnix } from './unix-listen.js';
 
@@ -29,30 +30,40 @@ const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
  */
 export class NetdevFace implements Face {
   readonly name: string;
-  readonly role: FaceRole;
-  readonly mtu: number;
   readonly counters = new FaceCounters();
+  #role: FaceRole;
+  #mtu: number;
   readonly #path: string;
   readonly #server: Server;
   /** By neighbour id less 1. */
   readonly #connections: (Connection | undefined)[] = [];
   #handler: FaceHandler | undefined;
   #connectionsRefused = 0;
+  #mostConnections = 0;
+  readonly #most = { unsentBytes: 0 };
 
   /** @throws XiaError `bad-config` */
   constructor(options: NetdevFaceOptions) {
     this.name = options.name;
-    this.role = options.role;
-    this.mtu = options.mtu ?? DEFAULT_NETDEV_MTU;
-    if (!Number.isInteger(this.mtu) || this.mtu < 1 || this.mtu > MAX_PACKET_BYTES) {
-      throw new XiaError('bad-config', `face ${this.name}: mtu must be from 1 to ${MAX_PACKET_BYTES}`, {
-        mtu: this.mtu,
-      });
-    }
+    this.#role = options.role;
+    this.#mtu = checkedMtu(this.name, options.mtu ?? DEFAULT_NETDEV_MTU);
     this.#path = options.path;
     this.#server = createServer((socket) => this.#accept(socket));
     this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.on('drop', () => this.#connectionsRefused++);
+  }
+
+  get role(): FaceRole {
+    return this.#role;
+  }
+
+  get mtu(): number {
+    return this.#mtu;
+  }
+
+  update({ role, mtu }: FaceSettings): void {
+    this.#mtu = checkedMtu(this.name, mtu);
+    this.#role = role;
   }
 
   async open(handler: FaceHandler): Promise<void> {
@@ -91,6 +102,17 @@ export class NetdevFace implements Face {
     return { address: `unix:${this.#path}`, neighbours, details: { connectionsRefused: this.#connectionsRefused } };
   }
 
+  gauges(): Gauge[] {
+    const connections = this.#connections.filter((connection) => connection !== undefined);
+    const used = Math.max(0, ...connections.map(({ unsentBytes }) => unsentBytes));
+    const refused = this.counters.droppedQueueFull;
+    const [connected, most, turnedAway] = [connections.length, this.#mostConnections, this.#connectionsRefused];
+    return [
+      { name: 'largest send queue', unit: 'bytes', used, highWater: this.#most.unsentBytes, bound: MAX_UNSENT_BYTES, refused },
+      { name: 'machines', unit: 'entries', used: connected, highWater: most, bound: MAX_CONNECTIONS, refused: turnedAway },
+    ];
+  }
+
   async close(): Promise<void> {
     this.#handler = undefined;
     for (const connection of this.#connections) connection?.destroy();
@@ -121,8 +143,9 @@ export class NetdevFace implements Face {
     const free = this.#connections.indexOf(undefined);
     const index = free < 0 ? this.#connections.length : free;
     const neighbour = index + 1;
-    const connection = new Connection(socket, (frame) => this.#receive(connection, neighbour, frame));
+    const connection = new Connection(socket, this.#most, (frame) => this.#receive(connection, neighbour, frame));
     this.#connections[index] = connection;
+    this.#mostConnections = Math.max(this.#mostConnections, this.#connections.length);
     socket.on('data', (piece) => {
       if (connection.splitter.push(piece) === undefined || socket.destroyed) return;
       this.#fault(`neighbour ${neighbour} sent a frame of more than ${MAX_FRAME_BYTES} bytes`);
@@ -172,17 +195,22 @@ class Connection {
   readonly link = new NetdevLink();
   readonly splitter: FrameSplitter;
   readonly #socket: Socket;
+  readonly #most: { unsentBytes: number };
   #corked = false;
 
-  constructor(socket: Socket, onFrame: (frame: Uint8Array) => void) {
+  /** @param most raised to the most bytes that ever waited */
+  constructor(socket: Socket, most: { unsentBytes: number }, onFrame: (frame: Uint8Array) => void) {
     this.#socket = socket;
+    this.#most = most;
     this.splitter = new FrameSplitter(MAX_FRAME_BYTES, onFrame);
   }
 
   /** Queues a frame; those of one turn of the event loop go out in one system call. False: too much waits already. */
   write(frame: Uint8Array): boolean {
     const socket = this.#socket;
-    if (socket.destroyed || socket.writableLength + frame.length > MAX_UNSENT_BYTES) return false;
+    const unsentBytes = socket.writableLength + frame.length;
+    if (socket.destroyed || unsentBytes > MAX_UNSENT_BYTES) return false;
+    if (unsentBytes > this.#most.unsentBytes) this.#most.unsentBytes = unsentBytes;
     if (!this.#corked) {
       this.#corked = true;
       socket.cork();
@@ -190,6 +218,10 @@ class Connection {
     }
     socket.write(frame);
     return true;
+  }
+
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
   }
 
   destroy(): void {

@@ -1,8 +1,9 @@
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { DgramAsPromised, type SocketAsPromised } from 'dgram-as-promised';
-import { XiaError } from '../bytes/index.js';
+import { XiaError, type Gauge } from '../bytes/index.js';
 import type { FaceRole } from '../stack/face-table.js';
-import { FaceCounters, MAX_PACKET_BYTES, type Face, type FaceDescription, type FaceHandler } from './face.js';
+import { FaceCounters, MAX_PACKET_BYTES, type Face, type FaceDescription, type FaceHandler, type FaceSettings } from './face.js';
+import { checkedMtu } from './face-mtu.js';
 import { NeighbourTable } from './neighbour-table.js';
 import { formatHostPort, parseHostPort, type HostPort } from './socket-address.js';
 
@@ -40,9 +41,10 @@ type SendCallback = (error: null, address: string, family: number) => void;
  */
 export class UdpFace implements Face {
   readonly name: string;
-  readonly role: FaceRole;
-  readonly mtu: number;
   readonly counters = new FaceCounters();
+  #role: FaceRole;
+  #mtu: number;
+  #peers: readonly HostPort[] = [];
   readonly #listen: HostPort;
   readonly #neighbours: NeighbourTable;
   readonly #socketBufferBytes: number;
@@ -51,17 +53,13 @@ export class UdpFace implements Face {
   /** Set while the face is open. */
   #socket: Socket | undefined;
   #handler: FaceHandler | undefined;
+  #mostQueuedBytes = 0;
 
   /** @throws XiaError `bad-endpoint` for an address that cannot be read, `bad-config` for another bad option */
   constructor(options: UdpFaceOptions) {
     this.name = options.name;
-    this.role = options.role;
-    this.mtu = options.mtu ?? DEFAULT_UDP_MTU;
-    if (!Number.isInteger(this.mtu) || this.mtu < 1 || this.mtu > MAX_PACKET_BYTES) {
-      throw new XiaError('bad-config', `face ${this.name}: mtu must be from 1 to ${MAX_PACKET_BYTES}`, {
-        mtu: this.mtu,
-      });
-    }
+    this.#role = options.role;
+    this.#mtu = checkedMtu(this.name, options.mtu ?? DEFAULT_UDP_MTU);
     this.#listen = parseHostPort(options.listen);
     this.#socketBufferBytes = options.socketBufferBytes ?? DEFAULT_SOCKET_BUFFER_BYTES;
     this.#sendQueueBytes = options.sendQueueBytes ?? DEFAULT_SEND_QUEUE_BYTES;
@@ -69,7 +67,33 @@ export class UdpFace implements Face {
       this.counters.neighboursEvicted++;
       this.#handler?.gone(id);
     });
-    for (const peer of options.peers ?? []) this.#addPeer(peer);
+    this.#peers = this.#parsePeers(options.peers ?? []);
+    for (const { address, port } of this.#peers) this.#neighbours.pin(address, port);
+  }
+
+  get role(): FaceRole {
+    return this.#role;
+  }
+
+  get mtu(): number {
+    return this.#mtu;
+  }
+
+  update({ role, mtu, peers = [] }: FaceSettings): void {
+    const checked = checkedMtu(this.name, mtu);
+    const next = this.#parsePeers(peers);
+    const removed = this.#peers.filter((peer) => !next.some((other) => isSameEndpoint(peer, other)));
+    const added = next.filter((peer) => !this.#peers.some((other) => isSameEndpoint(peer, other)));
+    if (added.length > this.#neighbours.room + removed.length)
+      throw new XiaError('bad-config', `face ${this.name}: too many peers`, { peers: peers.length });
+    this.#role = role;
+    this.#mtu = checked;
+    this.#peers = next;
+    for (const { address, port } of removed) {
+      const id = this.#neighbours.remove(address, port);
+      if (id !== 0) this.#handler?.gone(id);
+    }
+    for (const { address, port } of added) this.#neighbours.pin(address, port);
   }
 
   async open(handler: FaceHandler): Promise<void> {
@@ -101,17 +125,21 @@ export class UdpFace implements Face {
     }
     if (neighbour !== 0) return this.#sendTo(neighbour, packet, body);
     let sent = false;
-    for (let id = 1; id <= this.#neighbours.size; id++) sent = this.#sendTo(id, packet, body) || sent;
-    if (this.#neighbours.size === 0) this.counters.droppedNoNeighbour++;
+    let anybody = false;
+    for (let id = 1; id <= this.#neighbours.size; id++) {
+      if (!this.#neighbours.has(id)) continue;
+      anybody = true;
+      sent = this.#sendTo(id, packet, body) || sent;
+    }
+    if (!anybody) this.counters.droppedNoNeighbour++;
     return sent;
   }
 
   describe(): FaceDescription {
     const table = this.#neighbours;
-    const neighbours = Array.from({ length: table.size }, (_, index) => {
-      const id = index + 1;
-      return { id, address: formatHostPort(table.addressOf(id), table.portOf(id)) };
-    });
+    const neighbours = Array.from({ length: table.size }, (_, index) => index + 1)
+      .filter((id) => table.has(id))
+      .map((id) => ({ id, address: formatHostPort(table.addressOf(id), table.portOf(id)) }));
     if (this.#socket === undefined) {
       return { address: formatHostPort(this.#listen.address, this.#listen.port), neighbours };
     }
@@ -125,6 +153,15 @@ export class UdpFace implements Face {
         sendBufferBytes: this.#socket.getSendBufferSize(),
       },
     };
+  }
+
+  gauges(): Gauge[] {
+    const used = this.#socket?.getSendQueueSize() ?? 0;
+    const refused = this.counters.droppedQueueFull;
+    return [
+      { name: 'send queue', unit: 'bytes', used, highWater: this.#mostQueuedBytes, bound: this.#sendQueueBytes, refused },
+      this.#neighbours.gauge(),
+    ];
   }
 
   async close(): Promise<void> {
@@ -154,10 +191,12 @@ export class UdpFace implements Face {
       return false;
     }
     const bytes = packet.length + (body?.length ?? 0);
-    if (socket.getSendQueueSize() + bytes > this.#sendQueueBytes) {
+    const queuedBytes = socket.getSendQueueSize() + bytes;
+    if (queuedBytes > this.#sendQueueBytes) {
       this.counters.droppedQueueFull++;
       return false;
     }
+    if (queuedBytes > this.#mostQueuedBytes) this.#mostQueuedBytes = queuedBytes;
     // Without a callback nothing is scheduled per packet, and an unreachable neighbour is silence, as on any link.
     const datagram = body === undefined ? packet : [packet, body];
     socket.send(datagram, this.#neighbours.portOf(neighbour), this.#neighbours.addressOf(neighbour));
@@ -166,7 +205,16 @@ export class UdpFace implements Face {
     return true;
   }
 
-  #addPeer(text: string): void {
+  #parsePeers(texts: readonly string[]): HostPort[] {
+    const peers: HostPort[] = [];
+    for (const peer of texts.map((text) => this.#parsePeer(text))) {
+      if (!peers.some((other) => isSameEndpoint(peer, other))) peers.push(peer);
+    }
+    return peers;
+  }
+
+  /** A peer as its datagrams name it. */
+  #parsePeer(text: string): HostPort {
     const peer = parseHostPort(text);
     if (this.#listen.family === 4 && peer.family === 6) {
       throw new XiaError('bad-endpoint', `face ${this.name}: peer ${text} needs a face that listens on IPv6`, { text });
@@ -174,8 +222,8 @@ export class UdpFace implements Face {
     if (peer.port === 0) {
       throw new XiaError('bad-endpoint', `face ${this.name}: peer ${text} needs a port`, { text });
     }
-    const mapped = this.#listen.family === 6 && peer.family === 4;
-    this.#neighbours.pin(mapped ? `::ffff:${peer.address}` : peer.address, peer.port);
+    const isMapped = this.#listen.family === 6 && peer.family === 4;
+    return isMapped ? { ...peer, address: `::ffff:${peer.address}` } : peer;
   }
 
   #openError(cause: NodeJS.ErrnoException): XiaError {
@@ -192,6 +240,10 @@ export class UdpFace implements Face {
     const reason = reasons[cause.code ?? ''] ?? `cannot be opened: ${cause.message}`;
     return new XiaError('face-failed', `face ${this.name}: UDP ${address} ${reason}`, context, { cause });
   }
+}
+
+function isSameEndpoint(a: HostPort, b: HostPort): boolean {
+  return a.port === b.port && a.address === b.address;
 }
 
 /** All addresses are literals, so nothing is looked up; Node's own lookup would cost a deferred call per packet. */

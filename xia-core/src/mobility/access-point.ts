@@ -1,3 +1,4 @@
+import type { Gauge } from '../bytes/index.js';
 import type { BeaconMessage } from '../wire/mobility-messages.js';
 import type { Beacon } from '../wire/mobility-statements.js';
 import type { Xid } from '../xid/index.js';
@@ -76,6 +77,8 @@ export function isNewHere(present: AccessPoint, other: AccessPoint, now: number)
 /** The access points heard lately. */
 export class AccessPointList {
   readonly #points = new Map<string, AccessPoint>();
+  #highWater = 0;
+  #evicted = 0;
 
   get(key: string): AccessPoint | undefined {
     return this.#points.get(key);
@@ -102,8 +105,17 @@ export class AccessPointList {
     point.lastHeard = now;
     this.#points.delete(key);
     this.#points.set(key, point);
-    if (this.#points.size > MAX_ACCESS_POINTS) this.#points.delete(this.#points.keys().next().value!);
+    if (this.#points.size > MAX_ACCESS_POINTS) {
+      this.#points.delete(this.#points.keys().next().value!);
+      this.#evicted++;
+    }
+    this.#highWater = Math.max(this.#highWater, this.#points.size);
     return point;
+  }
+
+  gauges(): Gauge[] {
+    const used = this.#points.size;
+    return [{ name: 'access points', unit: 'entries', used, highWater: this.#highWater, bound: MAX_ACCESS_POINTS, refused: this.#evicted }];
   }
 
   /** Marks those heard since `since` as heard side by side with `present`; wears off after some intervals. */
@@ -117,6 +129,11 @@ export class AccessPointList {
   /** After a move nothing is known yet of what can be heard side by side. */
   forgetBeside(): void {
     for (const point of this.#points.values()) point.besideUntil = -Infinity;
+  }
+
+  /** Forgets those that a condition does not hold for. */
+  keep(condition: (point: AccessPoint) => boolean): void {
+    for (const [key, point] of this.#points) if (!condition(point)) this.#points.delete(key);
   }
 
   /** Forgets those that are gone. */

@@ -1,4 +1,4 @@
-import { equalBytes } from '../bytes/index.js';
+import { equalBytes, type Gauge, type NeighbourLimiter } from '../bytes/index.js';
 import type { BeaconMessage, BindingAckMessage } from '../wire/mobility-messages.js';
 import type { BindingAck } from '../wire/mobility-statements.js';
 import type { Identity, Xid } from '../xid/index.js';
@@ -17,8 +17,7 @@ import { nextAttachmentState, type AttachmentInput, type AttachmentState } from 
 import { BindingSender } from './binding-sender.js';
 import type { Counters } from './counters.js';
 import type { AttachmentInfo, CounterName, MobilityEvent } from './events.js';
-import { hopKey, leadsOver, overlaps, type Hop, type LinkFaces, type LinkSink } from './links.js';
-import type { KeyedRateLimiter } from './rate-limiter.js';
+import { leadsOver, overlaps, type Hop, type LinkFaces, type LinkSink } from './links.js';
 import { Solicitor } from './solicitor.js';
 import type { StatementVerifier } from './verify.js';
 
@@ -44,7 +43,7 @@ interface AttachmentOptions {
   readonly verifier: StatementVerifier;
   readonly faces: LinkFaces;
   readonly sink: LinkSink;
-  readonly hopLimiter: KeyedRateLimiter;
+  readonly hopLimiter: NeighbourLimiter;
   readonly counters: Counters<CounterName>;
   readonly onEvent: (event: MobilityEvent) => void;
   /** A new beacon of the access point that this node is bound to. */
@@ -65,7 +64,7 @@ export class Attachment {
   readonly #options: AttachmentOptions;
   readonly #lifetimeMs: number;
   readonly #clockJumpMs: number;
-  readonly #trusted: ReadonlySet<string> | undefined;
+  #trusted: ReadonlySet<string> | undefined;
   readonly #points = new AccessPointList();
   readonly #solicitor: Solicitor;
   readonly #sender: BindingSender;
@@ -88,7 +87,7 @@ export class Attachment {
     this.#options = options;
     this.#lifetimeMs = options.lifetimeMs ?? DEFAULT_BINDING_LIFETIME_MS;
     this.#clockJumpMs = options.clockJumpMs ?? DEFAULT_CLOCK_JUMP_MS;
-    this.#trusted = options.trustedAds && new Set(options.trustedAds.map((ad) => ad.key));
+    this.#trusted = keysOf(options.trustedAds);
     this.#solicitor = new Solicitor(options);
     this.#sender = new BindingSender(options);
     this.#solicitor.start(0, SEARCH_SOLICIT_MS);
@@ -111,7 +110,7 @@ export class Attachment {
   handleBeacon(from: Hop, message: BeaconMessage, now: number, wallNow: number): void {
     const { counters, hopLimiter, verifier, hid } = this.#options;
     if (this.#state === 'off' || this.#state === 'leaving') return counters.count('beacon:not-wanted');
-    if (!hopLimiter.take(hopKey(from), now)) return counters.count('beacon:rate-limited');
+    if (!hopLimiter.take(from.face, from.neighbour, now)) return counters.count('beacon:rate-limited');
     const verified = verifier.beacon(message.beacon, message.relays, wallNow);
     if (!verified.ok) return counters.count(`beacon:${verified.reason}`);
     const { beacon, relays } = verified.value;
@@ -131,9 +130,10 @@ export class Attachment {
 
   /** The gateway's answer to one of this node's own bindings. */
   handleAck(from: Hop, message: BindingAckMessage, now: number, wallNow: number): void {
-    const { counters, verifier } = this.#options;
+    const { counters, verifier, hopLimiter } = this.#options;
     const present = this.#present;
     if (present === undefined || !overlaps(present.hop, from)) return counters.count('ack:unmatched');
+    if (!hopLimiter.take(from.face, from.neighbour, now)) return counters.count('ack:rate-limited');
     const verified = verifier.ack(message.ack, wallNow);
     if (!verified.ok) return counters.count(`ack:${verified.reason}`);
     const ack = verified.value;
@@ -141,6 +141,7 @@ export class Attachment {
     if (!isMine || !ack.ad.equals(present.beacon.ad)) return counters.count('ack:mismatch');
     if (ack.sequence !== this.#sender.sequence) return counters.count('ack:unmatched');
     this.#sender.answered(ack.status === 'stale');
+    counters.count(ack.status === 'ok' ? 'ack:accepted' : 'ack:refused');
     if (this.#state === 'leaving') return this.#left(ack.status === 'ok' ? 'accepted' : 'refused');
     if (ack.status === 'ok') this.#accepted(present, ack, now);
     else this.#refused(present, ack, now);
@@ -178,6 +179,19 @@ export class Attachment {
     if (hop === undefined || !leadsOver(hop, face, neighbour)) return;
     if (this.#state === 'leaving') this.#left('lost');
     else this.#lose(now);
+  }
+
+  gauges(): Gauge[] {
+    return this.#points.gauges();
+  }
+
+  /** Changes the ADs that may be attached to; undefined: all. A place in another AD is left at once. */
+  trust(ads: readonly Xid[] | undefined, now: number): void {
+    this.#trusted = keysOf(ads);
+    const isTrusted = (point: AccessPoint) => this.#trusted?.has(point.beacon.ad.key) ?? true;
+    this.#points.keep(isTrusted);
+    if (this.#suspect !== undefined && !isTrusted(this.#suspect)) this.#suspect = undefined;
+    if (this.#present !== undefined && !isTrusted(this.#present) && this.#state !== 'leaving') this.#lose(now);
   }
 
   nextTimeout(): number {
@@ -250,7 +264,6 @@ export class Attachment {
   }
 
   #accepted(point: AccessPoint, ack: BindingAck, now: number): void {
-    this.#options.counters.count('ack:accepted');
     this.#enter('accepted');
     point.refusals = 0;
     this.#backoffMs = FIRST_BACKOFF_MS;
@@ -267,9 +280,8 @@ export class Attachment {
 
   /** Tries again after a pause, with the newest token and a new sequence; meanwhile another access point may be taken. */
   #refused(point: AccessPoint, ack: BindingAck, now: number): void {
-    const { counters, onEvent } = this.#options;
+    const { onEvent } = this.#options;
     if (ack.status === 'ok') return;
-    counters.count('ack:refused');
     this.#enter('refused');
     point.refusals += 1;
     point.refusedUntil = now + this.#backoffMs;
@@ -312,6 +324,10 @@ export class Attachment {
   #enter(input: AttachmentInput): void {
     this.#state = nextAttachmentState(this.#state, input);
   }
+}
+
+function keysOf(ads: readonly Xid[] | undefined): ReadonlySet<string> | undefined {
+  return ads && new Set(ads.map((ad) => ad.key));
 }
 
 function isSamePlace(a: AttachmentInfo, b: AttachmentInfo): boolean {

@@ -1,11 +1,11 @@
+import type { NeighbourLimiter } from '../bytes/index.js';
 import { MAX_RELAYS, sealRelay } from '../wire/mobility-statements.js';
 import { encodeBeaconMessage, type BeaconMessage } from '../wire/mobility-messages.js';
 import type { CryptoSuite, Identity, Xid } from '../xid/index.js';
 import { silentAt, type AccessPoint } from './access-point.js';
 import type { Counters } from './counters.js';
 import type { CounterName } from './events.js';
-import { EVERY_NEIGHBOUR, hopKey, type Hop, type LinkFaces, type LinkSink } from './links.js';
-import type { KeyedRateLimiter } from './rate-limiter.js';
+import { EVERY_NEIGHBOUR, type Hop, type LinkFaces, type LinkSink } from './links.js';
 
 interface BeaconRelayOptions {
   readonly hid: Xid;
@@ -15,7 +15,7 @@ interface BeaconRelayOptions {
   readonly mtu: number;
   readonly faces: LinkFaces;
   readonly sink: LinkSink;
-  readonly solicitLimiter: KeyedRateLimiter;
+  readonly solicitLimiter: NeighbourLimiter;
   readonly counters: Counters<CounterName>;
 }
 
@@ -25,15 +25,19 @@ interface BeaconRelayOptions {
  */
 export class BeaconRelay {
   readonly #options: BeaconRelayOptions;
+  /** The least MTU of the uplink faces, in bytes. */
+  mtu: number;
   #newest: { readonly payload: Uint8Array; readonly point: AccessPoint } | undefined;
 
   constructor(options: BeaconRelayOptions) {
     this.#options = options;
+    this.mtu = options.mtu;
   }
 
   /** A new beacon of the present access point. */
   relay(message: BeaconMessage, point: AccessPoint): void {
-    const { counters, crypto, faces, hid, identity, mtu, sink } = this.#options;
+    const { mtu } = this;
+    const { counters, crypto, faces, hid, identity, sink } = this.#options;
     if (message.relays.length >= MAX_RELAYS) return counters.count('beacon:too-many-relays');
     const own = sealRelay({ hid, beacon: crypto.hash(message.beacon), mtu: Math.min(mtu, point.mtu) }, identity);
     const payload = encodeBeaconMessage({ beacon: message.beacon, relays: [...message.relays, own] });
@@ -52,7 +56,7 @@ export class BeaconRelay {
   handleSolicit(from: Hop, isAccessFace: boolean, now: number): void {
     const { counters, solicitLimiter, sink } = this.#options;
     if (!isAccessFace) return counters.count('solicit:not-access');
-    if (!solicitLimiter.take(hopKey(from), now)) return counters.count('solicit:rate-limited');
+    if (!solicitLimiter.take(from.face, from.neighbour, now)) return counters.count('solicit:rate-limited');
     const payload = this.#fresh(now);
     if (payload === undefined) return counters.count('solicit:no-beacon');
     counters.count('solicit:answered');
@@ -63,7 +67,7 @@ export class BeaconRelay {
   greet(newcomer: Hop, now: number): void {
     const { counters, sink, solicitLimiter } = this.#options;
     const payload = this.#fresh(now);
-    if (payload === undefined || !solicitLimiter.take(hopKey(newcomer), now)) return;
+    if (payload === undefined || !solicitLimiter.take(newcomer.face, newcomer.neighbour, now)) return;
     counters.count('beacon:greeted');
     sink.sendLink(newcomer.face, newcomer.neighbour, payload);
   }

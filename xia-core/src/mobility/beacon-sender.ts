@@ -1,4 +1,4 @@
-import type { RandomSource } from '../bytes/index.js';
+import type { NeighbourLimiter, RandomSource } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import { encodeBeaconMessage } from '../wire/mobility-messages.js';
 import { sealBeacon } from '../wire/mobility-statements.js';
@@ -6,8 +6,7 @@ import type { Identity, Xid } from '../xid/index.js';
 import type { BeaconToken } from './beacon-token.js';
 import type { Counters } from './counters.js';
 import type { CounterName } from './events.js';
-import { EVERY_NEIGHBOUR, hopKey, type Hop, type LinkFaces, type LinkSink } from './links.js';
-import type { KeyedRateLimiter } from './rate-limiter.js';
+import { EVERY_NEIGHBOUR, type Hop, type LinkFaces, type LinkSink } from './links.js';
 import { SequenceSource } from './sequence.js';
 
 const DEFAULT_BEACON_INTERVAL_MS = 100;
@@ -33,29 +32,33 @@ interface BeaconSenderOptions extends BeaconOptions {
   readonly rng: RandomSource;
   readonly faces: LinkFaces;
   readonly sink: LinkSink;
-  readonly solicitLimiter: KeyedRateLimiter;
+  readonly solicitLimiter: NeighbourLimiter;
   readonly counters: Counters<CounterName>;
 }
 
 /** The router's beacons: on every access face at its interval, and at once to a neighbour who asks. */
 export class BeaconSender {
   readonly #options: BeaconSenderOptions;
-  readonly #intervalMs: number;
-  readonly #lifetimeMs: number;
+  #told: BeaconOptions & { readonly certificate: Uint8Array };
   readonly #sequences = new SequenceSource();
   #newest: Uint8Array | undefined;
   #at = -Infinity;
 
   constructor(options: BeaconSenderOptions) {
     this.#options = options;
-    this.#intervalMs = options.intervalMs ?? DEFAULT_BEACON_INTERVAL_MS;
-    this.#lifetimeMs = options.lifetimeMs ?? DEFAULT_BEACON_LIFETIME_MS;
+    this.#told = options;
+  }
+
+  /** Changes what the beacons tell from now on. The next one goes out at once, so that everybody soon knows. */
+  configure(changes: Partial<BeaconOptions & { readonly certificate: Uint8Array }>, now: number): void {
+    this.#told = { ...this.#told, ...changes };
+    this.#at = Math.min(this.#at, now);
   }
 
   handleSolicit(from: Hop, isAccessFace: boolean, now: number): void {
     const { counters, solicitLimiter, sink } = this.#options;
     if (!isAccessFace) return counters.count('solicit:not-access');
-    if (!solicitLimiter.take(hopKey(from), now)) return counters.count('solicit:rate-limited');
+    if (!solicitLimiter.take(from.face, from.neighbour, now)) return counters.count('solicit:rate-limited');
     if (this.#newest === undefined) return counters.count('solicit:no-beacon');
     counters.count('solicit:answered');
     sink.sendLink(from.face, from.neighbour, this.#newest);
@@ -64,7 +67,7 @@ export class BeaconSender {
   /** Shows itself to somebody who has just appeared. */
   greet(newcomer: Hop, now: number): void {
     const { counters, sink, solicitLimiter } = this.#options;
-    if (this.#newest === undefined || !solicitLimiter.take(hopKey(newcomer), now)) return;
+    if (this.#newest === undefined || !solicitLimiter.take(newcomer.face, newcomer.neighbour, now)) return;
     counters.count('beacon:greeted');
     sink.sendLink(newcomer.face, newcomer.neighbour, this.#newest);
   }
@@ -79,23 +82,28 @@ export class BeaconSender {
     const { faces, sink, counters, rng } = this.#options;
     this.#newest = encodeBeaconMessage({ beacon: this.#seal(now, wallNow), relays: [] });
     // A tenth of jitter keeps the routers of one link from speaking at the same moment for ever.
-    this.#at = now + this.#intervalMs * (0.9 + 0.1 * rng.unit());
+    this.#at = now + this.#intervalMs() * (0.9 + 0.1 * rng.unit());
     for (const face of faces.access()) {
       counters.count('beacon:sent');
       sink.sendLink(face, EVERY_NEIGHBOUR, this.#newest);
     }
   }
 
+  #intervalMs(): number {
+    return this.#told.intervalMs ?? DEFAULT_BEACON_INTERVAL_MS;
+  }
+
   #seal(now: number, wallNow: number): Uint8Array {
-    const { ad, hid, nameServer, mtu, token, certificate, identity } = this.#options;
+    const { ad, hid, token, identity } = this.#options;
+    const { lifetimeMs = DEFAULT_BEACON_LIFETIME_MS, nameServer, mtu, certificate } = this.#told;
     return sealBeacon(
       {
         ad,
         hid,
         sequence: this.#sequences.next(wallNow),
         issuedMs: Math.floor(wallNow),
-        lifetimeMs: this.#lifetimeMs,
-        intervalMs: this.#intervalMs,
+        lifetimeMs,
+        intervalMs: this.#intervalMs(),
         nameServer,
         mtu,
         token: token.current(now),

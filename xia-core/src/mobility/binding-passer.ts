@@ -1,4 +1,4 @@
-import { equalBytes } from '../bytes/index.js';
+import { equalBytes, type NeighbourLimiter } from '../bytes/index.js';
 import { encodeBindingAckMessage, encodeBindingMessage, type BindingAckMessage, type BindingMessage } from '../wire/mobility-messages.js';
 import type { Binding, BindingAck } from '../wire/mobility-statements.js';
 import type { Xid } from '../xid/index.js';
@@ -6,7 +6,7 @@ import type { BindingEntry } from './binding-entry.js';
 import type { BindingTable } from './binding-table.js';
 import type { Counters } from './counters.js';
 import type { AttachmentInfo, CounterName, MobilityEvent } from './events.js';
-import { hopKey, overlaps, sameHop, type Hop, type LinkSink } from './links.js';
+import { overlaps, sameHop, type Hop, type LinkSink } from './links.js';
 import type { Patcher } from './patcher.js';
 import type { KeyedRateLimiter } from './rate-limiter.js';
 import type { StatementVerifier } from './verify.js';
@@ -28,7 +28,7 @@ interface BindingPasserOptions {
   readonly verifier: StatementVerifier;
   readonly sink: LinkSink;
   readonly uplink: () => Uplink | undefined;
-  readonly hopLimiter: KeyedRateLimiter;
+  readonly hopLimiter: NeighbourLimiter;
   readonly hidLimiter: KeyedRateLimiter;
   readonly counters: Counters<CounterName>;
   readonly onEvent: (event: MobilityEvent) => void;
@@ -49,7 +49,7 @@ export class BindingPasser {
   handleBinding(from: Hop, message: BindingMessage, isAccessFace: boolean, now: number): void {
     const { counters, hopLimiter, hidLimiter, verifier } = this.#options;
     if (!isAccessFace) return counters.count('binding:not-access');
-    if (!hopLimiter.take(hopKey(from), now)) return counters.count('binding:rate-limited');
+    if (!hopLimiter.take(from.face, from.neighbour, now)) return counters.count('binding:rate-limited');
     const uplink = this.#options.uplink();
     if (uplink === undefined) return counters.count('binding:not-attached');
     const verified = verifier.binding(message.binding);
@@ -66,9 +66,10 @@ export class BindingPasser {
   }
 
   handleAck(from: Hop, message: BindingAckMessage, now: number, wallNow: number): void {
-    const { counters, verifier } = this.#options;
+    const { counters, verifier, hopLimiter } = this.#options;
     const uplink = this.#options.uplink();
     if (uplink === undefined || !overlaps(uplink.attachment.hop, from)) return counters.count('ack:unmatched');
+    if (!hopLimiter.take(from.face, from.neighbour, now)) return counters.count('ack:rate-limited');
     const verified = verifier.ack(message.ack, wallNow);
     if (!verified.ok) return counters.count(`ack:${verified.reason}`);
     const ack = verified.value;
@@ -101,7 +102,7 @@ export class BindingPasser {
       counters.count('binding:bad-token');
       return false;
     }
-    if (!table.hasRoomFor(binding.hid)) {
+    if (!table.hasRoomFor(binding.hid, from)) {
       counters.count('binding:table-full');
       return false;
     }

@@ -1,7 +1,11 @@
-import { TimerQueue } from '../bytes/index.js';
+import { TimerQueue, type Gauge } from '../bytes/index.js';
 import type { Xid } from '../xid/index.js';
 import { effectiveHop, formersAfter, newEntry, type BindingEntry, type BindingProof, type Tentative } from './binding-entry.js';
 import { leadsOver, sameHop, type Hop, type HidRoutes } from './links.js';
+
+/** Of the table, so that whoever fills it leaves room for the other faces, and for the other neighbours of its own. */
+const LARGEST_FACE_SHARE = 0.75;
+const LARGEST_NEIGHBOUR_SHARE = 0.5;
 
 interface BindingTableOptions {
   readonly routes: HidRoutes;
@@ -32,13 +36,15 @@ interface Acceptance {
 export class BindingTable {
   readonly #routes: HidRoutes;
   readonly #maxEntries: number;
-  readonly #maxMoves: number;
-  readonly #moveWindowMs: number;
+  #maxMoves: number;
+  #moveWindowMs: number;
   readonly #freezeMs: number;
   readonly #skewMs: number;
   readonly #onExpired: (hid: Xid) => void;
   readonly #entries = new Map<string, BindingEntry>();
   readonly #deadlines = new TimerQueue<string>();
+  #highWater = 0;
+  #refused = 0;
 
   constructor(options: BindingTableOptions) {
     this.#routes = options.routes;
@@ -50,6 +56,12 @@ export class BindingTable {
     this.#onExpired = options.onExpired;
   }
 
+  /** Changes when a HID is frozen. What has been frozen stays so for its time. */
+  limitMoves(maxMoves: number, moveWindowMs: number): void {
+    this.#maxMoves = maxMoves;
+    this.#moveWindowMs = moveWindowMs;
+  }
+
   get(hid: Xid): Readonly<BindingEntry> | undefined {
     return this.#entries.get(hid.key);
   }
@@ -58,15 +70,20 @@ export class BindingTable {
     return this.#entries.values();
   }
 
-  /** Whether an entry for `hid` exists or fits; entries that only remember a sequence make room for live ones. */
-  hasRoomFor(hid: Xid): boolean {
-    if (this.#entries.has(hid.key) || this.#entries.size < this.#maxEntries) return true;
+  /**
+   * Whether an entry for `hid` exists or fits, whose packets go to `hop`. Entries that only remember a sequence make room for
+   * live ones. Once the table is half full, no face gets more than three quarters of it, and no neighbour more than half.
+   */
+  hasRoomFor(hid: Xid, hop: Hop): boolean {
+    if (this.#entries.has(hid.key)) return true;
+    if (this.#entries.size >= this.#maxEntries * LARGEST_NEIGHBOUR_SHARE && !this.#isWithinShare(hop)) return this.#refuse();
+    if (this.#entries.size < this.#maxEntries) return true;
     for (const entry of this.#entries.values()) {
       if (effectiveHop(entry) !== undefined) continue;
       this.#forget(entry);
       return true;
     }
-    return false;
+    return this.#refuse();
   }
 
   /** How many changes of hop happened within the window. */
@@ -167,11 +184,35 @@ export class BindingTable {
     else this.#apply(entry);
   }
 
+  gauges(): Gauge[] {
+    const used = this.#entries.size;
+    return [{ name: 'bindings', unit: 'entries', used, highWater: this.#highWater, bound: this.#maxEntries, refused: this.#refused }];
+  }
+
+  /** Counted anew each time, which costs less than the signature that was just checked. */
+  #isWithinShare(hop: Hop): boolean {
+    let ofFace = 0;
+    let ofNeighbour = 0;
+    for (const entry of this.#entries.values()) {
+      const taken = effectiveHop(entry) ?? entry.formers[0];
+      if (taken?.face !== hop.face) continue;
+      ofFace++;
+      if (taken.neighbour === hop.neighbour) ofNeighbour++;
+    }
+    return ofFace < this.#maxEntries * LARGEST_FACE_SHARE && ofNeighbour < this.#maxEntries * LARGEST_NEIGHBOUR_SHARE;
+  }
+
+  #refuse(): false {
+    this.#refused++;
+    return false;
+  }
+
   #entryOf(hid: Xid, now: number): BindingEntry {
     let entry = this.#entries.get(hid.key);
     if (entry === undefined) {
       entry = newEntry(hid, now);
       this.#entries.set(hid.key, entry);
+      this.#highWater = Math.max(this.#highWater, this.#entries.size);
     }
     return entry;
   }

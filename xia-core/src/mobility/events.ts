@@ -45,6 +45,6 @@ export type CounterName =
   | `beacon:${VerifyFault | 'accepted' | 'sent' | 'relayed' | 'greeted' | 'from-access' | 'from-myself' | 'not-wanted' | 'rate-limited' | 'replayed' | 'duplicate' | 'untrusted-ad' | 'too-many-relays'}`
   | `solicit:${'sent' | 'answered' | 'not-access' | 'rate-limited' | 'no-beacon'}`
   | `binding:${VerifyFault | BindingStatus | 'accepted' | 'repeated' | 'passed' | 'sent' | 'retransmitted' | 'not-access' | 'own-hid' | 'wrong-gateway' | 'not-attached' | 'replayed'}`
-  | `ack:${VerifyFault | 'accepted' | 'refused' | 'passed' | 'from-access' | 'unmatched'}`
+  | `ack:${VerifyFault | 'accepted' | 'refused' | 'passed' | 'from-access' | 'unmatched' | 'rate-limited'}`
   | `patch:${VerifyFault | 'accepted' | 'duplicate' | 'stale' | 'sent' | 'retransmitted' | 'unanswered' | 'from-access' | 'rate-limited' | 'own-hid' | 'table-full' | 'too-many-pending'}`
   | `patch-ack:${'accepted' | 'unmatched'}`;

@@ -1,4 +1,4 @@
-import { equalBytes } from '../bytes/index.js';
+import { equalBytes, type NeighbourLimiter } from '../bytes/index.js';
 import { encodeBindingAckMessage, type BindingMessage } from '../wire/mobility-messages.js';
 import { sealBindingAck, type Binding, type BindingStatus } from '../wire/mobility-statements.js';
 import type { Identity, Xid } from '../xid/index.js';
@@ -6,7 +6,7 @@ import type { BeaconToken } from './beacon-token.js';
 import type { BindingTable } from './binding-table.js';
 import type { Counters } from './counters.js';
 import type { CounterName, MobilityEvent } from './events.js';
-import { hopKey, sameHop, type Hop, type LinkSink } from './links.js';
+import { sameHop, type Hop, type LinkSink } from './links.js';
 import type { Patcher } from './patcher.js';
 import type { KeyedRateLimiter } from './rate-limiter.js';
 import type { StatementVerifier } from './verify.js';
@@ -25,7 +25,7 @@ interface GatewayOptions {
   readonly verifier: StatementVerifier;
   readonly sink: LinkSink;
   /** Messages per neighbour, taken before any signature is looked at. */
-  readonly hopLimiter: KeyedRateLimiter;
+  readonly hopLimiter: NeighbourLimiter;
   /** Bindings per HID. */
   readonly hidLimiter: KeyedRateLimiter;
   /** The longest lifetime that is granted. */
@@ -38,16 +38,19 @@ interface GatewayOptions {
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #maxGrantMs: number;
+  /** Statement bytes of the AD's certificate for this router. */
+  certificate: Uint8Array;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    this.certificate = options.certificate;
     this.#maxGrantMs = options.maxGrantMs ?? DEFAULT_MAX_GRANT_MS;
   }
 
   handleBinding(from: Hop, message: BindingMessage, isAccessFace: boolean, now: number, wallNow: number): void {
     const { counters, hopLimiter, verifier, table } = this.#options;
     if (!isAccessFace) return counters.count('binding:not-access');
-    if (!hopLimiter.take(hopKey(from), now)) return counters.count('binding:rate-limited');
+    if (!hopLimiter.take(from.face, from.neighbour, now)) return counters.count('binding:rate-limited');
     const verified = verifier.binding(message.binding);
     if (!verified.ok) return counters.count(`binding:${verified.reason}`);
     const binding = verified.value;
@@ -86,7 +89,7 @@ export class Gateway {
     if (known !== undefined && binding.sequence < known.sequence) return 'stale';
     if (!token.accepts(binding.token, now)) return 'bad-token';
     if (!hidLimiter.take(binding.hid.key, now)) return 'rate-limited';
-    if (!table.hasRoomFor(binding.hid)) return 'table-full';
+    if (!table.hasRoomFor(binding.hid, from)) return 'table-full';
     const turn = table.mayTurn(binding.hid, from, now);
     if (turn.justFrozen) onEvent({ kind: 'frozen', hid: binding.hid, moves: table.recentMoves(binding.hid, now) });
     return turn.allowed ? 'ok' : 'frozen';
@@ -111,7 +114,8 @@ export class Gateway {
   }
 
   #seal(binding: Binding, status: BindingStatus, lifetimeMs: number, wallNow: number): Uint8Array {
-    const { ad, hid: router, certificate, identity } = this.#options;
+    const { certificate } = this;
+    const { ad, hid: router, identity } = this.#options;
     const { hid, sequence } = binding;
     const issuedMs = Math.floor(wallNow);
     return sealBindingAck({ hid, ad, router, sequence, issuedMs, status, lifetimeMs, certificate }, identity);

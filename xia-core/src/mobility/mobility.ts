@@ -1,4 +1,4 @@
-import type { RandomSource } from '../bytes/index.js';
+import { NeighbourLimiter, type Gauge, type RandomSource } from '../bytes/index.js';
 import { MobilityKind, decodeMobilityMessage } from '../wire/mobility-messages.js';
 import { PrincipalType, Xid, type CryptoSuite, type Identity } from '../xid/index.js';
 import { Attachment, type HintReason } from './attachment.js';
@@ -72,6 +72,17 @@ export interface AttachOptions {
   readonly clockJumpMs?: number | undefined;
 }
 
+/** What can be changed while a node runs. A key that is left out stays as it is. */
+export interface MobilitySettings {
+  /** Routers: what the beacons tell. */
+  readonly beacon?: Partial<BeaconOptions>;
+  /** Routers: another certificate of the same AD for the same key, as statement bytes. */
+  readonly certificate?: Uint8Array;
+  /** Hosts: the least MTU of the uplink faces, in bytes. */
+  readonly relayMtu?: number;
+  readonly moves?: { readonly limit: number; readonly windowMs: number };
+}
+
 export interface MobilityOptions {
   readonly role: RouterRole | HostRole | ApplicationRole | TransitRole;
   readonly identity: Identity;
@@ -96,6 +107,7 @@ export interface MobilityOptions {
 export class Mobility {
   readonly hid: Xid;
   readonly counters = new Counters<CounterName>();
+  readonly #limiterGauges: () => Gauge[];
   readonly #table: BindingTable;
   readonly #patcher: Patcher;
   readonly #beaconSender: BeaconSender | undefined;
@@ -112,9 +124,9 @@ export class Mobility {
     this.hid = hid;
     const rate = limits.messagesPerSecond ?? 1000;
     const bindingRate = limits.bindingsPerSecond ?? 20;
-    const hopLimiter = new KeyedRateLimiter({ ratePerSecond: rate, burst: rate, maxKeys: 4096 });
+    const hopLimiter = new NeighbourLimiter({ ratePerSecond: rate, burst: rate });
     const hidLimiter = new KeyedRateLimiter({ ratePerSecond: bindingRate, burst: bindingRate, maxKeys: 8192 });
-    const solicitLimiter = new KeyedRateLimiter({ ratePerSecond: 20, burst: 20, maxKeys: 4096 });
+    const solicitLimiter = new NeighbourLimiter({ ratePerSecond: 20, burst: 20, faceShares: 64 });
     const verifier = new StatementVerifier({ crypto, ...defined({ skewMs: limits.skewMs }) });
     const onEvent = (event: MobilityEvent): void => {
       if (event.kind === 'detached') this.#relay?.clear();
@@ -131,10 +143,16 @@ export class Mobility {
         skewMs: limits.skewMs,
       }),
     });
-    const patchLimiter = new KeyedRateLimiter({ ratePerSecond: 10 * rate, burst: 10 * rate, maxKeys: 4096 });
+    const patchLimiter = new NeighbourLimiter({ ratePerSecond: 2 * rate, burst: 2 * rate });
     const { adRoute } = options;
     const patcher = new Patcher({ hid, table, verifier, sink, adRoute, limiter: patchLimiter, counters, onEvent });
     this.#table = table;
+    this.#limiterGauges = () => [
+      hopLimiter.gauge('message budgets'),
+      patchLimiter.gauge('patch budgets'),
+      solicitLimiter.gauge('solicit budgets'),
+      hidLimiter.gauge('binding budgets'),
+    ];
     this.#patcher = patcher;
     const shared = { hid, identity, crypto, rng, faces, sink, table, patcher, verifier, counters, onEvent };
     const limiters = { hopLimiter, hidLimiter, solicitLimiter };
@@ -201,7 +219,7 @@ export class Mobility {
         return this.counters.count('binding:not-access');
       case MobilityKind.BINDING_ACK:
         if (isAccessFace) return this.counters.count('ack:from-access');
-        if (message.hid.equals(this.hid)) return this.#attachment?.handleAck(from, message, now, wallNow);
+        if (message.hid.equals(this.hid) && this.#attachment !== undefined) return this.#attachment.handleAck(from, message, now, wallNow);
         if (this.#passer === undefined) return this.counters.count('ack:unmatched');
         return this.#passer.handleAck(from, message, now, wallNow);
       case MobilityKind.PATCH:
@@ -228,6 +246,20 @@ export class Mobility {
     this.#attachment?.faceRemoved(face, now, neighbour);
   }
 
+  /** Changes settings while the node runs. */
+  configure({ beacon, certificate, relayMtu, moves }: MobilitySettings, now: number): void {
+    if (moves !== undefined) this.#table.limitMoves(moves.limit, moves.windowMs);
+    if (relayMtu !== undefined && this.#relay !== undefined) this.#relay.mtu = relayMtu;
+    if (certificate !== undefined && this.#gateway !== undefined) this.#gateway.certificate = certificate;
+    if (beacon === undefined && certificate === undefined) return;
+    this.#beaconSender?.configure({ ...beacon, ...(certificate === undefined ? {} : { certificate }) }, now);
+  }
+
+  /** Changes the ADs that may be attached to; undefined: all. A place in another AD is left, and another one looked for. */
+  trust(ads: readonly Xid[] | undefined, now: number): void {
+    this.#attachment?.trust(ads, now);
+  }
+
   /** Detaches in good order; `detached` follows. */
   leave(now: number, wallNow: number): void {
     this.#attachment?.leave(now, wallNow);
@@ -248,6 +280,10 @@ export class Mobility {
     this.#patcher.handleTimeout(now);
     this.#beaconSender?.handleTimeout(now, wallNow);
     this.#attachment?.handleTimeout(now, wallNow);
+  }
+
+  gauges(): Gauge[] {
+    return [...this.#table.gauges(), ...this.#patcher.gauges(), ...(this.#attachment?.gauges() ?? []), ...this.#limiterGauges()];
   }
 
   #uplink(): Uplink | undefined {

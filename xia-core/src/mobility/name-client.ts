@@ -1,4 +1,4 @@
-import { TimerQueue, XiaError, type RandomSource } from '../bytes/index.js';
+import { TimerQueue, XiaError, type Gauge, type RandomSource } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import {
   NameKind,
@@ -61,7 +61,7 @@ type Request = {
 } & ({ readonly kind: 'query' } | { readonly kind: 'register'; readonly options: RegisterOptions; sequence: number; staleRetries: number });
 
 type NameClientCounter =
-  | `reply:${'malformed' | 'unmatched' | 'other-name' | 'expired' | 'older' | RecordFault}`
+  | `reply:${'accepted' | 'refused' | 'malformed' | 'unmatched' | 'other-name' | 'expired' | 'older' | RecordFault}`
   | 'request:sent'
   | 'request:retransmitted'
   | 'cache:hit';
@@ -82,6 +82,10 @@ export class NameClient {
   /** An invalidated record answers nothing more, but an older one is still not believed. */
   readonly #cache = new Map<string, { readonly record: NameRecord; isValid: boolean }>();
   readonly #sequences = new SequenceSource();
+  #mostRequests = 0;
+  #refused = 0;
+  #mostCached = 0;
+  #evicted = 0;
 
   constructor(options: NameClientOptions) {
     this.#options = options;
@@ -165,8 +169,16 @@ export class NameClient {
     }
   }
 
+  gauges(): Gauge[] {
+    const [requests, cached] = [this.#requests.size, this.#cache.size];
+    return [
+      { name: 'name requests', unit: 'entries', used: requests, highWater: this.#mostRequests, bound: this.#maxRequests, refused: this.#refused },
+      { name: 'resolved names', unit: 'entries', used: cached, highWater: this.#mostCached, bound: this.#maxCached, refused: this.#evicted },
+    ];
+  }
+
   #handleAnswer(request: Request, reply: ReplyMessage, wallNow: number): void {
-    if (reply.status !== 'ok') return this.#fail(reply.id, request, reply.status);
+    if (reply.status !== 'ok') return this.#refusedBy(reply.id, request, reply.status);
     const verified = reply.record && verifyRecord(reply.record, this.#options.crypto);
     // A false answer is as good as none: the true one may still come.
     if (verified === undefined) return this.counters.count('reply:malformed');
@@ -176,6 +188,7 @@ export class NameClient {
     if (record.issuedMs + record.ttlMs + this.#skewMs < wallNow) return this.counters.count('reply:expired');
     const known = this.#cache.get(record.name);
     if (known !== undefined && known.record.sequence > record.sequence) return this.counters.count('reply:older');
+    this.counters.count('reply:accepted');
     this.#finish(reply.id);
     this.#remember(record);
     this.#options.onEvent({ kind: 'resolved', id: request.id, name: record.name, dag: record.dag });
@@ -183,12 +196,13 @@ export class NameClient {
 
   #handleRegistration(request: Request & { kind: 'register' }, reply: ReplyMessage, now: number, wallNow: number): void {
     if (reply.status === 'ok') {
+      this.counters.count('reply:accepted');
       this.#finish(reply.id);
       const { id, name, sequence } = request;
       return this.#options.onEvent({ kind: 'registered', id, name, sequence });
     }
     if (reply.status !== 'stale' || request.staleRetries >= MAX_STALE_RETRIES) {
-      return this.#fail(reply.id, request, reply.status);
+      return this.#refusedBy(reply.id, request, reply.status);
     }
     // An earlier life of this key has used larger numbers: go on above them.
     const verified = reply.record && verifyRecord(reply.record, this.#options.crypto);
@@ -196,6 +210,7 @@ export class NameClient {
     if (!verified.ok) return this.counters.count(`reply:${verified.reason}`);
     if (verified.record.name !== request.name) return this.counters.count('reply:other-name');
     if (verified.record.sequence < request.sequence) return this.counters.count('reply:older');
+    this.counters.count('reply:refused');
     this.#sequences.skipPast(verified.record.sequence);
     request.sequence = this.#sequences.next(wallNow);
     request.staleRetries += 1;
@@ -216,12 +231,14 @@ export class NameClient {
     make: (wireId: number, common: Pick<Request, 'id' | 'name' | 'deadline' | 'delayMs'>) => Request,
   ): void {
     if (this.#requests.size >= this.#maxRequests) {
+      this.#refused++;
       return this.#options.onEvent({ kind: 'failed', id, name, reason: 'too-many' });
     }
     let wireId = this.#options.rng.below(0x1_0000_0000);
     while (this.#requests.has(wireId)) wireId = this.#options.rng.below(0x1_0000_0000);
     const request = make(wireId, { id, name, deadline: now + OVERALL_MS, delayMs: FIRST_RETRANSMIT_MS });
     this.#requests.set(wireId, request);
+    this.#mostRequests = Math.max(this.#mostRequests, this.#requests.size);
     this.counters.count('request:sent');
     this.#transmit(wireId, request, now);
   }
@@ -233,6 +250,11 @@ export class NameClient {
     request.delayMs *= 2;
     // Without a server yet the request waits: the node may be about to attach.
     if (server !== undefined) this.#options.send(server, request.payload);
+  }
+
+  #refusedBy(wireId: number, request: Request, status: Exclude<NameStatus, 'ok'>): void {
+    this.counters.count('reply:refused');
+    this.#fail(wireId, request, status);
   }
 
   #fail(wireId: number, request: Request, reason: NameFailure): void {
@@ -249,7 +271,11 @@ export class NameClient {
   #remember(record: NameRecord): void {
     this.#cache.delete(record.name);
     this.#cache.set(record.name, { record, isValid: true });
-    if (this.#cache.size > this.#maxCached) this.#cache.delete(this.#cache.keys().next().value!);
+    if (this.#cache.size > this.#maxCached) {
+      this.#cache.delete(this.#cache.keys().next().value!);
+      this.#evicted++;
+    }
+    this.#mostCached = Math.max(this.#mostCached, this.#cache.size);
   }
 }
 

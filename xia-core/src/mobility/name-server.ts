@@ -1,4 +1,4 @@
-import { equalBytes } from '../bytes/index.js';
+import { equalBytes, TokenBucket, type Gauge } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import type { MessageFault } from '../wire/mobility-messages.js';
 import {
@@ -24,6 +24,11 @@ export interface NameServerOptions {
   readonly maxPending?: number;
   /** Requests of one sender per second. Default 100. */
   readonly requestsPerSecond?: number;
+  /**
+   * Registrations of all senders together per second, each of which is a signature to check: senders can be made up.
+   * Default 2000.
+   */
+  readonly registrationsPerSecond?: number;
   /** How far ahead of this server's clock a record may be issued. Default 30 s. */
   readonly skewMs?: number;
   /** A name whose record expired this long ago is free for others. Default 30 days. */
@@ -50,7 +55,10 @@ export class NameServerCore {
   readonly #skewMs: number;
   readonly #ownerGraceMs: number;
   readonly #limiter: KeyedRateLimiter;
+  readonly #registrations: TokenBucket;
   #pending = 0;
+  #mostPending = 0;
+  #overloaded = 0;
 
   constructor(options: NameServerOptions) {
     this.#options = options;
@@ -59,6 +67,13 @@ export class NameServerCore {
     this.#ownerGraceMs = options.ownerGraceMs ?? 30 * 86_400_000;
     const rate = options.requestsPerSecond ?? 100;
     this.#limiter = new KeyedRateLimiter({ ratePerSecond: rate, burst: rate, maxKeys: 8192 });
+    const registrations = options.registrationsPerSecond ?? 2000;
+    this.#registrations = new TokenBucket(registrations, registrations);
+  }
+
+  /** Changes how many requests of one sender are answered per second. */
+  limitRequests(perSecond: number): void {
+    this.#limiter.limit(perSecond, perSecond);
   }
 
   /** Requests whose answer waits for the store. */
@@ -71,8 +86,12 @@ export class NameServerCore {
     const decoded = decodeNameMessage(payload);
     if (!decoded.ok) return this.counters.count(`message:${decoded.reason}`);
     if (!this.#limiter.take(from.key, now)) return this.counters.count('message:rate-limited');
-    if (this.#pending >= this.#maxPending) return this.counters.count('message:overloaded');
     const { message } = decoded;
+    if (this.#pending >= this.#maxPending) {
+      this.#overloaded++;
+      return this.counters.count('message:overloaded');
+    }
+    if (message.kind === NameKind.REGISTER && !this.#registrations.take(now)) return this.counters.count('message:overloaded');
     switch (message.kind) {
       case NameKind.REGISTER:
         return this.#register(message, from, wallNow);
@@ -81,6 +100,14 @@ export class NameServerCore {
       case NameKind.REPLY:
         return this.counters.count('message:unexpected');
     }
+  }
+
+  gauges(): Gauge[] {
+    const [used, highWater, bound, refused] = [this.#pending, this.#mostPending, this.#maxPending, this.#overloaded];
+    return [
+      { name: 'requests for the disk', unit: 'entries', used, highWater, bound, refused },
+      this.#limiter.gauge('request budgets'),
+    ];
   }
 
   #query({ id, name }: QueryMessage, from: Dag, wallNow: number): void {
@@ -146,7 +173,7 @@ export class NameServerCore {
   }
 
   #get(name: string, done: (outcome: RecordGetOutcome) => void): void {
-    this.#pending += 1;
+    this.#wait();
     this.#options.store.get(name, (outcome) => {
       this.#pending -= 1;
       done(outcome);
@@ -154,11 +181,16 @@ export class NameServerCore {
   }
 
   #put(name: string, record: StoredRecord, expected: number | undefined, done: (outcome: RecordPutOutcome) => void): void {
-    this.#pending += 1;
+    this.#wait();
     this.#options.store.compareAndPut(name, record, expected, (outcome) => {
       this.#pending -= 1;
       done(outcome);
     });
+  }
+
+  #wait(): void {
+    this.#pending += 1;
+    this.#mostPending = Math.max(this.#mostPending, this.#pending);
   }
 
   #reply(to: Dag, id: number, status: NameStatus, record?: Uint8Array): void {

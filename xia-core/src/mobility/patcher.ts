@@ -1,4 +1,4 @@
-import { TimerQueue, equalBytes } from '../bytes/index.js';
+import { TimerQueue, equalBytes, type Gauge, type NeighbourLimiter } from '../bytes/index.js';
 import { encodePatch, encodePatchAck, type PatchAckMessage, type PatchMessage } from '../wire/mobility-messages.js';
 import type { Xid } from '../xid/index.js';
 import type { BindingProof } from './binding-entry.js';
@@ -6,7 +6,6 @@ import type { BindingTable } from './binding-table.js';
 import type { Counters } from './counters.js';
 import type { CounterName, MobilityEvent } from './events.js';
 import { EVERY_NEIGHBOUR, hopKey, leadsOver, overlaps, type Hop, type LinkSink } from './links.js';
-import type { KeyedRateLimiter } from './rate-limiter.js';
 import type { StatementVerifier } from './verify.js';
 
 /** RTTs between neighbours are short; the doubling soon gives a congested one time. */
@@ -22,7 +21,7 @@ interface PatcherOptions {
   readonly sink: LinkSink;
   /** The way to an AD; undefined when there is none or the AD is this node's own. */
   readonly adRoute: (ad: Xid) => Hop | undefined;
-  readonly limiter: KeyedRateLimiter;
+  readonly limiter: NeighbourLimiter;
   readonly counters: Counters<CounterName>;
   readonly onEvent: (event: MobilityEvent) => void;
 }
@@ -45,6 +44,8 @@ export class Patcher {
   readonly #options: PatcherOptions;
   readonly #pending = new Map<string, Pending>();
   readonly #timers = new TimerQueue<string>();
+  #highWater = 0;
+  #refused = 0;
 
   constructor(options: PatcherOptions) {
     this.#options = options;
@@ -66,7 +67,7 @@ export class Patcher {
   handlePatch(from: Hop, message: PatchMessage, isAccessFace: boolean, now: number, wallNow: number): void {
     const { counters, limiter, table } = this.#options;
     if (isAccessFace) return counters.count('patch:from-access');
-    if (!limiter.take(hopKey(from), now)) return counters.count('patch:rate-limited');
+    if (!limiter.take(from.face, from.neighbour, now)) return counters.count('patch:rate-limited');
     const proven = this.#options.verifier.proof(message.binding, message.ack, wallNow);
     if (!proven.ok) return counters.count(`patch:${proven.reason}`);
     const { binding, ack } = proven.value;
@@ -80,7 +81,7 @@ export class Patcher {
       const again = known.proof !== undefined && equalBytes(known.proof.bindingBytes, message.binding);
       return counters.count(again ? 'patch:duplicate' : 'patch:stale');
     }
-    if (!table.hasRoomFor(binding.hid)) return counters.count('patch:table-full');
+    if (!table.hasRoomFor(binding.hid, from)) return counters.count('patch:table-full');
     const proof: BindingProof = { binding, bindingBytes: message.binding, ackBytes: message.ack };
     const turned = table.accept({ proof, hop: from, direct: false, lifetimeMs: ack.lifetimeMs }, now);
     this.#acknowledge(from, binding.hid, binding.sequence);
@@ -121,10 +122,12 @@ export class Patcher {
     const { hid, sequence } = proof.binding;
     const key = pendingKey(hid, hop);
     if (!this.#pending.has(key) && this.#pending.size >= MAX_PENDING) {
+      this.#refused++;
       return this.#options.counters.count('patch:too-many-pending');
     }
     const pending = { hop, hid, sequence, payload, tries: 0, delayMs: FIRST_RETRANSMIT_MS };
     this.#pending.set(key, pending);
+    this.#highWater = Math.max(this.#highWater, this.#pending.size);
     this.#retry(key, pending, now);
   }
 
@@ -140,6 +143,11 @@ export class Patcher {
     this.#options.sink.sendLink(pending.hop.face, pending.hop.neighbour, pending.payload);
     this.#timers.set(key, now + pending.delayMs);
     pending.delayMs = Math.min(2 * pending.delayMs, MAX_RETRANSMIT_MS);
+  }
+
+  gauges(): Gauge[] {
+    const used = this.#pending.size;
+    return [{ name: 'patches', unit: 'entries', used, highWater: this.#highWater, bound: MAX_PENDING, refused: this.#refused }];
   }
 
   #acknowledge(to: Hop, hid: Xid, sequence: number): void {

@@ -1,3 +1,5 @@
+import type { Gauge } from '../bytes/index.js';
+
 interface Bucket {
   tokens: number;
   refilledMs: number;
@@ -8,15 +10,23 @@ interface Bucket {
  * full bucket when it comes back, so the bound must be well above the number of honest speakers.
  */
 export class KeyedRateLimiter {
-  readonly #ratePerMs: number;
-  readonly #burst: number;
+  #ratePerMs: number;
+  #burst: number;
   readonly #maxKeys: number;
   readonly #buckets = new Map<string, Bucket>();
+  #highWater = 0;
+  #evicted = 0;
 
   constructor(options: { ratePerSecond: number; burst: number; maxKeys: number }) {
     this.#ratePerMs = options.ratePerSecond / 1000;
     this.#burst = options.burst;
     this.#maxKeys = options.maxKeys;
+  }
+
+  /** Changes the rate for all keys. What they have saved up is cut to the new burst when they come next. */
+  limit(ratePerSecond: number, burst: number): void {
+    this.#ratePerMs = ratePerSecond / 1000;
+    this.#burst = burst;
   }
 
   /** Takes one token of `key`; false when it has none. `now` in milliseconds. */
@@ -32,13 +42,21 @@ export class KeyedRateLimiter {
       bucket.refilledMs = now;
     }
     this.#buckets.set(key, bucket);
+    if (this.#buckets.size > this.#highWater) this.#highWater = this.#buckets.size;
     if (bucket.tokens < 1) return false;
     bucket.tokens -= 1;
     return true;
   }
 
+  /** How many keys have a budget here. */
+  gauge(name: string): Gauge {
+    const used = this.#buckets.size;
+    return { name, unit: 'entries', used, highWater: this.#highWater, bound: this.#maxKeys, refused: this.#evicted };
+  }
+
   #evict(): void {
     if (this.#buckets.size < this.#maxKeys) return;
+    this.#evicted++;
     const oldest = this.#buckets.keys().next().value;
     if (oldest !== undefined) this.#buckets.delete(oldest);
   }

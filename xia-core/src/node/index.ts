@@ -2,6 +2,7 @@ export { DatagramSocket } from './datagram-socket.js';
 export { EchoSocket, type EchoOptions, type EchoReply } from './echo-socket.js';
 export type { FaceConfig } from './face-config.js';
 export type { NodeLogger, XiaNodeOptions } from './node-options.js';
+export type { Reconfiguration } from './reconfigure.js';
 export { certifiedAd } from './router-certificate.js';
 export { peerId, secureClient, secureServer, SECURE_STREAM_PROTOCOL, type SecureStreamOptions } from './secure-stream.js';
 export { StreamServer } from './stream-server.js';

@@ -16,6 +16,8 @@ export class StreamServer implements AsyncIterable<XiaStream>, AsyncDisposable {
   #closed = false;
   /** Streams that were ended because nobody took them in time. */
   dropped = 0;
+  /** The most that ever waited to be taken. */
+  mostPending = 0;
 
   constructor(sid: Xid, dag: () => Dag, onClose: () => void, pendingLimit = DEFAULT_PENDING) {
     this.sid = sid;
@@ -27,6 +29,15 @@ export class StreamServer implements AsyncIterable<XiaStream>, AsyncDisposable {
   /** The service's address as it is now. */
   get dag(): Dag {
     return this.#dag();
+  }
+
+  /** Streams that wait to be taken, and how many may. */
+  get pending(): number {
+    return this.#pending.length;
+  }
+
+  get pendingLimit(): number {
+    return this.#pendingLimit;
   }
 
   get isClosed(): boolean {
@@ -46,6 +57,7 @@ export class StreamServer implements AsyncIterable<XiaStream>, AsyncDisposable {
       return;
     }
     this.#pending.push(stream);
+    this.mostPending = Math.max(this.mostPending, this.#pending.length);
   }
 
   /** The next stream; undefined when the server is closed. */

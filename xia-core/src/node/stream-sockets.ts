@@ -1,4 +1,4 @@
-import { equalBytes, XiaError } from '../bytes/index.js';
+import { equalBytes, XiaError, type Gauge } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import { nodeRandom, type NodeIdentity } from '../io/index.js';
 import type { NodeStack } from '../stack/index.js';
@@ -94,6 +94,21 @@ export class StreamSockets {
       ...(signal === undefined ? {} : { signal }),
     });
     return secureXiaStream(tls, socket);
+  }
+
+  gauges(): Gauge[] {
+    const servers = [...this.#servers.values()].map(({ server }) => server);
+    const most = (of: (server: StreamServer) => number): number => Math.max(0, ...servers.map(of));
+    return [
+      {
+        name: 'longest queue of new streams',
+        unit: 'entries',
+        used: most(({ pending }) => pending),
+        highWater: most(({ mostPending }) => mostPending),
+        bound: most(({ pendingLimit }) => pendingLimit),
+        refused: servers.reduce((sum, { dropped }) => sum + dropped, 0),
+      },
+    ];
   }
 
   handle(event: StreamEvent): void {

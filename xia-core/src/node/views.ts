@@ -1,15 +1,16 @@
+import type { Gauge } from '../bytes/index.js';
 import type { Face } from '../io/index.js';
 import type { NodeStack } from '../stack/index.js';
 import { principals, Xid } from '../xid/index.js';
 
 /** The tables that a running node can show. */
-export const nodeViews = ['routes', 'faces', 'cache', 'bindings', 'counters', 'attachment', 'streams'] as const;
+export const nodeViews = ['routes', 'faces', 'cache', 'bindings', 'counters', 'attachment', 'streams', 'bounds'] as const;
 export type NodeView = (typeof nodeViews)[number];
 
 const SPECIAL_FACES: Readonly<Record<number, string>> = { [-2]: '(self)', [-4]: '(broadcast)' };
 
 /** A table as plain values, fit for `JSON.stringify`. */
-export function nodeView(view: NodeView, stack: NodeStack, faces: ReadonlyMap<number, Face>, now: number): unknown {
+export function nodeView(view: Exclude<NodeView, 'bounds'>, stack: NodeStack, faces: ReadonlyMap<number, Face>, now: number): unknown {
   switch (view) {
     case 'routes':
       return routes(stack);
@@ -59,6 +60,14 @@ export function nodeView(view: NodeView, stack: NodeStack, faces: ReadonlyMap<nu
         ...connection.stats,
       }));
   }
+}
+
+/** The gauges of a node and of its faces, each of those with the name of its face in front. */
+export function nodeGauges(stack: NodeStack, faces: ReadonlyMap<number, Face>): Gauge[] {
+  const ofFaces = [...faces.values()].flatMap((face) =>
+    (face.gauges?.() ?? []).map((gauge) => ({ ...gauge, name: `face ${face.name} ${gauge.name}` })),
+  );
+  return [...ofFaces, ...stack.gauges()];
 }
 
 function hopText(stack: NodeStack, face: number, neighbour: number): string {

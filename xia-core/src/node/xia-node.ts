@@ -1,21 +1,23 @@
 import { EventEmitter } from 'node:events';
-import { XiaError } from '../bytes/index.js';
+import { XiaError, type Gauge } from '../bytes/index.js';
 import { Dag, contentDag, hostDag } from '../dag/index.js';
 import { Driver, generateIdentity, nodeCrypto, nodeRandom, type Face, type NodeIdentity } from '../io/index.js';
 import type { AttachmentInfo, MobilityEvent } from '../mobility/index.js';
 import { NodeStack, type RoleOptions, type StackEvent } from '../stack/index.js';
 import { PrincipalType, Xid } from '../xid/index.js';
+import { untilAttached } from './attach-wait.js';
 import { DatagramSocket } from './datagram-socket.js';
 import { EchoSocket } from './echo-socket.js';
 import { makeFace } from './face-config.js';
 import { Fetches } from './fetches.js';
 import { Names } from './names.js';
 import type { NodeLogger, XiaNodeOptions } from './node-options.js';
+import { Reconfiguration } from './reconfigure.js';
 import { certifiedAd } from './router-certificate.js';
 import type { StreamServer } from './stream-server.js';
 import type { Enter } from './stream-socket.js';
 import { StreamSockets, type ConnectOptions, type ListenOptions } from './stream-sockets.js';
-import { nodeView, type NodeView } from './views.js';
+import { nodeGauges, nodeView, type NodeView } from './views.js';
 import type { XiaStream } from './xia-stream.js';
 
 const DEFAULT_ATTACH_TIMEOUT_MS = 10_000;
@@ -47,6 +49,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
   readonly #names: Names;
   readonly #streams: StreamSockets;
   readonly #datagrams = new Map<string, DatagramSocket>();
+  readonly #reconfiguration: Reconfiguration;
   #closing: Promise<void> | undefined;
 
   private constructor(options: XiaNodeOptions, identity: NodeIdentity) {
@@ -75,6 +78,14 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     this.#fetches = new Fetches(this.#stack, this.#enter);
     this.#streams = new StreamSockets(this.#stack, this.#enter, identity);
     this.#names = new Names(this.#stack, this.#enter);
+    this.#reconfiguration = new Reconfiguration({
+      stack: this.#stack,
+      identity,
+      faces: this.#faces,
+      open: (id, face) => this.#open(id, face),
+      enter: this.#enter,
+      isClosing: () => this.#closing !== undefined,
+    });
   }
 
   /**
@@ -109,6 +120,11 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
   /** The node's address as it is now, or that of a service on it. */
   dag(sid?: Xid): Dag {
     return this.#stack.dag(sid);
+  }
+
+  /** Changes faces, routes and settings while the node runs. */
+  get reconfigure(): Reconfiguration {
+    return this.#reconfiguration;
   }
 
   /** Where this node is attached; undefined while it is not. */
@@ -227,12 +243,18 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
 
   /** A table of the node as plain values. */
   show(view: NodeView): unknown {
+    if (view === 'bounds') return this.gauges();
     return nodeView(view, this.#stack, this.#faces, this.#driver.now());
   }
 
   /** All counters of the node, by part. */
   stats(): Record<string, Record<string, number>> {
     return this.#stack.counters();
+  }
+
+  /** How full every queue and table of the node and its faces is, and the most that each ever held. */
+  gauges(): Gauge[] {
+    return [...nodeGauges(this.#stack, this.#faces), ...this.#streams.gauges()];
   }
 
   /** Face name -> the address that it listens on. */
@@ -270,29 +292,10 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     });
   }
 
-  #attached(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
-    if (timeoutMs === 0 || this.attachment !== undefined) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const done = (error?: XiaError) => {
-        clearTimeout(timer);
-        this.off('attach', onAttach);
-        signal?.removeEventListener('abort', onAbort);
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-      const onAttach = () => done();
-      const onAbort = () => done(new XiaError('interrupted', 'the node was stopped before it was attached'));
-      const peers = [...this.#faces.values()].flatMap((face) => face.describe().neighbours.map(({ address }) => address));
-      const timer = setTimeout(() => {
-        done(
-          new XiaError('attach-timeout', `no router accepted this node within ${timeoutMs} ms (asked: ${peers.join(', ') || 'nobody'})`, {
-            peers,
-          }),
-        );
-      }, timeoutMs);
-      this.on('attach', onAttach);
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
+  async #attached(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+    if (timeoutMs === 0 || this.attachment !== undefined) return;
+    const asked = () => [...this.#faces.values()].flatMap((face) => face.describe().neighbours.map(({ address }) => address));
+    await untilAttached(this, timeoutMs, signal, asked);
   }
 
   #addRoute(to: Xid, via: string): void {

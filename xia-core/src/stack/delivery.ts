@@ -6,6 +6,9 @@ import type { EchoEndpoint } from './echo-endpoint.js';
 import type { SourceMemo } from './source-memo.js';
 import type { XcmpAnswers } from './xcmp-answers.js';
 
+/** What came of a request for a chunk. */
+export type ServeOutcome = 'served' | 'chunk-gone' | 'no-source';
+
 /** Where delivered packets go. */
 export interface DeliveryOptions {
   readonly hid: Xid;
@@ -15,7 +18,12 @@ export interface DeliveryOptions {
   readonly echoes: EchoEndpoint;
   readonly xcmp: XcmpAnswers;
   /** A chunk of ours is asked for. */
-  readonly serve: (view: XipView, request: { readonly offset: number; readonly length: number }, cid: Uint8Array, now: number) => void;
+  readonly serve: (
+    view: XipView,
+    request: { readonly offset: number; readonly length: number },
+    cid: Uint8Array,
+    now: number,
+  ) => ServeOutcome;
   readonly bootstrap: (face: number, neighbour: number, payload: Uint8Array, now: number) => void;
   readonly datagrams: DatagramEndpoint;
   readonly streams: StreamEndpoint;
@@ -31,12 +39,26 @@ export type DeliveryDrop =
   | 'bad-xcmp'
   | 'bad-chunk'
   | 'not-a-service'
+  | 'chunk-gone'
   | 'foreign-quote';
 
-/** Hands packets that have arrived to whatever they are for. */
+/** What a delivered packet was, and so who counts what became of it further on. */
+export type DeliveryKind = 'stream' | 'datagram' | 'bootstrap' | 'chunk-request' | 'chunk-response' | 'echo' | 'echo-reply' | 'xcmp-error';
+
+/** Hands packets that have arrived to whatever they are for. Each is counted once: by its kind, or by why it was of no use. */
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #quoted = new XipView();
+  readonly #handed: Record<DeliveryKind, number> = {
+    stream: 0,
+    datagram: 0,
+    bootstrap: 0,
+    'chunk-request': 0,
+    'chunk-response': 0,
+    echo: 0,
+    'echo-reply': 0,
+    'xcmp-error': 0,
+  };
   readonly #drops = new Map<DeliveryDrop, number>();
 
   constructor(options: DeliveryOptions) {
@@ -47,27 +69,28 @@ export class Delivery {
   deliver(view: XipView, face: number, neighbour: number, now: number): void {
     switch (view.nextHeader) {
       case NextHeader.STREAM:
-        return this.#stream(view, now);
+        return this.#stream(view, face, neighbour, now);
       case NextHeader.CHUNK:
         return this.#chunk(view, now);
       case NextHeader.TRANSPORT:
         return this.#transport(view, face, neighbour, now);
       case NextHeader.XCMP:
-        return this.#xcmp(view, now);
+        return this.#xcmp(view, face, neighbour, now);
       default:
         return this.#drop('unknown-next-header');
     }
   }
 
   counters(): Record<string, number> {
-    return Object.fromEntries(this.#drops);
+    return { ...this.#handed, ...Object.fromEntries(this.#drops) };
   }
 
-  #stream(view: XipView, now: number): void {
+  #stream(view: XipView, face: number, neighbour: number, now: number): void {
     const source = this.#options.sources.of(view);
     if (source === undefined) return this.#drop('no-source');
     if (view.nodeType(view.last) !== PrincipalType.SID) return this.#drop('not-a-service');
-    this.#options.streams.handlePacket(view.payload(), source, reachedXid(view), now);
+    this.#handed.stream++;
+    this.#options.streams.handlePacket(view.payload(), source, reachedXid(view), now, face, neighbour);
   }
 
   #chunk(view: XipView, now: number): void {
@@ -76,10 +99,14 @@ export class Delivery {
     if (packet.opcode === undefined) return this.#drop('bad-chunk');
     if (packet.opcode === 'request') {
       if (view.nodeType(view.last) !== PrincipalType.CID) return this.#drop('bad-chunk');
-      return this.#options.serve(view, packet, idAt(view, view.last), now);
+      const outcome = this.#options.serve(view, packet, idAt(view, view.last), now);
+      if (outcome !== 'served') return this.#drop(outcome);
+      this.#handed['chunk-request']++;
+      return;
     }
     const cidNode = view.destinationCount + view.sourceCount - 1;
     if (view.sourceCount === 0 || view.nodeType(cidNode) !== PrincipalType.CID) return this.#drop('no-source');
+    this.#handed['chunk-response']++;
     const data = payload.subarray(packet.dataOffset, packet.dataOffset + packet.length);
     this.#options.fetcher.handleResponse(idAt(view, cidNode), packet, data, now);
   }
@@ -90,21 +117,25 @@ export class Delivery {
     if (!sid.equals(SID_BOOTSTRAP)) {
       const source = this.#options.sources.of(view);
       if (source === undefined) return this.#drop('no-source');
+      this.#handed.datagram++;
       this.#options.datagrams.handlePacket(view.payload(), source, sid);
       return;
     }
     const packet = parseTransport(view.payload());
     if (packet.kind !== 'dgram') return this.#drop('bad-transport');
+    this.#handed.bootstrap++;
     this.#options.bootstrap(face, neighbour, packet.payload, now);
   }
 
-  #xcmp(view: XipView, now: number): void {
+  #xcmp(view: XipView, face: number, neighbour: number, now: number): void {
     const { echoes, xcmp } = this.#options;
     const message = decodeXcmp(view.payload());
     switch (message.kind) {
       case 'echo':
-        return xcmp.echo(message, view, now);
+        this.#handed.echo++;
+        return xcmp.echo(message, view, face, neighbour, now);
       case 'echo-reply':
+        this.#handed['echo-reply']++;
         return echoes.handleReply(message, message.code, view, now);
       case 'error':
         return this.#error(message.type, message.code, message.quoted, message.mtu, view, now);
@@ -122,6 +153,7 @@ export class Delivery {
     if (source?.find(PrincipalType.HID)?.equals(this.#options.hid) !== true || destination === undefined) {
       return this.#drop('foreign-quote');
     }
+    this.#handed['xcmp-error']++;
     if (type === XcmpType.TOO_BIG) {
       const hid = destination.find(PrincipalType.HID);
       if (hid !== undefined) this.#options.tooBig(hid, mtu, now);

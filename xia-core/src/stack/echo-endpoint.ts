@@ -1,4 +1,4 @@
-import { readU16LE, XiaError } from '../bytes/index.js';
+import { readU16LE, XiaError, type Gauge } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import { encodeEcho, NextHeader, XCMP_ECHO_HEADER_BYTES, XcmpType, XipView, type XcmpEcho, type XcmpErrorType } from '../wire/index.js';
 
@@ -31,6 +31,10 @@ const errorKinds: Readonly<Record<XcmpErrorType, EchoAnswer['kind']>> = {
 export class EchoEndpoint {
   readonly #sockets = new Map<number, Listener>();
   readonly #quotedView = new XipView();
+  /** Of the answers: told to a socket, for no socket of ours, without an address to say who sent it, about another packet. */
+  readonly counters = { told: 0, unclaimed: 0, noSource: 0, notAnEcho: 0 };
+  #highWater = 0;
+  #refused = 0;
   #nextId: number;
 
   /** @param firstId an unpredictable number, so that two nodes' ids seldom meet */
@@ -40,11 +44,15 @@ export class EchoEndpoint {
 
   /** @throws XiaError `limit-reached` */
   open(listener: Listener): number {
-    if (this.#sockets.size >= MAXIMUM_SOCKETS) throw new XiaError('limit-reached', `more than ${MAXIMUM_SOCKETS} echo sockets`);
+    if (this.#sockets.size >= MAXIMUM_SOCKETS) {
+      this.#refused++;
+      throw new XiaError('limit-reached', `more than ${MAXIMUM_SOCKETS} echo sockets`);
+    }
     while (this.#sockets.has(this.#nextId)) this.#nextId = (this.#nextId + 1) & 0xffff;
     const id = this.#nextId;
     this.#nextId = (id + 1) & 0xffff;
     this.#sockets.set(id, listener);
+    this.#highWater = Math.max(this.#highWater, this.#sockets.size);
     return id;
   }
 
@@ -58,7 +66,7 @@ export class EchoEndpoint {
 
   handleReply(echo: XcmpEcho, code: number, view: XipView, now: number): void {
     const listener = this.#sockets.get(echo.id);
-    const from = listener === undefined ? undefined : view.trySourceDag();
+    const from = this.#sender(listener, view);
     if (listener === undefined || from === undefined) return;
     const { sequence, data } = echo;
     const bytes = XCMP_ECHO_HEADER_BYTES + data.length;
@@ -68,13 +76,34 @@ export class EchoEndpoint {
   /** An error about a packet of ours: if it quotes an echo, the socket that sent it is told. */
   handleError(type: XcmpErrorType, code: number, quoted: Uint8Array, view: XipView, now: number): void {
     const quote = this.#quotedView;
-    if (quote.resetQuoted(quoted) !== undefined || quote.nextHeader !== NextHeader.XCMP) return;
-    if (quote.payloadBytes < XCMP_ECHO_HEADER_BYTES || quote.bytes[quote.headerBytes] !== XcmpType.ECHO) return;
+    if (quote.resetQuoted(quoted) !== undefined || !isEcho(quote)) {
+      this.counters.notAnEcho++;
+      return;
+    }
     const listener = this.#sockets.get(readU16LE(quote.bytes, quote.headerBytes + 4));
-    const from = listener === undefined ? undefined : view.trySourceDag();
+    const from = this.#sender(listener, view);
     if (listener === undefined || from === undefined) return;
     const sequence = readU16LE(quote.bytes, quote.headerBytes + 6);
     const bytes = view.payloadBytes;
     listener({ kind: errorKinds[type], sequence, code, from, bytes, data: new Uint8Array(0), hopLimit: view.hopLimit }, now);
   }
+
+  gauges(): Gauge[] {
+    const used = this.#sockets.size;
+    return [{ name: 'echo sockets', unit: 'entries', used, highWater: this.#highWater, bound: MAXIMUM_SOCKETS, refused: this.#refused }];
+  }
+
+  /** Who sent an answer, and counts it. */
+  #sender(listener: Listener | undefined, view: XipView): Dag | undefined {
+    const from = listener === undefined ? undefined : view.trySourceDag();
+    if (listener === undefined) this.counters.unclaimed++;
+    else if (from === undefined) this.counters.noSource++;
+    else this.counters.told++;
+    return from;
+  }
+}
+
+function isEcho(quote: XipView): boolean {
+  if (quote.nextHeader !== NextHeader.XCMP || quote.payloadBytes < XCMP_ECHO_HEADER_BYTES) return false;
+  return quote.bytes[quote.headerBytes] === XcmpType.ECHO;
 }

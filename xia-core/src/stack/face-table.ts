@@ -1,4 +1,4 @@
-import { XiaError } from '../bytes/index.js';
+import { XiaError, type Gauge } from '../bytes/index.js';
 
 /** Which way a face looks: to nodes that attach to us, to the node that we attach to, or to another router. */
 export type FaceRole = 'access' | 'uplink' | 'peer';
@@ -17,17 +17,22 @@ const MAXIMUM_FACES = 256;
 export class FaceTable {
   readonly #faces = new Map<number, FaceSpec>();
   #nextId = 1;
+  #highWater = 0;
+  #refused = 0;
 
   /** @throws XiaError `limit-reached` */
   add(spec: FaceSpec): number {
     if (this.#faces.size >= MAXIMUM_FACES) {
+      this.#refused++;
       throw new XiaError('limit-reached', `no more than ${MAXIMUM_FACES} faces on a node`, { face: spec.name });
     }
     const id = this.#nextId++;
     this.#faces.set(id, spec);
+    this.#highWater = Math.max(this.#highWater, this.#faces.size);
     return id;
   }
 
+  /** Forgets a face. Routes through it are for the caller to remove. */
   remove(id: number): void {
     this.#faces.delete(id);
   }
@@ -53,6 +58,11 @@ export class FaceTable {
   /** The identifiers of the faces with one role. */
   withRole(role: FaceRole): number[] {
     return [...this.#faces].filter(([, spec]) => spec.role === role).map(([id]) => id);
+  }
+
+  gauges(): Gauge[] {
+    const used = this.#faces.size;
+    return [{ name: 'faces', unit: 'entries', used, highWater: this.#highWater, bound: MAXIMUM_FACES, refused: this.#refused }];
   }
 
   entries(): Iterable<[number, FaceSpec]> {

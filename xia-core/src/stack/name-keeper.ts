@@ -1,3 +1,4 @@
+import type { Gauge } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import type { NameClient, NameEvent } from '../mobility/index.js';
 import type { Identity, Xid } from '../xid/index.js';
@@ -5,6 +6,8 @@ import type { Identity, Xid } from '../xid/index.js';
 /** A registration that failed is tried again so soon, doubling up to the longest. */
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 10_000;
+/** Names at most; each is a request every third of its lifetime. */
+const MAX_NAMES = 1024;
 /** Of its lifetime, after which a record is renewed. */
 const RENEW_AFTER = 1 / 3;
 
@@ -36,6 +39,8 @@ export class NameKeeper {
   readonly #options: NameKeeperOptions;
   readonly #names = new Map<string, KeptName>();
   #nextRequest = -1;
+  #highWater = 0;
+  #refused = 0;
 
   constructor(options: NameKeeperOptions) {
     this.#options = options;
@@ -44,8 +49,13 @@ export class NameKeeper {
   /** Registers a name now and from then on. The first success or refusal is told as the event of `waiter`. */
   keep(name: string, sid: Xid | undefined, ttlMs: number, waiter: number, now: number, wallNow: number): void {
     this.drop(name);
+    if (this.#names.size >= MAX_NAMES) {
+      this.#refused++;
+      return this.#options.onEvent({ kind: 'failed', id: waiter, name, reason: 'too-many' });
+    }
     const kept: KeptName = { name, sid, ttlMs, waiter, requestId: 0, dueMs: Infinity, retryMs: FIRST_RETRY_MS };
     this.#names.set(name, kept);
+    this.#highWater = Math.max(this.#highWater, this.#names.size);
     this.#register(kept, now, wallNow);
   }
 
@@ -95,6 +105,11 @@ export class NameKeeper {
 
   handleTimeout(now: number, wallNow: number): void {
     for (const kept of this.#names.values()) if (kept.dueMs <= now) this.#register(kept, now, wallNow);
+  }
+
+  gauges(): Gauge[] {
+    const used = this.#names.size;
+    return [{ name: 'kept names', unit: 'entries', used, highWater: this.#highWater, bound: MAX_NAMES, refused: this.#refused }];
   }
 
   #register(kept: KeptName, now: number, wallNow: number): void {

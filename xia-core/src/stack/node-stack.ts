@@ -1,4 +1,4 @@
-import { XiaError, type RandomSource } from '../bytes/index.js';
+import { XiaError, type Gauge, type RandomSource } from '../bytes/index.js';
 import {
   BufferPool,
   Fetcher,
@@ -11,14 +11,21 @@ import {
 import { hostDag, linkLocalDag, serviceDag, type Dag } from '../dag/index.js';
 import { ForwardingEngine, type NextHop } from '../forwarding/index.js';
 import { Mobility, NameClient, type AttachmentInfo, type MobilityEvent, type MobilityLimits, type NameEvent } from '../mobility/index.js';
-import { DatagramEndpoint, StreamEndpoint, type DatagramSocketHandle, type StreamEvent, type StreamLimits } from '../transport/index.js';
+import {
+  DatagramEndpoint,
+  StreamEndpoint,
+  type DatagramSocketHandle,
+  type StreamEndpointCounters,
+  type StreamEvent,
+  type StreamLimits,
+} from '../transport/index.js';
 import { encodeDgramHeader, encodeXip, NextHeader, type XipView } from '../wire/index.js';
 import { PrincipalType, SID_BOOTSTRAP, xidOf, Xid, type CryptoSuite, type Identity } from '../xid/index.js';
-import { Delivery } from './delivery.js';
+import { Delivery, type ServeOutcome } from './delivery.js';
 import { EchoEndpoint } from './echo-endpoint.js';
 import { FaceTable, type FaceSpec } from './face-table.js';
 import { NameKeeper } from './name-keeper.js';
-import { mobilityRole, type RoleOptions } from './role.js';
+import { leastMtu, mobilityRole, type RoleOptions } from './role.js';
 import { PacketPath, type Transmit } from './packet-path.js';
 import { PathMtuTable } from './path-mtu.js';
 import { SourceMemo } from './source-memo.js';
@@ -78,7 +85,7 @@ export class NodeStack {
   readonly names: NameClient;
   readonly #keeper: NameKeeper;
   readonly #nameSocket: DatagramSocketHandle;
-  readonly #configuredNameServer: Dag | undefined;
+  #configuredNameServer: Dag | undefined;
   readonly #path: PacketPath;
   readonly #delivery: Delivery;
   readonly #responder = new Responder();
@@ -119,7 +126,7 @@ export class NodeStack {
       transmit,
       deliver: (view, face, neighbour, now) => this.#delivery.deliver(view, face, neighbour, now),
       observe: (view, now) => this.content.observe(view, now),
-      report: (type, code, view, now, mtu) => this.xcmp.error(type, code, view, now, mtu),
+      report: (type, code, view, face, neighbour, now, mtu) => this.xcmp.error(type, code, view, face, neighbour, now, mtu),
     });
     this.xcmp = new XcmpAnswers(
       (nextHeader, destination, source, payload) => this.#originate(nextHeader, destination, source, payload),
@@ -271,6 +278,42 @@ export class NodeStack {
       throw new XiaError('bad-argument', `${to.toString()} cannot be routed elsewhere: it is here`, { to: to.toString() });
   }
 
+  /** Takes a static route back. */
+  removeRoute(to: Xid): void {
+    this.engine.route(to, undefined);
+  }
+
+  /** A face that is open from now on. @throws XiaError `limit-reached` */
+  addFace(spec: FaceSpec, now: number): number {
+    this.#now = now;
+    const id = this.faces.add(spec);
+    this.#tellMtu(now);
+    return id;
+  }
+
+  /** A face is about to be closed: what was routed through it takes another way, or none. */
+  removeFace(id: number, now: number): void {
+    this.#now = now;
+    this.faces.remove(id);
+    this.engine.dropFace(id);
+    this.mobility.faceRemoved(id, now);
+    this.#tellMtu(now);
+  }
+
+  /** The MTU of a face, or which way it looks, has changed. Whoever was bound through it looks for a place, or binds, anew. */
+  faceChanged(id: number, isOtherRole: boolean, now: number): void {
+    this.#now = now;
+    if (isOtherRole) this.mobility.faceRemoved(id, now);
+    this.#tellMtu(now);
+  }
+
+  /** Uses another name server in place of the one that beacons tell of, or that one again; a router tells it in its beacons. */
+  setNameServer(nameServer: Dag | undefined, now: number): void {
+    this.#now = now;
+    if (this.mobility.attachmentState === undefined) this.mobility.configure({ beacon: { nameServer } }, now);
+    else this.#configuredNameServer = nameServer;
+  }
+
   /** Sends one XCMP echo. False when it could not leave. */
   sendEcho(destination: Dag, message: Uint8Array, hopLimit: number | undefined, now: number): boolean {
     this.#now = now;
@@ -336,7 +379,37 @@ export class NodeStack {
       mobility: this.mobility.counters.toJSON(),
       responder: { ...this.#responder.counters },
       fetcher: { ...this.fetcher.counters },
+      streams: streamCounters(this.streams.counters),
+      datagrams: this.datagrams.counters(),
+      echoes: { ...this.echoes.counters },
+      names: this.names.counters.toJSON(),
     };
+  }
+
+  /** How full every queue and table is, and the most that each ever held. */
+  gauges(): Gauge[] {
+    return [
+      ...this.faces.gauges(),
+      ...this.engine.gauges(),
+      ...this.#path.gauges(),
+      ...this.content.gauges(),
+      ...this.#buffers.gauges(),
+      ...this.fetcher.gauges(),
+      ...this.streams.gauges(),
+      ...this.datagrams.gauges(),
+      ...this.echoes.gauges(),
+      ...this.xcmp.gauges(),
+      ...this.#pathMtu.gauges(),
+      ...this.mobility.gauges(),
+      ...this.names.gauges(),
+      ...this.#keeper.gauges(),
+      ...this.#sources.gauges(),
+    ];
+  }
+
+  #tellMtu(now: number): void {
+    if (this.mobility.attachmentState !== undefined) this.mobility.configure({ relayMtu: leastMtu(this.faces, 'uplink') }, now);
+    else this.mobility.configure({ beacon: { mtu: leastMtu(this.faces, 'peer') } }, now);
   }
 
   #originate(nextHeader: number, destination: Dag, source: Dag, payload: Uint8Array | readonly Uint8Array[]): boolean {
@@ -350,13 +423,15 @@ export class NodeStack {
     this.#path.sendLink(face, neighbour, packet);
   }
 
-  #serve(view: XipView, request: { readonly offset: number; readonly length: number }, cid: Uint8Array, now: number): void {
+  #serve(view: XipView, request: { readonly offset: number; readonly length: number }, cid: Uint8Array, now: number): ServeOutcome {
     const chunk = this.content.find(cid, now);
+    if (chunk === undefined) return 'chunk-gone';
     const asker = this.#sources.of(view);
-    if (chunk === undefined || asker === undefined) return;
+    if (asker === undefined) return 'no-source';
     this.#responder.respond(view, request, chunk, this.mtuTowards(asker), this.#dag, now, (head, data) =>
       this.#path.originate(head, now, data),
     );
+    return 'served';
   }
 
   #routeOf(ad: Xid): NextHop | undefined {
@@ -394,4 +469,8 @@ export class NodeStack {
       this.names.handleReply(reply.payload, this.#now, this.#now + this.wallOffsetMs);
     }
   }
+}
+
+function streamCounters({ malformed, ...counters }: StreamEndpointCounters): Record<string, number> {
+  return { ...counters, ...Object.fromEntries(Object.entries(malformed).map(([fault, count]) => [`malformed:${fault}`, count])) };
 }

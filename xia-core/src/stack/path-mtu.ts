@@ -1,3 +1,4 @@
+import type { Gauge } from '../bytes/index.js';
 import type { Xid } from '../xid/index.js';
 
 const CAPACITY = 1024;
@@ -18,6 +19,8 @@ interface PathMtuEntry {
  */
 export class PathMtuTable {
   readonly #entries = new Map<string, PathMtuEntry>();
+  #highWater = 0;
+  #evicted = 0;
 
   /** The limit towards `hid` in bytes, `Infinity` when none was learnt. */
   limit(hid: Xid | undefined, now: number): number {
@@ -36,8 +39,15 @@ export class PathMtuTable {
     if (this.#entries.size >= CAPACITY) {
       const oldest = this.#entries.keys().next().value;
       if (oldest !== undefined) this.#entries.delete(oldest);
+      this.#evicted++;
     }
     this.#entries.set(hid.key, { mtu, expiresMs: now + LIFETIME_MS });
+    this.#highWater = Math.max(this.#highWater, this.#entries.size);
     return true;
+  }
+
+  gauges(): Gauge[] {
+    const used = this.#entries.size;
+    return [{ name: 'path MTUs', unit: 'entries', used, highWater: this.#highWater, bound: CAPACITY, refused: this.#evicted }];
   }
 }

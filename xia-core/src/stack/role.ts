@@ -38,6 +38,6 @@ export function mobilityRole(role: RoleOptions, faces: FaceTable): MobilityOptio
 }
 
 /** The least MTU of the faces of a role; the largest there is when there is none. */
-function leastMtu(faces: FaceTable, role: FaceRole): number {
+export function leastMtu(faces: FaceTable, role: FaceRole): number {
   return Math.min(LARGEST_MTU, ...faces.withRole(role).map((id) => faces.mtu(id)));
 }

@@ -1,3 +1,4 @@
+import type { Gauge } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import { XIP_HEADER_BYTES, XIP_NODE_BYTES, type XipView } from '../wire/index.js';
 
@@ -10,6 +11,8 @@ const PLACES = 8;
 export class SourceMemo {
   readonly #dags = Array.from<Dag | undefined>({ length: PLACES });
   #next = 0;
+  #used = 0;
+  #replaced = 0;
 
   /** The source of a packet; undefined when it has none or it is not a DAG. */
   of(view: XipView): Dag | undefined {
@@ -19,9 +22,16 @@ export class SourceMemo {
     }
     const dag = view.trySourceDag();
     if (dag === undefined) return undefined;
+    if (this.#dags[this.#next] === undefined) this.#used++;
+    else this.#replaced++;
     this.#dags[this.#next] = dag;
     this.#next = (this.#next + 1) % PLACES;
     return dag;
+  }
+
+  gauges(): Gauge[] {
+    const used = this.#used;
+    return [{ name: 'remembered sources', unit: 'entries', used, highWater: used, bound: PLACES, refused: this.#replaced }];
   }
 }
 

@@ -10,26 +10,28 @@ import {
   type XipView,
 } from '../wire/index.js';
 import { BROADCAST_HID } from '../xid/index.js';
-import { equalBytes } from '../bytes/index.js';
-import { TokenBucket } from './token-bucket.js';
+import { equalBytes, NeighbourLimiter, type Gauge } from '../bytes/index.js';
 
-/** Errors per second on average, and at once. RFC 4443 (2.4 f) asks for such a limit. */
-const ERRORS_PER_SECOND = 100;
-const ERROR_BURST = 50;
-/** Echoes per second that are answered: enough for a flood ping, not enough to be a weapon. */
-const ECHOES_PER_SECOND = 20_000;
-const ECHO_BURST = 2000;
+/** Errors about the packets of one neighbour. RFC 4443 (2.4 f) asks for such a limit. */
+const ERRORS = { ratePerSecond: 100, burst: 50 };
+/** Echoes of one neighbour that are answered: enough for a flood ping, not enough to be a weapon. */
+const ECHOES = { ratePerSecond: 20_000, burst: 2000, faceShares: 2 };
 
 /** Sends a message of ours: it starts its way here. */
 export type Originate = (nextHeader: number, destination: Dag, source: Dag, payload: Uint8Array) => void;
 
-/** Answers echoes and reports on packets that get no further, both at a limited rate. */
+/**
+ * Answers echoes and reports on packets that get no further, both at a rate limited for each neighbour that they come from.
+ *
+ * Every echo is counted as one of `echoReplies`, `echoesLimited` and `echoesUnanswerable`, every report that is asked for
+ * as one of `errors`, `errorsLimited` and `errorsUnanswerable`.
+ */
 export class XcmpAnswers {
   readonly #originate: Originate;
   readonly #localDag: () => Dag;
-  readonly #errors = new TokenBucket(ERRORS_PER_SECOND, ERROR_BURST);
-  readonly #echoes = new TokenBucket(ECHOES_PER_SECOND, ECHO_BURST);
-  readonly counters = { echoReplies: 0, errors: 0, suppressed: 0 };
+  readonly #errors = new NeighbourLimiter(ERRORS);
+  readonly #echoes = new NeighbourLimiter(ECHOES);
+  readonly counters = { echoReplies: 0, echoesLimited: 0, echoesUnanswerable: 0, errors: 0, errorsLimited: 0, errorsUnanswerable: 0 };
 
   constructor(originate: Originate, localDag: () => Dag) {
     this.#originate = originate;
@@ -37,11 +39,16 @@ export class XcmpAnswers {
   }
 
   /** The answer to an echo goes to its source, from the address that was asked. */
-  echo(echo: XcmpEcho, view: XipView, now: number): void {
+  echo(echo: XcmpEcho, view: XipView, face: number, neighbour: number, now: number): void {
+    // The budget first: it is what bounds the reading of addresses, too.
+    if (!this.#echoes.take(face, neighbour, now)) {
+      this.counters.echoesLimited++;
+      return;
+    }
     const asker = view.trySourceDag();
     const asked = view.tryDestinationDag();
-    if (asker === undefined || asked === undefined || !this.#echoes.take(now)) {
-      this.counters.suppressed++;
+    if (asker === undefined || asked === undefined) {
+      this.counters.echoesUnanswerable++;
       return;
     }
     this.counters.echoReplies++;
@@ -52,10 +59,18 @@ export class XcmpAnswers {
    * Tells the source of a packet why it got no further. Nothing is said about errors, broadcasts, and packets whose source
    * is no address.
    */
-  error(type: XcmpErrorType, code: number, view: XipView, now: number, mtu?: number): void {
-    const source = this.#mayReport(view) ? view.trySourceDag() : undefined;
-    if (source === undefined || !this.#errors.take(now)) {
-      this.counters.suppressed++;
+  error(type: XcmpErrorType, code: number, view: XipView, face: number, neighbour: number, now: number, mtu?: number): void {
+    if (!this.#mayReport(view)) {
+      this.counters.errorsUnanswerable++;
+      return;
+    }
+    if (!this.#errors.take(face, neighbour, now)) {
+      this.counters.errorsLimited++;
+      return;
+    }
+    const source = view.trySourceDag();
+    if (source === undefined) {
+      this.counters.errorsUnanswerable++;
       return;
     }
     this.counters.errors++;
@@ -68,7 +83,12 @@ export class XcmpAnswers {
     );
   }
 
+  gauges(): Gauge[] {
+    return [this.#errors.gauge('XCMP error budgets'), this.#echoes.gauge('XCMP echo budgets')];
+  }
+
   #mayReport(view: XipView): boolean {
+    if (view.sourceCount === 0) return false;
     if (view.nextHeader === NextHeader.XCMP) {
       const type = view.bytes[view.headerBytes];
       if (type !== XcmpType.ECHO && type !== XcmpType.ECHO_REPLY) return false;

@@ -6,10 +6,17 @@ import type { Remains } from './linger.js';
 import type { StreamEvent } from './stream-events.js';
 import type { StreamSettings } from './stream-options.js';
 
+/** The most that one connection of an endpoint ever held. */
+export interface BufferMarks {
+  sendBytes: number;
+  receiveBytes: number;
+}
+
 /** What a connection needs from its endpoint. */
 export interface ConnectionOwner<Connection> {
   readonly settings: StreamSettings;
   readonly writer: StreamPacketWriter;
+  readonly marks: BufferMarks;
   emit(event: StreamEvent): void;
   /** A server's connection is open now: its listener has room for another. */
   opened(connection: Connection): void;

@@ -112,12 +112,15 @@ export class Connection implements ConnectionHandle, TransmitterHost {
   write(bytes: Uint8Array, now: number): number {
     if (this.#over) return 0;
     const taken = this.#transmitter.buffer.write(bytes);
+    const { marks } = this.#owner;
+    marks.sendBytes = Math.max(marks.sendBytes, this.#transmitter.buffer.heldBytes);
     if (taken < bytes.length) this.#wantsWritable = true;
     if (taken > 0) this.flush(now);
     return taken;
   }
 
   read(maxBytes: number, now: number): Uint8Array | undefined {
+    this.noteUnread();
     const bytes = this.#receiver.read(maxBytes);
     if (bytes === undefined) return undefined;
     if (this.#receiver.drained) {
@@ -177,6 +180,18 @@ export class Connection implements ConnectionHandle, TransmitterHost {
     const atMs = Math.min(this.#transmitter.nextTimeoutMs, this.#lastReceivedMs + this.#idleTimeoutMs);
     if (this.#state !== ConnectionState.OPEN) return Math.min(atMs, this.#openDeadlineMs);
     return Math.min(atMs, this.#keepAliveAtMs, this.#path.challengeAtMs);
+  }
+
+  /** Bytes written and not acknowledged. */
+  get heldBytes(): number {
+    return this.#transmitter.buffer.heldBytes;
+  }
+
+  /** What is unread is at its most just before somebody reads it, or drops it. */
+  noteUnread(): void {
+    const { marks } = this.#owner;
+    const { readable } = this.#receiver;
+    if (readable > marks.receiveBytes) marks.receiveBytes = readable;
   }
 
   /** Takes a packet for this connection; `view` has checked it. */
@@ -463,6 +478,7 @@ export class Connection implements ConnectionHandle, TransmitterHost {
     this.#over = true;
     this.#transmitter.buffer.clear();
     this.#transmitter.recovery.clear();
+    this.noteUnread();
     this.#receiver.clear();
     this.#owner.retire(this, remains, now);
     this.#state = ConnectionState.CLOSED;

@@ -1,4 +1,4 @@
-import { XiaError, type RandomSource } from '../bytes/index.js';
+import { XiaError, type Gauge, type RandomSource } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import { encodeDgramHeader, parseTransport } from '../wire/dgram.js';
 import { PrincipalType, Xid, XID_ID_BYTES } from '../xid/index.js';
@@ -53,9 +53,16 @@ export class DatagramEndpoint {
   readonly #options: DatagramEndpointOptions;
   readonly #limits: DatagramLimits;
   readonly #sockets = new Map<string, DatagramSocket>();
+  /** Datagrams that a socket took, and that its full queue had no room for. */
+  queued = 0;
+  dropped = 0;
   /** Packets that are no datagrams, and datagrams for a SID without a socket. */
   malformed = 0;
   unclaimed = 0;
+  #mostSockets = 0;
+  #socketsRefused = 0;
+  /** Of one socket. */
+  readonly #most = { queued: 0, queuedBytes: 0 };
 
   constructor(options: DatagramEndpointOptions) {
     this.#options = options;
@@ -75,10 +82,12 @@ export class DatagramEndpoint {
       throw new XiaError('address-in-use', `${sid.toString()} has a socket already`, { sid: sid.toString() });
     }
     if (this.#sockets.size >= this.#limits.maxSockets) {
+      this.#socketsRefused++;
       throw new XiaError('limit-reached', `there are ${this.#sockets.size} sockets already`);
     }
-    const socket = new DatagramSocket(sid, this.#options, this.#limits, () => this.#sockets.delete(sid.key));
+    const socket = new DatagramSocket(sid, this.#options, this.#limits, this.#most, () => this.#sockets.delete(sid.key));
     this.#sockets.set(sid.key, socket);
+    this.#mostSockets = Math.max(this.#mostSockets, this.#sockets.size);
     return socket;
   }
 
@@ -94,8 +103,32 @@ export class DatagramEndpoint {
       this.unclaimed++;
       return false;
     }
-    socket.deliver({ payload: parsed.payload, source });
+    if (socket.deliver({ payload: parsed.payload, source })) this.queued++;
+    else this.dropped++;
     return true;
+  }
+
+  /** Every packet handed in is one of these. */
+  counters(): Record<'queued' | 'dropped' | 'malformed' | 'unclaimed', number> {
+    const { queued, dropped, malformed, unclaimed } = this;
+    return { queued, dropped, malformed, unclaimed };
+  }
+
+  gauges(): Gauge[] {
+    const { maxSockets, maxQueued, maxQueuedBytes } = this.#limits;
+    const [used, highWater, refused] = [this.#sockets.size, this.#mostSockets, this.#socketsRefused];
+    let queued = 0;
+    let queuedBytes = 0;
+    for (const socket of this.#sockets.values()) {
+      queued = Math.max(queued, socket.queued);
+      queuedBytes = Math.max(queuedBytes, socket.queuedBytes);
+    }
+    const [packets, bytes] = [this.#most.queued, this.#most.queuedBytes];
+    return [
+      { name: 'datagram sockets', unit: 'entries', used, highWater, bound: maxSockets, refused },
+      { name: 'longest datagram queue', unit: 'packets', used: queued, highWater: packets, bound: maxQueued, refused: this.dropped },
+      { name: 'largest datagram queue', unit: 'bytes', used: queuedBytes, highWater: bytes, bound: maxQueuedBytes, refused: this.dropped },
+    ];
   }
 
   #ephemeralSid(): Xid {
@@ -111,16 +144,24 @@ class DatagramSocket implements DatagramSocketHandle {
   dropped = 0;
   readonly #options: DatagramEndpointOptions;
   readonly #limits: DatagramLimits;
+  readonly #most: { queued: number; queuedBytes: number };
   readonly #onClose: () => void;
   #queue: ReceivedDatagram[] = [];
   #first = 0;
-  #queuedBytes = 0;
+  queuedBytes = 0;
   #closed = false;
 
-  constructor(sid: Xid, options: DatagramEndpointOptions, limits: DatagramLimits, onClose: () => void) {
+  constructor(
+    sid: Xid,
+    options: DatagramEndpointOptions,
+    limits: DatagramLimits,
+    most: { queued: number; queuedBytes: number },
+    onClose: () => void,
+  ) {
     this.sid = sid;
     this.#options = options;
     this.#limits = limits;
+    this.#most = most;
     this.#onClose = onClose;
   }
 
@@ -138,7 +179,7 @@ class DatagramSocket implements DatagramSocketHandle {
     const datagram = this.#queue[this.#first];
     if (datagram === undefined) return undefined;
     this.#first++;
-    this.#queuedBytes -= heldBytes(datagram);
+    this.queuedBytes -= heldBytes(datagram);
     if (this.#first === this.#queue.length) {
       this.#queue = [];
       this.#first = 0;
@@ -151,22 +192,28 @@ class DatagramSocket implements DatagramSocketHandle {
     this.#closed = true;
     this.#queue = [];
     this.#first = 0;
+    this.queuedBytes = 0;
     this.#onClose();
   }
 
-  deliver(datagram: ReceivedDatagram): void {
+  /** False when there is no room. */
+  deliver(datagram: ReceivedDatagram): boolean {
     const bytes = heldBytes(datagram);
-    if (this.queued >= this.#limits.maxQueued || this.#queuedBytes + bytes > this.#limits.maxQueuedBytes) {
+    if (this.queued >= this.#limits.maxQueued || this.queuedBytes + bytes > this.#limits.maxQueuedBytes) {
       this.dropped++;
-      return;
+      return false;
     }
     if (this.#first >= 256) {
       this.#queue.splice(0, this.#first);
       this.#first = 0;
     }
     this.#queue.push(datagram);
-    this.#queuedBytes += bytes;
+    this.queuedBytes += bytes;
+    // Before the owner hears of it and takes it out.
+    if (this.queued > this.#most.queued) this.#most.queued = this.queued;
+    if (this.queuedBytes > this.#most.queuedBytes) this.#most.queuedBytes = this.queuedBytes;
     if (this.queued === 1) this.#options.onReadable(this);
+    return true;
   }
 }
 

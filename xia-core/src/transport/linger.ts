@@ -1,4 +1,4 @@
-import { TimerQueue } from '../bytes/index.js';
+import { TimerQueue, type Gauge } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import { StreamFrame, type StreamPacketView } from '../wire/stream.js';
 import type { StreamPacketWriter } from '../wire/stream-writer.js';
@@ -43,6 +43,8 @@ export class LingerTable {
   readonly #onForget: (remains: Remains) => void;
   readonly #tombstones = new Map<number, Tombstone>();
   readonly #repeats = new TimerQueue<Tombstone>();
+  #highWater = 0;
+  #evicted = 0;
 
   constructor(
     maxCount: number,
@@ -77,11 +79,13 @@ export class LingerTable {
     };
     this.#tombstones.set(connectionKey(remains.ids.localLow), tombstone);
     if (this.#tombstones.size > this.#maxCount) {
+      this.#evicted++;
       for (const oldest of this.#tombstones.values()) {
         this.#forget(oldest);
         break;
       }
     }
+    this.#highWater = Math.max(this.#highWater, this.#tombstones.size);
     if (tombstone.repeatsLeft > 0) this.#repeats.set(tombstone, now + tombstone.repeatMs);
     this.#say(tombstone);
   }
@@ -128,6 +132,11 @@ export class LingerTable {
       if (due.repeatsLeft > 0) this.#repeats.set(due, now + due.repeatMs);
       this.#say(due);
     }
+  }
+
+  gauge(): Gauge {
+    const used = this.#tombstones.size;
+    return { name: 'ended streams', unit: 'entries', used, highWater: this.#highWater, bound: this.#maxCount, refused: this.#evicted };
   }
 
   #forget(tombstone: Tombstone): void {

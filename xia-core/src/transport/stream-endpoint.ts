@@ -1,18 +1,20 @@
-import { readU32BE, TimerQueue, XiaError } from '../bytes/index.js';
+import { NeighbourLimiter, readU32BE, TimerQueue, XiaError, type Gauge } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import { StreamCode, StreamFrame, StreamPacketType, StreamPacketView, type StreamFault } from '../wire/stream.js';
 import { StreamPacketWriter } from '../wire/stream-writer.js';
 import { PrincipalType, type Xid, XID_ID_BYTES } from '../xid/index.js';
 import { Connection } from './connection.js';
 import { connectionKey, type ConnectionIds } from './connection-ids.js';
-import type { ConnectionOwner } from './connection-owner.js';
+import type { BufferMarks, ConnectionOwner } from './connection-owner.js';
 import { LingerTable, type Remains } from './linger.js';
 import { ConnectionState, type ConnectionHandle, type StreamEvent } from './stream-events.js';
 import { withDefaults, type StreamEndpointOptions, type StreamSettings } from './stream-options.js';
 
 const DEFAULT_BACKLOG = 128;
-/** "You do not know me" is looked into this often per second; each look walks all connections. */
-const MAX_GONE_PER_SECOND = 64;
+/** "You do not know me" of one neighbour is looked into this often; each look walks all connections. */
+const GONE_LOOKS = { ratePerSecond: 64, burst: 64 };
+/** Packets of one neighbour that belong to no connection: OPENs, which make one, and others, which are answered. */
+const STRANGERS = { ratePerSecond: 2000, burst: 2000 };
 
 export interface ListenOptions {
   /** Connections that may be half open at the same time; further OPENs are dropped, and come again. Default 128. */
@@ -26,13 +28,23 @@ interface Listener {
   accepting: number;
 }
 
-/** What an endpoint counts over all of its connections. */
+/** What an endpoint counts over all of its connections. All but `packetsReceived` together are `packetsReceived`. */
 export interface StreamEndpointCounters {
   packetsReceived: number;
   /** Dropped because the packet is malformed, by what is wrong with it. */
   readonly malformed: Record<StreamFault, number>;
+  /** Packets that were for a connection, and for one that has ended. */
+  forConnection: number;
+  forEnded: number;
   /** Packets to a connection id that means nothing here. */
   unknownConnection: number;
+  /** Packets without a connection beyond the budget of the neighbour that they came from. */
+  strangersLimited: number;
+  opensTaken: number;
+  /** OPENs of a connection that there is, or was. */
+  opensRepeated: number;
+  /** Packets to no connection that are no OPEN. */
+  opensMalformed: number;
   opensRefused: number;
   /** OPENs dropped because the backlog was full. */
   opensDropped: number;
@@ -61,7 +73,13 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
       'frame-length': 0,
       'frame-value': 0,
     },
+    forConnection: 0,
+    forEnded: 0,
     unknownConnection: 0,
+    strangersLimited: 0,
+    opensTaken: 0,
+    opensRepeated: 0,
+    opensMalformed: 0,
     opensRefused: 0,
     opensDropped: 0,
     goneHeard: 0,
@@ -74,8 +92,11 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
   readonly #timers = new TimerQueue<Connection>();
   readonly #linger: LingerTable;
   #nextId = 1;
-  #goneWindowMs = -Infinity;
-  #goneInWindow = 0;
+  readonly #goneLooks = new NeighbourLimiter(GONE_LOOKS);
+  readonly #strangers = new NeighbourLimiter(STRANGERS);
+  readonly marks: BufferMarks = { sendBytes: 0, receiveBytes: 0 };
+  #mostConnections = 0;
+  #connectionsRefused = 0;
 
   constructor(options: StreamEndpointOptions) {
     this.settings = withDefaults(options);
@@ -123,11 +144,12 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
    */
   connect(destination: Dag, sid: Xid, now: number): ConnectionHandle {
     if (this.#connections.size >= this.settings.limits.maxConnections) {
+      this.#connectionsRefused++;
       throw new XiaError('limit-reached', `there are ${this.#connections.size} connections already`);
     }
     const start = { id: this.#nextId++, ids: this.#newIds(), localSid: sid, peerDag: destination, isServer: false };
     const connection = new Connection(this, start, now);
-    this.#connections.set(connectionKey(connection.ids.localLow), connection);
+    this.#add(connection);
     connection.flush(now);
     return connection;
   }
@@ -136,8 +158,9 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
    * Takes a STREAM packet, the payload of an XIP packet with next header 62.
    * @param source where it says it comes from; matters only while connecting and moving
    * @param destinationSid the service that it was delivered to
+   * @param face and `neighbour`: who handed it over, whose budget pays for what has no connection
    */
-  handlePacket(payload: Uint8Array, source: Dag, destinationSid: Xid, now: number): void {
+  handlePacket(payload: Uint8Array, source: Dag, destinationSid: Xid, now: number, face = 0, neighbour = 0): void {
     this.counters.packetsReceived++;
     const view = this.#view;
     const fault = view.reset(payload);
@@ -145,15 +168,21 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
       this.counters.malformed[fault]++;
       return;
     }
-    if (view.type === StreamPacketType.GONE) return this.#handleGone(now);
+    if (view.type === StreamPacketType.GONE) return this.#handleGone(face, neighbour, now);
     const { destinationIdHigh, destinationIdLow } = view;
-    if (destinationIdHigh === 0 && destinationIdLow === 0) return this.#handleOpen(source, destinationSid, now);
+    if (destinationIdHigh === 0 && destinationIdLow === 0) {
+      this.#handleOpen(source, destinationSid, face, neighbour, now);
+      return;
+    }
     const connection = this.#connections.get(connectionKey(destinationIdLow));
     if (connection !== undefined && connection.ids.localLow === destinationIdLow && connection.ids.localHigh === destinationIdHigh) {
+      this.counters.forConnection++;
       connection.handlePacket(view, source, now);
       return;
     }
-    if (!this.#linger.handlePacket(view, now)) this.#answerUnknown(source, destinationSid);
+    if (this.#linger.handlePacket(view, now)) this.counters.forEnded++;
+    else if (this.#strangers.take(face, neighbour, now)) this.#answerUnknown(source, destinationSid);
+    else this.counters.strangersLimited++;
   }
 
   /** When {@link handleTimeout} wants to be called, `Infinity` if never. It may turn out that there is nothing to do yet. */
@@ -176,6 +205,31 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
   /** We have moved: every connection tells its peer. Also good as a hint that the network is back. */
   addressChanged(now: number): void {
     for (const connection of Array.from(this.#connections.values())) connection.addressChanged(now);
+  }
+
+  gauges(): Gauge[] {
+    const { maxConnections, sendBufferBytes, receiveWindowBytes } = this.settings.limits;
+    const { marks } = this;
+    const [used, highWater, refused] = [this.size, this.#mostConnections, this.#connectionsRefused];
+    let sendBytes = 0;
+    let receiveBytes = 0;
+    for (const connection of this.#connections.values()) {
+      connection.noteUnread();
+      sendBytes = Math.max(sendBytes, connection.heldBytes);
+      receiveBytes = Math.max(receiveBytes, connection.readable());
+    }
+    return [
+      { name: 'streams', unit: 'entries', used, highWater, bound: maxConnections, refused },
+      this.#linger.gauge(),
+      { name: 'largest send buffer', unit: 'bytes', used: sendBytes, highWater: marks.sendBytes, bound: sendBufferBytes, refused: 0 },
+      { name: 'largest receive buffer', unit: 'bytes', used: receiveBytes, highWater: marks.receiveBytes, bound: receiveWindowBytes, refused: 0 },
+      this.#strangers.gauge('stream budgets'),
+    ];
+  }
+
+  #add(connection: Connection): void {
+    this.#connections.set(connectionKey(connection.ids.localLow), connection);
+    this.#mostConnections = Math.max(this.#mostConnections, this.#connections.size);
   }
 
   // ---- for connections
@@ -216,19 +270,34 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
 
   // ---- packets without a connection
 
-  #handleOpen(source: Dag, destinationSid: Xid, now: number): void {
+  #handleOpen(source: Dag, destinationSid: Xid, face: number, neighbour: number, now: number): void {
     const view = this.#view;
-    if (view.type !== StreamPacketType.OPENING || (view.sourceIdHigh === 0 && view.sourceIdLow === 0)) return;
-    if (!this.#standsAtOpen(source)) return;
+    if (view.type !== StreamPacketType.OPENING || (view.sourceIdHigh === 0 && view.sourceIdLow === 0)) {
+      this.counters.opensMalformed++;
+      return;
+    }
+    if (!this.#standsAtOpen(source)) {
+      this.counters.opensMalformed++;
+      return;
+    }
     const hid = source.find(PrincipalType.HID);
     const openingKey = `${view.sourceIdHigh}:${view.sourceIdLow}:${hid?.key ?? ''}:${destinationSid.key}`;
     const known = this.#openings.get(openingKey);
     view.rewind();
-    if (known !== undefined) return known.handlePacket(view, source, now);
-    if (this.#openings.has(openingKey)) return; // It has ended already; this is an echo of its beginning.
+    if (known !== undefined || this.#openings.has(openingKey)) {
+      this.counters.opensRepeated++;
+      // Without a connection it has ended already, and this is an echo of its beginning.
+      known?.handlePacket(view, source, now);
+      return;
+    }
+    if (!this.#strangers.take(face, neighbour, now)) {
+      this.counters.strangersLimited++;
+      return;
+    }
     const listener = this.#listeners.get(destinationSid.key);
     if (listener === undefined) return this.#refuse(StreamCode.REFUSED, source, destinationSid);
     if (this.#connections.size >= this.settings.limits.maxConnections) {
+      this.#connectionsRefused++;
       return this.#refuse(StreamCode.BUSY, source, destinationSid);
     }
     if (listener.accepting >= listener.backlog) {
@@ -236,12 +305,13 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
       return;
     }
     listener.accepting++;
+    this.counters.opensTaken++;
     const ids = this.#newIds();
     ids.peerHigh = view.sourceIdHigh;
     ids.peerLow = view.sourceIdLow;
     const start = { id: this.#nextId++, ids, localSid: listener.sid, peerDag: source, isServer: true, openingKey };
     const connection = new Connection(this, start, now);
-    this.#connections.set(connectionKey(ids.localLow), connection);
+    this.#add(connection);
     this.#openings.set(openingKey, connection);
     connection.handlePacket(view, source, now);
   }
@@ -273,13 +343,9 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
     this.settings.output({ destination: source, source: this.settings.localDag(sid), payload });
   }
 
-  #handleGone(now: number): void {
+  #handleGone(face: number, neighbour: number, now: number): void {
     this.counters.goneHeard++;
-    if (now - this.#goneWindowMs >= 1000) {
-      this.#goneWindowMs = now;
-      this.#goneInWindow = 0;
-    }
-    if (++this.#goneInWindow > MAX_GONE_PER_SECOND) return;
+    if (!this.#goneLooks.take(face, neighbour, now)) return;
     const { destinationIdHigh, destinationIdLow } = this.#view;
     for (const connection of this.#connections.values()) {
       const { peerHigh, peerLow } = connection.ids;

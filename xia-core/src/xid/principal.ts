@@ -39,6 +39,19 @@ export class PrincipalTable {
     this.#names.set(code, name);
   }
 
+  /** The names of all types. */
+  names(): string[] {
+    return [...this.#codes.keys()];
+  }
+
+  /** Forgets a type that was added; those that every node knows stay. */
+  remove(name: string): void {
+    const code = this.#codes.get(name);
+    if (code === undefined || Object.hasOwn(PrincipalType, name)) return;
+    this.#codes.delete(name);
+    this.#names.delete(code);
+  }
+
   /** The name of a code; a type without a name reads as its number in hexadecimal, `0x50`. */
   name(code: number): string {
     return this.#names.get(code) ?? `0x${code.toString(16)}`;

@@ -1,9 +1,10 @@
 import { resolve } from 'node:path';
 import {
   ControlServer,
-  createLogger,
+  type Hangups,
   loadOrCreateIdentity,
   nodeCrypto,
+  openLog,
   NameServerCore,
   SID_NAME_SERVICE,
   startFromOptions,
@@ -12,6 +13,7 @@ import {
 import type { NameServerConfig } from './config.js';
 import { LmdbRecordStore } from './lmdb-record-store.js';
 import { recordView, type RecordView } from './record-view.js';
+import { Reloader } from './reloader.js';
 
 /** Names in one answer of the control socket. */
 const LIST_PAGE = 500;
@@ -27,12 +29,26 @@ export interface ReadyLine {
   readonly control: string;
 }
 
+/** How the configuration is read again, and who asks for it. */
+export interface ReloadSource {
+  readonly load: () => Promise<NameServerConfig>;
+  readonly hangups: Hangups;
+}
+
 /**
  * Runs the name server until `signal` is aborted or the control socket says so.
  * @throws XiaError `bad-key`, `attach-timeout`, `already-running`
  */
-export async function runDaemon(config: NameServerConfig, signal: AbortSignal, onReady: (line: ReadyLine) => void): Promise<void> {
-  const logger = createLogger({ name: config.name, level: config.log.level, file: config.log.file });
+export async function runDaemon(
+  config: NameServerConfig,
+  signal: AbortSignal,
+  onReady: (line: ReadyLine) => void,
+  { load, hangups }: ReloadSource,
+): Promise<void> {
+  let onHangup = (): void => {};
+  hangups.handle(() => onHangup());
+  const log = openLog({ name: config.name, level: config.log.level, file: config.log.file });
+  const { logger } = log;
   const stopped = new AbortController();
   const stop = AbortSignal.any([signal, stopped.signal]);
   await loadOrCreateIdentity(config.key);
@@ -57,6 +73,8 @@ export async function runDaemon(config: NameServerConfig, signal: AbortSignal, o
     send: (destination, payload) => void socket.send(destination, payload),
     requestsPerSecond: config.limits.requestsPerSecond,
   });
+  const reloader = new Reloader({ running: config, load, store, core, log });
+  onHangup = () => void reloader.reload();
   socket.on('message', (payload, from) => core.handle(payload, from, performance.now(), Date.now()));
   node.on('move', () => logger.warn({ dag: socket.dag.toString() }, 'this name server has moved: tell the routers'));
   const place = () => ({
@@ -66,9 +84,10 @@ export async function runDaemon(config: NameServerConfig, signal: AbortSignal, o
     control: config.control,
   });
   const describe = (): ReadyLine => ({ ready: true, name: config.name, ...place() });
-  await using _control = await ControlServer.listen(config.control, {
+  await using control = await ControlServer.listen(config.control, {
     info: () => ({ ...describe(), records: store.size, pid: process.pid }),
     counters: () => ({ nameServer: core.counters.toJSON(), node: node.stats() }),
+    bounds: () => [...node.gauges(), ...core.gauges(), store.gauge(), ...control.gauges()],
     list: ({ after = '', limit = LIST_PAGE }) => listPage(store, after, limit),
     stop: () => stopped.abort(),
   });

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { open, type RootDatabase } from 'lmdb';
-import type { RecordGetOutcome, RecordPutOutcome, RecordStore, StoredRecord } from 'xia-core';
+import type { Gauge, RecordGetOutcome, RecordPutOutcome, RecordStore, StoredRecord } from 'xia-core';
 
 export interface LmdbRecordStoreOptions {
   /** Folder of the database; made when it is missing. */
@@ -17,9 +17,10 @@ export interface LmdbRecordStoreOptions {
  */
 export class LmdbRecordStore implements RecordStore, AsyncDisposable {
   readonly #database: RootDatabase<StoredRecord, string>;
-  readonly #maxRecords: number;
+  #maxRecords: number;
   readonly #onFault: (error: unknown) => void;
   #count: number;
+  #refused = 0;
 
   constructor(options: LmdbRecordStoreOptions) {
     mkdirSync(options.path, { recursive: true, mode: 0o700 });
@@ -27,6 +28,11 @@ export class LmdbRecordStore implements RecordStore, AsyncDisposable {
     this.#maxRecords = options.maxRecords;
     this.#onFault = options.onFault ?? (() => {});
     this.#count = this.#database.getCount();
+  }
+
+  /** Changes how many names there may be. More of them than that stay, and no new ones come. */
+  limit(maxRecords: number): void {
+    this.#maxRecords = maxRecords;
   }
 
   /** How many names there are. */
@@ -61,6 +67,11 @@ export class LmdbRecordStore implements RecordStore, AsyncDisposable {
     for (const { key, value } of this.#database.getRange({ start: after, exclusiveStart: true, limit })) yield [key, value];
   }
 
+  /** Names are never deleted, so there are as many as there ever were. */
+  gauge(): Gauge {
+    return { name: 'names', unit: 'entries', used: this.#count, highWater: this.#count, bound: this.#maxRecords, refused: this.#refused };
+  }
+
   async close(): Promise<void> {
     await this.#database.close();
   }
@@ -75,7 +86,10 @@ export class LmdbRecordStore implements RecordStore, AsyncDisposable {
         const present = this.#database.get(name);
         if (present?.sequence !== expectedSequence) return 'conflict';
         if (present === undefined) {
-          if (this.#count >= this.#maxRecords) return 'full';
+          if (this.#count >= this.#maxRecords) {
+            this.#refused++;
+            return 'full';
+          }
           this.#count += 1;
         }
         void this.#database.put(name, record);

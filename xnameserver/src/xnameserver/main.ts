@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { addAttachOptions, runMain } from 'xia-core';
+import { addAttachOptions, controlCall, runMain, type Hangups } from 'xia-core';
 import { configFromOptions, DEFAULT_CONTROL, loadConfig, type ConfigOverrides } from './config.js';
 import { runDaemon } from './daemon.js';
 import { listRecords, recordLine } from './list.js';
@@ -11,12 +11,18 @@ interface RunOptions extends ConfigOverrides {
   readonly config?: string;
 }
 
+async function controlPath({ control, config }: { control?: string; config?: string }): Promise<string> {
+  return control ?? (config === undefined ? DEFAULT_CONTROL : (await loadConfig(config)).control);
+}
+
 /** The command line, around the signal that stops it. */
-export function program(signal: AbortSignal): Command {
+export function program(signal: AbortSignal, hangups: Hangups): Command {
   const root = new Command('xnameserver').description('The XIA name server: signed records, name -> DAG, kept on disk');
   const run = root
     .command('run')
-    .description('run the name server in the foreground until it is stopped; prints one JSON line when it is ready')
+    .description(
+      'run the name server in the foreground until it is stopped; prints one JSON line when it is ready; SIGHUP makes it read limits and log again',
+    )
     .option('-c, --config <file>', 'YAML configuration ("xnameserver sample" prints one)')
     .option('--data <dir>', 'folder of the records')
     .option('--control <socket>', `control socket (default: ${DEFAULT_CONTROL})`)
@@ -26,8 +32,8 @@ export function program(signal: AbortSignal): Command {
       // A default of the command line is no wish: it does not go before the file.
       const isGiven = command.getOptionValueSource('attachTimeout') !== 'default';
       const overrides = isGiven ? options : { ...options, attachTimeout: undefined };
-      const config = options.config === undefined ? configFromOptions(overrides) : await loadConfig(options.config, overrides);
-      await runDaemon(config, signal, (line) => print(JSON.stringify(line)));
+      const load = async () => (options.config === undefined ? configFromOptions(overrides) : loadConfig(options.config, overrides));
+      await runDaemon(await load(), signal, (line) => print(JSON.stringify(line)), { load, hangups });
     },
   );
   root
@@ -43,8 +49,16 @@ export function program(signal: AbortSignal): Command {
     .option('--json', 'one JSON object a line')
     .addHelpText('after', '\nExample:\n  xnameserver list -c names.yaml --json')
     .action(async (options: { control?: string; config?: string; json?: boolean }) => {
-      const control = options.control ?? (options.config === undefined ? DEFAULT_CONTROL : (await loadConfig(options.config)).control);
-      for await (const record of listRecords(control)) print(options.json === true ? JSON.stringify(record) : recordLine(record));
+      for await (const record of listRecords(await controlPath(options))) print(options.json === true ? JSON.stringify(record) : recordLine(record));
+    });
+  root
+    .command('bounds')
+    .description('print how full the queues and tables of a running name server are, as JSON')
+    .option('--control <socket>', 'its control socket')
+    .option('-c, --config <file>', 'its configuration, to find the control socket')
+    .addHelpText('after', '\nExample:\n  xnameserver bounds -c names.yaml')
+    .action(async (options: { control?: string; config?: string }) => {
+      print(JSON.stringify(await controlCall(await controlPath(options), 'bounds')));
     });
   root.addHelpText(
     'after',

@@ -55,7 +55,8 @@ const faceSchema = v.pipe(
   v.check((face) => (face.udp === undefined) !== (face.netdev === undefined), 'a face has either "udp" or "netdev"'),
 );
 
-const configSchema = v.pipe(
+/** The schema of a configuration file. */
+export const configSchema = v.pipe(
   v.strictObject({
     name: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
     role: v.picklist(['router', 'host']),
@@ -147,6 +148,18 @@ const userTypesSchema = v.looseObject({
   ),
 });
 
+/** A bad file leaves no names of types behind. */
+function parseConfig(text: string, file: string): NodeConfig {
+  const known = new Set(principals.names());
+  try {
+    parseYaml(text, file, userTypesSchema);
+    return parseYaml(text, file, configSchema);
+  } catch (error) {
+    for (const name of principals.names()) if (!known.has(name)) principals.remove(name);
+    throw error;
+  }
+}
+
 /** The configuration of one daemon, defaults filled in and paths made absolute. */
 export type NodeConfig = v.InferOutput<typeof configSchema>;
 
@@ -156,9 +169,7 @@ export type NodeConfig = v.InferOutput<typeof configSchema>;
  * @throws XiaError `bad-config` with file, line, column and path
  */
 export async function loadNodeConfig(file: string): Promise<NodeConfig> {
-  const text = await readConfigText(file);
-  parseYaml(text, file, userTypesSchema);
-  const config = parseYaml(text, file, configSchema);
+  const config = parseConfig(await readConfigText(file), file);
   const absolute = (path: string) => resolve(dirname(resolve(file)), path);
   return {
     ...config,

@@ -1,6 +1,9 @@
-import { readFile } from 'node:fs/promises';
-import { ControlServer, createLogger, loadOrCreateIdentity, nodeViews, XiaError, XiaNode, type NodeView } from 'xia-core';
+import { loadOrCreateIdentity, nodeViews, openLog, XiaError, XiaNode, type Hangups, type NodeView } from 'xia-core';
+import { certificateBytes, readCertificate } from './certificate-file.js';
 import type { NodeConfig } from './config.js';
+import { ControlSockets } from './control-sockets.js';
+import { NodeTarget } from './node-target.js';
+import { Reloader } from './reloader.js';
 
 /** What a daemon tells the process that started it, as one JSON line on stdout. */
 export interface ReadyLine {
@@ -14,12 +17,10 @@ export interface ReadyLine {
   readonly control: string | null;
 }
 
-async function readCertificate(file: string): Promise<Uint8Array> {
-  try {
-    return Buffer.from((await readFile(file, 'utf8')).trim(), 'base64');
-  } catch (cause) {
-    throw new XiaError('bad-key', `${file}: the AD's certificate cannot be read`, { file }, { cause });
-  }
+/** Where a daemon's configuration came from, and who tells it to read that again. */
+export interface ReloadSource {
+  readonly file: string;
+  readonly hangups: Hangups;
 }
 
 function isView(what: unknown): what is NodeView {
@@ -30,9 +31,19 @@ function isView(what: unknown): what is NodeView {
  * Runs a router or host until `signal` is aborted; everything it opened is closed when it returns.
  * @throws XiaError `bad-key`, `address-in-use`, `already-running`, `attach-timeout`
  */
-export async function runDaemon(config: NodeConfig, signal: AbortSignal, onReady: (line: ReadyLine) => void): Promise<void> {
-  const logger = createLogger({ name: config.name, level: config.log.level, file: config.log.file });
+export async function runDaemon(
+  config: NodeConfig,
+  signal: AbortSignal,
+  onReady: (line: ReadyLine) => void,
+  { file, hangups }: ReloadSource,
+): Promise<void> {
+  let onHangup = (): void => void (wasHungUp = true);
+  let wasHungUp = false;
+  hangups.handle(() => onHangup());
+  const log = openLog({ name: config.name, level: config.log.level, file: config.log.file });
+  const { logger } = log;
   const identity = await loadOrCreateIdentity(config.key);
+  const certificate = config.ad === undefined ? undefined : await readCertificate(config.ad.certificate);
   const stopped = new AbortController();
   await using node = await XiaNode.start({
     identity,
@@ -48,7 +59,7 @@ export async function runDaemon(config: NodeConfig, signal: AbortSignal, onReady
     signal: AbortSignal.any([signal, stopped.signal]),
     ...(config.trust === undefined ? {} : { trustedAds: config.trust }),
     ...(config.nameserver === undefined ? {} : { nameServer: config.nameserver }),
-    ...(config.ad === undefined ? {} : { router: { certificate: await readCertificate(config.ad.certificate), beacon: config.beacon } }),
+    ...(certificate === undefined ? {} : { router: { certificate: certificateBytes(certificate), beacon: config.beacon } }),
   });
   const info = () => ({
     name: config.name,
@@ -62,25 +73,34 @@ export async function runDaemon(config: NodeConfig, signal: AbortSignal, onReady
   });
   const show = (params: Record<string, unknown>) => {
     if (!isView(params['what'])) throw new XiaError('bad-request', `show what? One of ${nodeViews.join(', ')}`);
+    // Of the node's own queues and tables, and of the socket that is just being asked by.
+    if (params['what'] === 'bounds') return [...node.gauges(), ...controls.gauges()];
     return node.show(params['what']);
   };
-  const control =
-    config.control === undefined ? undefined : await ControlServer.listen(config.control, { info, show, stop: () => stopped.abort() });
+  const reload = ({ dryRun }: Record<string, unknown>) => reloader.reload({ dryRun: dryRun === true });
+  await using controls = new ControlSockets({ info, show, reload, stop: () => stopped.abort() });
+  const target = new NodeTarget(node, log, controls, config.faces);
+  const ad = config.role === 'router' ? node.ad : undefined;
+  const reloader = new Reloader({ file, running: { config, certificate }, identity, ad, target, log });
+  if (config.control !== undefined) await controls.open(config.control);
   try {
     const place = {
       hid: node.hid.toString(),
       ad: node.ad?.toString() ?? null,
       dag: node.dag().toString(),
       faces: node.faceAddresses(),
-      control: control?.path ?? null,
+      control: config.control ?? null,
     };
     // The logger adds the name.
     logger.info(place, 'listening');
     onReady({ ready: true, name: config.name, ...place });
+    // Whatever comes of it is in the log.
+    onHangup = () => void reloader.reload().catch(() => {});
+    if (wasHungUp) onHangup();
     await untilAborted(AbortSignal.any([signal, stopped.signal]));
     logger.info('stopping');
   } finally {
-    await control?.close();
+    await reloader.settled();
   }
 }
 

@@ -1,7 +1,19 @@
 import { Argument, Command, Option } from 'commander';
-import { controlCall, createIdentity, loadIdentity, nodeViews, PrincipalType, runMain, XiaError, xidOf, type NodeView } from 'xia-core';
+import {
+  controlCall,
+  createIdentity,
+  loadIdentity,
+  nodeViews,
+  PrincipalType,
+  runMain,
+  XiaError,
+  xidOf,
+  type Hangups,
+  type NodeView,
+} from 'xia-core';
 import { loadNodeConfig } from './config.js';
 import { runDaemon } from './daemon.js';
+import { reportText, type ReloadReport } from './reloader.js';
 import { hostSample, routerSample } from './sample.js';
 import { viewTable } from './view-table.js';
 
@@ -16,15 +28,29 @@ async function controlPath(options: { control?: string; config?: string }): Prom
 }
 
 /** The command line, around the signal that stops it. */
-export function program(signal: AbortSignal): Command {
+export function program(signal: AbortSignal, hangups: Hangups): Command {
   const root = new Command('xrouter').description('An XIA router or host: forwards packets, sends beacons, keeps bindings, caches chunks');
   root
     .command('run')
-    .description('run the daemon in the foreground until it is stopped')
+    .description('run the daemon in the foreground until it is stopped; SIGHUP makes it read its configuration again')
     .requiredOption('-c, --config <file>', 'YAML configuration ("xrouter sample" prints one)')
     .addHelpText('after', '\nExample:\n  xrouter run -c R1.yaml')
     .action(async (options: { config: string }) => {
-      await runDaemon(await loadNodeConfig(options.config), signal, (line) => print(JSON.stringify(line)));
+      const { config: file } = options;
+      await runDaemon(await loadNodeConfig(file), signal, (line) => print(JSON.stringify(line)), { file, hangups });
+    });
+  root
+    .command('reload')
+    .description('make a running daemon read its configuration again, and print what changed')
+    .option('--control <socket>', "the daemon's control socket")
+    .option('-c, --config <file>', "the daemon's configuration, to find its control socket")
+    .option('--dry-run', 'print what would change, and change nothing')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  xrouter reload -c R1.yaml --dry-run\n  xrouter reload -c R1.yaml')
+    .action(async (options: { control?: string; config?: string; dryRun?: boolean; json?: boolean }) => {
+      const params = { dryRun: options.dryRun === true };
+      const report = (await controlCall(await controlPath(options), 'reload', params)) as ReloadReport;
+      print(options.json === true ? JSON.stringify(report) : reportText(report));
     });
   root
     .command('sample')

@@ -1,0 +1,134 @@
+import { XiaError } from '../bytes/index.js';
+import type { EvictionPolicyName } from '../content/index.js';
+import type { Dag } from '../dag/index.js';
+import type { Face, FaceSettings, NodeIdentity } from '../io/index.js';
+import type { NodeStack } from '../stack/index.js';
+import type { Xid } from '../xid/index.js';
+import { makeFace, type FaceConfig } from './face-config.js';
+import { certifiedAd } from './router-certificate.js';
+import type { Enter } from './stream-socket.js';
+
+export interface ReconfigurationOptions {
+  readonly stack: NodeStack;
+  readonly identity: NodeIdentity;
+  /** The node's faces by id; kept in step with the stack's. */
+  readonly faces: Map<number, Face>;
+  readonly open: (id: number, face: Face) => Promise<void>;
+  readonly enter: Enter;
+  readonly isClosing: () => boolean;
+}
+
+/**
+ * Changes a node while packets go through it. Each method is one change that is whole when it returns; the order in which
+ * several are made is the caller's: a new face before the routes to it, the routes before the old face goes.
+ */
+export class Reconfiguration {
+  readonly #options: ReconfigurationOptions;
+
+  constructor(options: ReconfigurationOptions) {
+    this.#options = options;
+  }
+
+  /** The id of a face by its name; of two with one name, the older. */
+  faceId(name: string): number | undefined {
+    return this.#options.stack.faces.byName(name);
+  }
+
+  /**
+   * Opens another face and answers its id, by which it is known from then on.
+   * @throws XiaError `address-in-use`, `face-failed`, `bad-config`, `bad-endpoint`, `limit-reached`; then nothing has changed
+   */
+  async addFace(config: FaceConfig): Promise<number> {
+    const { stack, faces, open, enter, isClosing } = this.#options;
+    const face = makeFace(config);
+    const id = enter((now) => stack.addFace(face, now));
+    faces.set(id, face);
+    try {
+      await open(id, face);
+      if (isClosing()) throw new XiaError('interrupted', 'the node is being closed', { face: config.name });
+    } catch (error) {
+      await this.removeFace(id);
+      throw error;
+    }
+    return id;
+  }
+
+  /** Closes a face. What is still routed through it has no way any more; a node that is attached by it looks for another place. */
+  async removeFace(id: number): Promise<void> {
+    const { stack, faces, enter } = this.#options;
+    const face = faces.get(id);
+    if (face === undefined) return;
+    faces.delete(id);
+    enter((now) => stack.removeFace(id, now));
+    await face.close();
+  }
+
+  /**
+   * Changes a face that stays open.
+   * @throws XiaError `refused` when a face of this kind cannot be changed, `bad-endpoint`, `bad-config`; then nothing has changed
+   */
+  updateFace(id: number, settings: FaceSettings): void {
+    const { stack, faces, enter } = this.#options;
+    const face = faces.get(id);
+    if (face === undefined) throw new XiaError('bad-argument', `there is no face ${id}`, { id });
+    if (face.update === undefined) throw new XiaError('refused', `face ${face.name} cannot be changed while it is open`, { face: face.name });
+    const isOtherRole = face.role !== settings.role;
+    enter((now) => {
+      face.update?.(settings);
+      stack.faceChanged(id, isOtherRole, now);
+    });
+  }
+
+  /** Sets or turns a static route, without a moment in which there is none. @throws XiaError `bad-argument` */
+  setRoute(to: Xid, face: number): void {
+    this.#options.stack.addRoute(to, { face, neighbour: 0 });
+  }
+
+  removeRoute(to: Xid): void {
+    this.#options.stack.removeRoute(to);
+  }
+
+  /** Routes by another principal type as well. */
+  addPrincipal(type: number): void {
+    this.#options.stack.engine.addPrincipal(type);
+  }
+
+  /** @throws XiaError `refused` while there are routes of the type */
+  removePrincipal(type: number): void {
+    if (!this.#options.stack.engine.removePrincipal(type))
+      throw new XiaError('refused', `principal type 0x${type.toString(16)} cannot go: there are still routes of it`, { type });
+  }
+
+  /** A smaller budget makes chunks go at once; another policy makes none go. */
+  setCache({ bytes, policy = 'fifo' }: { readonly bytes: number; readonly policy?: EvictionPolicyName | undefined }): void {
+    this.#options.enter(() => this.#options.stack.content.configureCache(bytes, policy));
+  }
+
+  /** Routers: the pace of the beacons and how long each holds. */
+  setBeacon({ intervalMs, lifetimeMs }: { readonly intervalMs: number; readonly lifetimeMs: number }): void {
+    this.#options.enter((now) => this.#options.stack.mobility.configure({ beacon: { intervalMs, lifetimeMs } }, now));
+  }
+
+  /** Routers: another certificate (statement bytes) of the same AD for the same key. @throws XiaError `bad-key`, `refused` */
+  setCertificate(certificate: Uint8Array): void {
+    const { stack, identity, enter } = this.#options;
+    const ad = certifiedAd(certificate, identity);
+    if (stack.ad?.equals(ad) !== true) throw new XiaError('refused', `the certificate is of another AD, ${ad.toString()}`);
+    enter((now) => stack.mobility.configure({ certificate }, now));
+  }
+
+  /** Routers tell it in their beacons; others use it in place of what beacons say, undefined for that again. */
+  setNameServer(nameServer: Dag | undefined): void {
+    this.#options.enter((now) => this.#options.stack.setNameServer(nameServer, now));
+  }
+
+  /** The ADs that may be attached to; undefined: all. A place in another AD is left at once. */
+  setTrust(ads: readonly Xid[] | undefined): void {
+    this.#options.enter((now) => this.#options.stack.mobility.trust(ads, now));
+  }
+
+  /** A HID that moves more than `limit` times within `windowMs` is frozen for a while. */
+  setMoves(moves: { readonly limit: number; readonly windowMs: number }): void {
+    this.#options.enter((now) => this.#options.stack.mobility.configure({ moves }, now));
+  }
+}
