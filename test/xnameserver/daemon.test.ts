@@ -92,6 +92,8 @@ describe('the name server', () => {
     const folder = await temporaryFolder();
     const options = { host: '127.0.0.1:9', data: join(folder, 'data'), control: join(folder, 'c'), attachTimeout: 100 };
     const config = { ...configFromOptions(options), log: { level: 'silent' as const } };
-    await expect(runDaemon(config, new AbortController().signal, () => {}, { load: async () => config, hangups: new Hangups() })).rejects.toMatchObject({ code: 'attach-timeout' });
+    await expect(
+      runDaemon(config, new AbortController().signal, () => {}, { load: async () => config, hangups: new Hangups() }),
+    ).rejects.toMatchObject({ code: 'attach-timeout' });
   });
 });

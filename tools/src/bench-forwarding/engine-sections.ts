@@ -66,10 +66,7 @@ function oracleSection(engine: ForwardingEngine, naive: NaiveEngine, packets: re
 
 function speedSection(engine: ForwardingEngine, naive: NaiveEngine, packets: TransitPackets, rounds: number): Section {
   const count = packets.packets.length;
-  const ns = alternate(
-    { engine: () => packets.forwardAll(engine), naive: () => packets.forwardAllNaively(naive) },
-    rounds,
-  );
+  const ns = alternate({ engine: () => packets.forwardAll(engine), naive: () => packets.forwardAllNaively(naive) }, rounds);
   const millions = (taken: number) => (1000 * count) / taken;
   const lookups = lookupTimes(engine, packets.packets, rounds);
   return {

@@ -174,7 +174,10 @@ export async function cacheCostSections(options: PathBenchOptions): Promise<Sect
   const candidates = {
     off: { name: 'cache off', middle: { router: { offload: 'off' as const } } },
     always: { name: 'cache, admit always', middle: { router: { offload: 'off' as const, cache: { bytes, admit: 'always' } } } },
-    second: { name: 'cache, admit second-request', middle: { router: { offload: 'off' as const, cache: { bytes, admit: 'second-request' } } } },
+    second: {
+      name: 'cache, admit second-request',
+      middle: { router: { offload: 'off' as const, cache: { bytes, admit: 'second-request' } } },
+    },
   };
   const sections: Section[] = [];
   for (const segmentBytes of [LARGE_SEGMENT_BYTES, PACKET_BYTES - head.length]) {

@@ -33,7 +33,9 @@ export function configDifferences<Rule>(
 
 /** Equal for values that a configuration could say in the same words, whatever the order of keys; empty for undefined. */
 export function valueText(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) => (isMap(part) ? Object.fromEntries(Object.entries(part).toSorted(byKey)) : part)) ?? '';
+  return (
+    JSON.stringify(value, (_key, part: unknown) => (isMap(part) ? Object.fromEntries(Object.entries(part).toSorted(byKey)) : part)) ?? ''
+  );
 }
 
 function byKey([a]: [string, unknown], [b]: [string, unknown]): number {

@@ -1,5 +1,13 @@
 export { Driver, type Driven } from './driver.js';
-export { FaceCounters, MAX_PACKET_BYTES, type Face, type FaceDescription, type FaceHandler, type FaceNeighbour, type FaceSettings } from './face.js';
+export {
+  FaceCounters,
+  MAX_PACKET_BYTES,
+  type Face,
+  type FaceDescription,
+  type FaceHandler,
+  type FaceNeighbour,
+  type FaceSettings,
+} from './face.js';
 export {
   createIdentity,
   generateIdentity,

@@ -152,8 +152,7 @@ export class IdIndex {
       if (((entry ^ hash) & ~mask) !== 0) continue;
       const slot = entry & mask;
       const at = slot * this.#stride;
-      const isSame =
-        records[at] === a && records[at + 1] === b && records[at + 2] === c && records[at + 3] === d && records[at + 4] === e;
+      const isSame = records[at] === a && records[at + 1] === b && records[at + 2] === c && records[at + 3] === d && records[at + 4] === e;
       if (isSame) return slot;
     }
   }

@@ -1,6 +1,14 @@
 import { configDifferences, parseHostPort, valueText, type Xid } from 'xia-core';
 import type { NodeConfig } from './config.js';
-import { faceKey, partDifferences, reloadRules, type Change, type PartDifference, type ReloadRule, type SettingName } from './reload-rules.js';
+import {
+  faceKey,
+  partDifferences,
+  reloadRules,
+  type Change,
+  type PartDifference,
+  type ReloadRule,
+  type SettingName,
+} from './reload-rules.js';
 
 export type FaceEntry = NodeConfig['faces'][number];
 

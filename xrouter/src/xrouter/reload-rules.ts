@@ -12,17 +12,7 @@ export type SettingName = 'beacon' | 'cache' | 'moves' | 'nameserver' | 'trust';
  * - `log`, `control`, `principals`: what the key says
  * - `restart`: nothing; the reload is refused
  */
-export type ReloadRule =
-  | SettingName
-  | 'update'
-  | 'reopen'
-  | 'identity'
-  | 'parts'
-  | 'file'
-  | 'log'
-  | 'control'
-  | 'principals'
-  | 'restart';
+export type ReloadRule = SettingName | 'update' | 'reopen' | 'identity' | 'parts' | 'file' | 'log' | 'control' | 'principals' | 'restart';
 
 /**
  * How each key of a configuration is taken over while the daemon runs. A key that is not in here needs a restart; a test
@@ -46,6 +36,7 @@ export const reloadRules: Readonly<Record<string, ReloadRule>> = {
   'routes[].via': 'update',
   'cache.bytes': 'cache',
   'cache.policy': 'cache',
+  'cache.admit': 'cache',
   'beacon.intervalMs': 'beacon',
   'beacon.lifetimeMs': 'beacon',
   'moves.limit': 'moves',
