@@ -1,5 +1,5 @@
 // Runs before anything of the project can: plain Node, no dependencies. It puts in place what is missing (npm packages,
-// the build, QEMU and its companions) and then starts the target, `demo` or `bench`, with the remaining arguments.
+// the build, QEMU and its companions) and then starts the target, `demo`, `bench` or `bench:forwarding`, with the remaining arguments.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -204,7 +204,13 @@ function installMissing(missing, quiet) {
     throw new BootstrapError(`installed ${packages.join(', ')}, and still not found: ${programs}`, EXIT_PREREQUISITE);
 }
 
-const TARGETS = { demo: 'tools/dist/demo/main.js', bench: 'tools/dist/bench/main.js' };
+const TARGETS = {
+  demo: 'tools/dist/demo/main.js',
+  bench: 'tools/dist/bench/main.js',
+  'bench:forwarding': 'tools/dist/bench-forwarding/main.js',
+};
+/** Runs on Node alone, without a virtual machine. */
+const NEEDS_ONLY_NODE = 'bench:forwarding';
 
 async function start(argv) {
   const [target, ...args] = argv;
@@ -215,7 +221,7 @@ async function start(argv) {
   ensureDependencies({ quiet });
   ensureBuilt({ quiet });
   // Whoever only asks how to use it needs no QEMU.
-  if (!args.includes('--help') && !args.includes('-h')) ensurePrerequisites({ quiet, target });
+  if (target !== NEEDS_ONLY_NODE && !args.includes('--help') && !args.includes('-h')) ensurePrerequisites({ quiet, target });
   const { main } = await import(pathToFileURL(join(projectRoot, TARGETS[target])).href);
   await main([process.argv[0], target, ...args]);
 }

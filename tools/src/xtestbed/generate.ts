@@ -126,7 +126,7 @@ export async function generate(topology: Topology, runDir: string, socketDir: st
       ...(nameServerDag === undefined ? {} : { nameserver: nameServerDag }),
       faces: [{ name: 'access', role: 'access', mtu: 65_507, udp: { listen: access } }, ...links],
       routes: [...(routes.get(name) ?? [])].map(([ad, via]) => ({ to: String(adXid(ad)), via })),
-      cache: { bytes: Math.round(router.cacheMegabytes * 1e6), policy: router.cachePolicy },
+      cache: { bytes: Math.round(router.cacheMegabytes * 1e6), policy: router.cachePolicy, admit: router.cacheAdmit },
       beacon: topology.beacon,
       moves: topology.moves,
       control: files.control,

@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
-import { loadYaml, XiaError } from 'xia-core';
+import { admissions, DEFAULT_EVICTION_POLICY, evictionPolicyNames, loadYaml, XiaError } from 'xia-core';
 
 const nameSchema = v.pipe(v.string(), v.regex(/^[A-Za-z][A-Za-z0-9_-]{0,23}$/, 'a name is a letter and up to 23 letters, digits, - and _'));
 const mtuSchema = v.optional(v.pipe(v.number(), v.integer(), v.minValue(576), v.maxValue(65_507)), 65_507);
@@ -17,7 +17,8 @@ const routerSchema = v.strictObject({
   ad: nameSchema,
   /** Byte budget of the on-path chunk cache, 0 for none. */
   cacheMegabytes: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(65_536)), 0),
-  cachePolicy: v.optional(v.picklist(['fifo', 'lru']), 'fifo'),
+  cachePolicy: v.optional(v.picklist(evictionPolicyNames), DEFAULT_EVICTION_POLICY),
+  cacheAdmit: v.optional(v.picklist(admissions), 'always'),
 });
 
 const hostSchema = v.strictObject({

@@ -2,7 +2,8 @@ import { copyBytes, equalBytes, TimerQueue, type Gauge } from '../bytes/index.js
 import type { CryptoSuite } from '../xid/index.js';
 import { freshBuffers, type BufferSource } from './buffer-pool.js';
 import type { ChunkSource, StoredChunk } from './chunk-source.js';
-import { evictionPolicies, handOver, type EvictionPolicy, type EvictionPolicyName } from './eviction-policy.js';
+import { DEFAULT_EVICTION_POLICY, evictionPolicies, type EvictionPolicyName } from './eviction-policies.js';
+import type { EvictionPolicy } from './eviction-policy.js';
 import { IdMap } from './id-map.js';
 
 /** What an entry costs beside its bytes, so that a great many small chunks do not slip through the budget. */
@@ -12,7 +13,7 @@ export interface ChunkCacheOptions {
   readonly crypto: Pick<CryptoSuite, 'hash'>;
   /** Bytes at most, each chunk counted with {@link CACHE_ENTRY_BYTES} on top. 0 caches nothing. */
   readonly budgetBytes: number;
-  /** `lru` by default. */
+  /** {@link DEFAULT_EVICTION_POLICY} by default. */
   readonly policy?: EvictionPolicyName | EvictionPolicy;
   /** No chunk is kept longer, whatever its publisher allowed; a day by default. */
   readonly maxTtlMs?: number;
@@ -25,6 +26,9 @@ export interface ChunkCacheOptions {
 }
 
 export type InsertOutcome = 'inserted' | 'present' | 'wrong-hash' | 'too-large' | 'expired';
+
+/** Why a chunk that came by was not taken in. */
+export type CacheRefusal = 'wrongHash' | 'tooLarge' | 'overAlready' | 'notAdmitted';
 
 interface CachedChunk extends StoredChunk {
   readonly id: Uint8Array;
@@ -47,7 +51,19 @@ export class ChunkCache implements ChunkSource {
   readonly #onEvict: ((id: Uint8Array) => void) | undefined;
   readonly #chunks = new IdMap<CachedChunk | undefined>();
   readonly #expiry = new TimerQueue<CachedChunk>();
-  readonly counters = { hits: 0, misses: 0, inserted: 0, evicted: 0, expired: 0, wrongHash: 0, tooLarge: 0 };
+  /** `refused` is the sum of the reasons behind it. */
+  readonly counters = {
+    hits: 0,
+    misses: 0,
+    inserted: 0,
+    evicted: 0,
+    expired: 0,
+    refused: 0,
+    wrongHash: 0,
+    tooLarge: 0,
+    overAlready: 0,
+    notAdmitted: 0,
+  };
   #bytes = 0;
   #highWater = 0;
 
@@ -55,7 +71,7 @@ export class ChunkCache implements ChunkSource {
     this.#crypto = options.crypto;
     this.#budgetBytes = options.budgetBytes;
     this.#maxTtlMs = options.maxTtlMs ?? 86_400_000;
-    const policy = options.policy ?? 'lru';
+    const policy = options.policy ?? DEFAULT_EVICTION_POLICY;
     this.#policy = typeof policy === 'string' ? evictionPolicies[policy]() : policy;
     this.#buffers = options.buffers ?? freshBuffers;
     this.#onInsert = options.onInsert;
@@ -78,7 +94,12 @@ export class ChunkCache implements ChunkSource {
   /** Changes the budget, which may make chunks go, and the policy, which makes none go. */
   configure(budgetBytes: number, policy: EvictionPolicyName): void {
     const next = evictionPolicies[policy]();
-    handOver(this.#policy, next);
+    // In the order in which they would have gone.
+    for (let slot = this.#policy.victim(); slot >= 0; slot = this.#policy.victim()) {
+      this.#policy.removed(slot);
+      const chunk = this.#chunks.at(slot)!;
+      next.inserted(slot, chunk.id, chunk.bytes.length + CACHE_ENTRY_BYTES);
+    }
     this.#policy = next;
     this.#budgetBytes = budgetBytes;
     while (this.#bytes > budgetBytes) this.#evictOne();
@@ -120,17 +141,26 @@ export class ChunkCache implements ChunkSource {
     return 'inserted';
   }
 
+  /** Counts a chunk that was not taken in. */
+  refuse(why: CacheRefusal): void {
+    this.counters.refused++;
+    this.counters[why]++;
+  }
+
   /** Decides about a chunk, and makes room for it. */
   #admit(id: Uint8Array, bytes: Uint8Array, ttlMs: number): InsertOutcome {
     if (this.has(id)) return 'present';
-    if (!(ttlMs > 0)) return 'expired';
+    if (!(ttlMs > 0)) {
+      this.refuse('overAlready');
+      return 'expired';
+    }
     const cost = bytes.length + CACHE_ENTRY_BYTES;
     if (cost > this.#budgetBytes) {
-      this.counters.tooLarge++;
+      this.refuse('tooLarge');
       return 'too-large';
     }
     if (!equalBytes(this.#crypto.hash(bytes), id)) {
-      this.counters.wrongHash++;
+      this.refuse('wrongHash');
       return 'wrong-hash';
     }
     while (this.#bytes + cost > this.#budgetBytes) this.#evictOne();
@@ -170,7 +200,7 @@ export class ChunkCache implements ChunkSource {
     this.#chunks.set(id, chunk);
     this.#bytes += bytes.length + CACHE_ENTRY_BYTES;
     this.#highWater = Math.max(this.#highWater, this.#bytes);
-    this.#policy.inserted(slot);
+    this.#policy.inserted(slot, chunk.id, bytes.length + CACHE_ENTRY_BYTES);
     this.#expiry.set(chunk, expiresAt);
   }
 

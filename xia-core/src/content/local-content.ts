@@ -4,13 +4,25 @@ import { freshBuffers, type BufferSource } from './buffer-pool.js';
 import { ChunkCache, type ChunkCacheOptions } from './chunk-cache.js';
 import type { ChunkSource, StoredChunk } from './chunk-source.js';
 import { ChunkStore, type ChunkStoreOptions, type PutOutcome } from './chunk-store.js';
-import type { EvictionPolicyName } from './eviction-policy.js';
+import type { Admission } from './doorkeeper.js';
+import { DEFAULT_EVICTION_POLICY, type EvictionPolicyName } from './eviction-policies.js';
 import { OnPathCache, type ObserveOutcome } from './on-path-cache.js';
 import { PartialAssembler, type PartialAssemblerOptions } from './partial-assembler.js';
+
+/** What a configuration says of a chunk cache. */
+export interface CacheSettings {
+  /** 0 switches it off. */
+  readonly bytes: number;
+  /** {@link DEFAULT_EVICTION_POLICY} by default. */
+  readonly policy?: EvictionPolicyName | undefined;
+  /** `always` by default. */
+  readonly admit?: Admission | undefined;
+}
 
 export interface LocalContentOptions {
   readonly store?: Omit<ChunkStoreOptions, 'onExpire'>;
   readonly cache: Omit<ChunkCacheOptions, 'onInsert' | 'onEvict' | 'buffers'>;
+  readonly admit?: Admission | undefined;
   readonly assembler?: Omit<PartialAssemblerOptions, 'buffers'>;
   /** Memory goes round from the assembler to the cache and back; made anew for each chunk by default. */
   readonly buffers?: BufferSource;
@@ -42,7 +54,12 @@ export class LocalContent implements ChunkSource {
       onEvict: (id) => this.#gone(id),
     });
     this.assembler = new PartialAssembler({ ...options.assembler, buffers });
-    this.#onPath = new OnPathCache({ cache: this.cache, assembler: this.assembler, published: this.store });
+    this.#onPath = new OnPathCache({
+      cache: this.cache,
+      assembler: this.assembler,
+      published: this.store,
+      ...(options.admit === undefined ? {} : { admit: options.admit }),
+    });
   }
 
   /** Publishes a chunk; see {@link ChunkStore.put}. */
@@ -68,9 +85,10 @@ export class LocalContent implements ChunkSource {
   }
 
   /** Changes the cache; see {@link ChunkCache.configure}. */
-  configureCache(budgetBytes: number, policy: EvictionPolicyName): void {
-    this.cache.configure(budgetBytes, policy);
-    if (budgetBytes === 0) this.assembler.clear();
+  configureCache({ bytes, policy = DEFAULT_EVICTION_POLICY, admit = 'always' }: CacheSettings): void {
+    this.cache.configure(bytes, policy);
+    this.#onPath.configure(admit);
+    if (bytes === 0) this.assembler.clear();
   }
 
   find(id: Uint8Array, now: number): StoredChunk | undefined {

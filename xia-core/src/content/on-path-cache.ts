@@ -2,6 +2,7 @@ import { NextHeader, parseChunk, type XipView } from '../wire/index.js';
 import { PrincipalType } from '../xid/index.js';
 import type { ChunkCache } from './chunk-cache.js';
 import type { ChunkSource } from './chunk-source.js';
+import { Doorkeeper, type Admission } from './doorkeeper.js';
 import type { PartialAssembler } from './partial-assembler.js';
 
 /** What became of a packet that was looked at. */
@@ -13,6 +14,8 @@ export interface OnPathCacheOptions {
   readonly assembler: PartialAssembler;
   /** Chunks that this node serves anyway, and need not be kept twice. */
   readonly published?: ChunkSource;
+  /** `always` by default. */
+  readonly admit?: Admission;
 }
 
 /**
@@ -23,11 +26,20 @@ export class OnPathCache {
   readonly #cache: ChunkCache;
   readonly #assembler: PartialAssembler;
   readonly #published: ChunkSource | undefined;
+  /** Made when it is needed first. */
+  #doorkeeper: Doorkeeper | undefined;
 
   constructor(options: OnPathCacheOptions) {
     this.#cache = options.cache;
     this.#assembler = options.assembler;
     this.#published = options.published;
+    this.configure(options.admit ?? 'always');
+  }
+
+  /** Changes when chunks are kept. */
+  configure(admit: Admission): void {
+    if (admit === 'always') this.#doorkeeper = undefined;
+    else this.#doorkeeper ??= new Doorkeeper();
   }
 
   /** Whether a packet could be a chunk response, told from its header alone. */
@@ -45,6 +57,7 @@ export class OnPathCache {
     const payload = view.payload();
     const chunk = parseChunk(payload);
     if ('fault' in chunk || chunk.opcode !== 'response') return 'not-a-chunk';
+    if (!this.#admits(id, chunk.offset)) return 'refused';
     const data = payload.subarray(chunk.dataOffset, chunk.dataOffset + chunk.length);
     const ttlMs = chunk.ttlSeconds * 1000;
     if (chunk.offset === 0 && data.length === chunk.chunkLength) {
@@ -53,5 +66,19 @@ export class OnPathCache {
     const whole = this.#assembler.add(id, chunk.offset, data, chunk.chunkLength, now);
     if (whole === undefined) return 'partial';
     return this.#cache.insert(id, whole, ttlMs, now, true) === 'inserted' ? 'inserted' : 'refused';
+  }
+
+  /**
+   * Whether a segment may be kept. A chunk comes by once more when its first segment does; the others follow where that one is
+   * being put together.
+   */
+  #admits(id: Uint8Array, offset: number): boolean {
+    const doorkeeper = this.#doorkeeper;
+    if (doorkeeper === undefined || this.#assembler.has(id)) return true;
+    if (offset > 0) return false;
+    if (doorkeeper.knows(id)) return true;
+    doorkeeper.note(id);
+    this.#cache.refuse('notAdmitted');
+    return false;
   }
 }

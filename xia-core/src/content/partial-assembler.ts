@@ -1,7 +1,7 @@
 import { copyBytes, RangeSet, type Gauge } from '../bytes/index.js';
 import { freshBuffers, type BufferSource } from './buffer-pool.js';
-import { LruPolicy } from './eviction-policy.js';
 import { IdMap } from './id-map.js';
+import { LruPolicy } from './lru-policy.js';
 
 export interface PartialAssemblerOptions {
   /** Bytes of all unfinished chunks together at most; 32 MiB by default. */
@@ -52,6 +52,16 @@ export class PartialAssembler {
     this.#buffers = options.buffers ?? freshBuffers;
   }
 
+  /** What {@link bytes} is at most. */
+  get maxBytes(): number {
+    return this.#maxBytes;
+  }
+
+  /** What {@link size} is at most. */
+  get maxChunks(): number {
+    return this.#maxChunks;
+  }
+
   /** Bytes kept for unfinished chunks. */
   get bytes(): number {
     return this.#bytes;
@@ -92,6 +102,11 @@ export class PartialAssembler {
       this.counters.fragmented++;
     }
     return undefined;
+  }
+
+  /** Whether parts of a chunk are here. */
+  has(id: Uint8Array): boolean {
+    return this.#chunks.get(id) !== undefined;
   }
 
   /** Forgets an unfinished chunk. */

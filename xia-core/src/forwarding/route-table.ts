@@ -5,6 +5,11 @@ import { NO_FACE } from './faces.js';
 /** Entries a table takes before it refuses new ones, unless told otherwise. At 60 bytes each, 60 MB. */
 export const DEFAULT_MAX_ROUTES = 1_000_000;
 
+/** What each identifier has beside it in the index: it lies where the lookup has just been. */
+const FACE = 0;
+const NEIGHBOUR = 1;
+const VALUES = 2;
+
 export interface RouteEntry {
   readonly id: Uint8Array;
   readonly face: number;
@@ -19,8 +24,6 @@ export interface RouteEntry {
 export class RouteTable {
   readonly #index: IdIndex;
   readonly #maxRoutes: number;
-  #faces: Int32Array;
-  #neighbours: Uint32Array;
   #refused = 0;
   #highWater = 0;
   /** Face of the default route, {@link NO_FACE} without one. */
@@ -33,11 +36,8 @@ export class RouteTable {
    * @param salt see {@link IdIndex}
    */
   constructor(capacityHint = 16, maxRoutes: number = DEFAULT_MAX_ROUTES, salt = 0) {
-    const slots = Math.max(4, capacityHint);
-    this.#index = new IdIndex(slots, salt);
+    this.#index = new IdIndex(capacityHint, salt, VALUES);
     this.#maxRoutes = maxRoutes;
-    this.#faces = new Int32Array(slots);
-    this.#neighbours = new Uint32Array(slots);
   }
 
   get size(): number {
@@ -57,9 +57,8 @@ export class RouteTable {
     }
     const slot = this.#index.add(id, 0);
     if (this.#index.size > this.#highWater) this.#highWater = this.#index.size;
-    if (slot >= this.#faces.length) this.#grow();
-    this.#faces[slot] = face;
-    this.#neighbours[slot] = neighbour;
+    this.#index.setValue(slot, FACE, face);
+    this.#index.setValue(slot, NEIGHBOUR, neighbour);
     return true;
   }
 
@@ -72,7 +71,7 @@ export class RouteTable {
   /** Removes every entry through a face, and the default if it is through it. Returns how many went. */
   deleteFace(face: number): number {
     let removed = 0;
-    for (const slot of this.#index.live()) if (this.#faces[slot] === face && this.#index.remove(slot)) removed++;
+    for (const slot of this.#index.live()) if (this.faceAt(slot) === face && this.#index.remove(slot)) removed++;
     if (this.defaultFace === face) {
       this.clearDefault();
       removed++;
@@ -86,11 +85,11 @@ export class RouteTable {
   }
 
   faceAt(slot: number): number {
-    return this.#faces[slot]!;
+    return this.#index.value(slot, FACE);
   }
 
   neighbourAt(slot: number): number {
-    return this.#neighbours[slot]!;
+    return this.#index.value(slot, NEIGHBOUR);
   }
 
   /** Where every id without an entry goes. */
@@ -106,20 +105,11 @@ export class RouteTable {
   /** The entries, in no particular order; the ids are copies. The table must not change while they are walked. */
   *entries(): Iterable<RouteEntry> {
     for (const slot of this.#index.live()) {
-      yield { id: this.#index.idOf(slot), face: this.#faces[slot]!, neighbour: this.#neighbours[slot]! };
+      yield { id: this.#index.idOf(slot), face: this.faceAt(slot), neighbour: this.neighbourAt(slot) };
     }
   }
 
   gauge(name: string): Gauge {
     return { name, unit: 'entries', used: this.size, highWater: this.#highWater, bound: this.#maxRoutes, refused: this.#refused };
-  }
-
-  #grow(): void {
-    const faces = new Int32Array(2 * this.#faces.length);
-    faces.set(this.#faces);
-    this.#faces = faces;
-    const neighbours = new Uint32Array(faces.length);
-    neighbours.set(this.#neighbours);
-    this.#neighbours = neighbours;
   }
 }

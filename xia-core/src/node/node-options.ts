@@ -1,4 +1,4 @@
-import type { EvictionPolicyName, FetchLimits } from '../content/index.js';
+import type { CacheSettings, FetchLimits } from '../content/index.js';
 import type { Dag } from '../dag/index.js';
 import type { NodeIdentity } from '../io/index.js';
 import type { MobilityLimits } from '../mobility/index.js';
@@ -36,7 +36,7 @@ export interface XiaNodeOptions {
   /** Static routes, by the name of the face. */
   readonly routes?: readonly { readonly to: Xid; readonly via: string }[];
   /** On-path chunk cache; `bytes` 0 (the default) switches it off. */
-  readonly cache?: { readonly bytes: number; readonly policy?: EvictionPolicyName | undefined };
+  readonly cache?: CacheSettings;
   /** A HID that moves more than `limit` times within `windowMs` is frozen for a while. Defaults 5 and 180,000. */
   readonly moves?: { readonly limit?: number | undefined; readonly windowMs?: number | undefined };
   readonly bindingLifetimeMs?: number;

@@ -1,5 +1,5 @@
 import { XiaError } from '../bytes/index.js';
-import type { EvictionPolicyName } from '../content/index.js';
+import type { CacheSettings } from '../content/index.js';
 import type { Dag } from '../dag/index.js';
 import type { Face, FaceSettings, NodeIdentity } from '../io/index.js';
 import type { NodeStack } from '../stack/index.js';
@@ -101,8 +101,8 @@ export class Reconfiguration {
   }
 
   /** A smaller budget makes chunks go at once; another policy makes none go. */
-  setCache({ bytes, policy = 'fifo' }: { readonly bytes: number; readonly policy?: EvictionPolicyName | undefined }): void {
-    this.#options.enter(() => this.#options.stack.content.configureCache(bytes, policy));
+  setCache(settings: CacheSettings): void {
+    this.#options.enter(() => this.#options.stack.content.configureCache(settings));
   }
 
   /** Routers: the pace of the beacons and how long each holds. */

@@ -28,7 +28,11 @@ export function nodeView(view: Exclude<NodeView, 'bounds'>, stack: NodeStack, fa
         ...cache.counters,
         published: store.size,
         publishedBytes: store.bytes,
+        partialChunks: assembler.size,
+        partialChunksAtMost: assembler.maxChunks,
         partialBytes: assembler.bytes,
+        partialBytesAtMost: assembler.maxBytes,
+        partial: { ...assembler.counters },
       };
     }
     case 'bindings':

@@ -67,7 +67,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       faces,
       role: roleOf(options, identity),
       ...(options.principals === undefined ? {} : { principals: options.principals }),
-      cache: options.cache === undefined ? undefined : { bytes: options.cache.bytes, policy: options.cache.policy ?? 'fifo' },
+      cache: options.cache,
       nameServer: options.role === 'router' ? undefined : options.nameServer,
       transmit: (face, neighbour, packet, body) => this.#transmit(face, neighbour, packet, body),
       onEvent: (event) => this.#handle(event),

@@ -1,10 +1,11 @@
 import { XiaError, type Gauge, type RandomSource } from '../bytes/index.js';
 import {
   BufferPool,
+  DEFAULT_EVICTION_POLICY,
   Fetcher,
   LocalContent,
   Responder,
-  type EvictionPolicyName,
+  type CacheSettings,
   type FetchEvent,
   type FetchLimits,
 } from '../content/index.js';
@@ -48,7 +49,7 @@ export interface NodeStackOptions {
   /** Codes of further principal types to route by. A node of another type in an address is passed over, to its fallback. */
   readonly principals?: readonly number[];
   /** On-path chunk cache; off by default. */
-  readonly cache?: { readonly bytes: number; readonly policy: EvictionPolicyName } | undefined;
+  readonly cache?: CacheSettings | undefined;
   readonly transmit: Transmit;
   readonly onEvent: (event: StackEvent) => void;
   /** Used in place of the name server that beacons tell of. */
@@ -115,7 +116,8 @@ export class NodeStack {
     if (this.#ad !== undefined) this.engine.setLocal(this.#ad);
     for (const face of options.faces) this.faces.add(face);
     this.content = new LocalContent({
-      cache: { crypto, budgetBytes: options.cache?.bytes ?? 0, policy: options.cache?.policy ?? 'fifo' },
+      cache: { crypto, budgetBytes: options.cache?.bytes ?? 0, policy: options.cache?.policy ?? DEFAULT_EVICTION_POLICY },
+      admit: options.cache?.admit,
       buffers: this.#buffers,
       onLocal: (id) => this.engine.setLocal(new Xid(PrincipalType.CID, id.slice())),
       onGone: (id) => this.engine.unsetLocal(new Xid(PrincipalType.CID, id.slice())),

@@ -1,7 +1,10 @@
 import { dirname, resolve } from 'node:path';
 import * as v from 'valibot';
 import {
+  admissions,
   Dag,
+  DEFAULT_EVICTION_POLICY,
+  evictionPolicyNames,
   logLevels,
   parseHostPort,
   parseYaml,
@@ -81,7 +84,8 @@ export const configSchema = v.pipe(
     cache: v.optional(
       v.strictObject({
         bytes: v.pipe(v.number(), v.integer(), v.minValue(0)),
-        policy: v.optional(v.picklist(['fifo', 'lru']), 'fifo'),
+        policy: v.optional(v.picklist(evictionPolicyNames), DEFAULT_EVICTION_POLICY),
+        admit: v.optional(v.picklist(admissions), 'always'),
       }),
       { bytes: 0 },
     ),

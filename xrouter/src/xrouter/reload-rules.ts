@@ -36,6 +36,7 @@ export const reloadRules: Readonly<Record<string, ReloadRule>> = {
   'routes[].via': 'update',
   'cache.bytes': 'cache',
   'cache.policy': 'cache',
+  'cache.admit': 'cache',
   'beacon.intervalMs': 'beacon',
   'beacon.lifetimeMs': 'beacon',
   'moves.limit': 'moves',
