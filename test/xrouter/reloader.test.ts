@@ -100,7 +100,7 @@ describe('a router under load', () => {
 describe('a reload', () => {
   it('says what would change, changes it, and then finds nothing to do', async () => {
     const router = await startRouter(ACCESS);
-    const changes = ['cache.bytes: 0 -> 1000', 'cache.policy: fifo -> lru'];
+    const changes = ['cache.bytes: 0 -> 1000', 'cache.policy: s3-fifo -> lru'];
     await router.configure(`${ACCESS}cache: { bytes: 1000, policy: lru }\n`);
     expect(await texts(router, { dryRun: true })).toEqual(changes);
     expect(await router.logged('reloaded')).toEqual([]);
