@@ -149,8 +149,10 @@ describe('xdump capture from a real router', () => {
 
   it('ends with the daemon', async () => {
     const running = await capture('--json');
+    const wantsMore = await capture('-n', '1000000');
     await stopRouterProcess(router);
     expect(await running.ended, running.output()).toBe(0);
+    expect(await wantsMore.ended, wantsMore.output()).toBe(1);
     expect(running.output()).toMatch(/packets? captured, 0 dropped by the daemon; the daemon has ended/);
   });
 });
