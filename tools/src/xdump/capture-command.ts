@@ -48,6 +48,7 @@ export function captureCommand(signal: AbortSignal): Command {
 async function capture(options: CaptureCommandOptions, signal: AbortSignal): Promise<void> {
   if (options.json === true && options.write !== undefined)
     throw new XiaError('usage', '--json prints packets, --write writes them: choose one');
+  if (options.write === '-' && process.stdout.isTTY) throw new XiaError('usage', '--write -: pcapng is nothing for a terminal; use a pipe');
   const filter = [options.face === undefined ? '' : `face ${options.face}`, options.filter ?? ''].join(' ').trim();
   // A mistake is told before anything is opened; the daemon reads the same text.
   CaptureFilter.parse(filter);
