@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PrincipalType, Xid, XiaNode, type Dag } from 'xia-core';
-import { binary, run, start, temporaryFolder, until } from '../../e2e/programs.js';
+import { binary, projectRoot, run, start, temporaryFolder, until } from '../../e2e/programs.js';
 import { comparedFields, expectedFields } from './expected-fields.js';
 import { startRouterProcess, stopRouterProcess, type RunningRouter } from './running-router.js';
 import { tsharkFields } from './tshark.js';
@@ -135,6 +135,22 @@ describe('xdump capture from a real router', () => {
     expect(running.output()).not.toMatch(/EPIPE|internal error/);
   });
 
+  it('fills a pipe packet by packet, for who dissects them as they come', async () => {
+    const lua = join(projectRoot, 'tools/wireshark/xia.lua');
+    const reading = `tshark -r - -l -X lua_script:${lua} -T fields -e frame.packet_flags_direction -e xia.hop_limit`;
+    const running = start('sh', [
+      '-c',
+      `${process.execPath} ${binary('xdump')} capture -c ${router.config} --filter xcmp -n 8 --write - | ${reading}`,
+    ]);
+    await until(() => running.output().includes('listening on access'), 20_000, 'xdump listens');
+    await ping(bob.dag());
+    const shown = () => running.output().match(/\t2(49|50)$/gm) ?? [];
+    await until(() => shown().length === 4, 20_000, 'tshark has shown four packets while the capture goes on');
+    await ping(bob.dag());
+    expect(await running.ended, running.output()).toBe(0);
+    expect(shown()).toEqual(['\t250', '\t249', '\t250', '\t249', '\t250', '\t249', '\t250', '\t249']);
+  });
+
   it('says what is wrong', async () => {
     const refused = async (...args: string[]) => {
       const { code, stderr } = await run('xdump', ['capture', ...args]);
@@ -149,8 +165,10 @@ describe('xdump capture from a real router', () => {
 
   it('ends with the daemon', async () => {
     const running = await capture('--json');
+    const wantsMore = await capture('-n', '1000000');
     await stopRouterProcess(router);
     expect(await running.ended, running.output()).toBe(0);
+    expect(await wantsMore.ended, wantsMore.output()).toBe(1);
     expect(running.output()).toMatch(/packets? captured, 0 dropped by the daemon; the daemon has ended/);
   });
 });

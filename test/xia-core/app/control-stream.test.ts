@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -7,7 +7,7 @@ import { captureHandler } from '../../../xia-core/src/app/capture-stream.js';
 import type { StreamEnd } from '../../../xia-core/src/app/control-connection.js';
 import { ControlServer } from '../../../xia-core/src/app/control-server.js';
 import { ControlStream } from '../../../xia-core/src/app/control-stream.js';
-import type { EventQueue } from '../../../xia-core/src/app/event-queue.js';
+import { EventQueue } from '../../../xia-core/src/app/event-queue.js';
 import { XiaError } from '../../../xia-core/src/bytes/index.js';
 import { startApplication, startRouter } from '../node/testbed.js';
 
@@ -121,6 +121,26 @@ describe('a stream of events over a control socket', () => {
 });
 
 describe('the capture of a node over its control socket', () => {
+  it('counts what its client had no room for', async () => {
+    const router = await startRouter();
+    const application = await startApplication(router.access);
+    const written: string[] = [];
+    const socket = { writable: true, writableLength: 0, write: (text: string) => written.push(text) };
+    const { stop } = captureHandler(router.node)({ filter: 'in xcmp' }, new EventQueue(socket as unknown as Socket, 1, 1000));
+    await using echo = application.echo();
+    for (const waiting of [0, 1000, 1001]) {
+      socket.writableLength = waiting;
+      const answered = new Promise((resolve) => echo.once('reply', resolve));
+      echo.send(router.node.dag(), { sequence: waiting });
+      await answered;
+    }
+    stop('client');
+    expect(written.map((line) => Object.keys(JSON.parse(line).event)[0])).toEqual(['packet', 'end']);
+    expect(JSON.parse(written[1]!).event.end.faces[0]).toEqual({ name: 'access', captured: 1, dropped: 2 });
+    await application.close();
+    await router.node.close();
+  });
+
   it('counts by face, and refuses faces, filters and lengths that it does not know', async () => {
     const router = await startRouter();
     const application = await startApplication(router.access);

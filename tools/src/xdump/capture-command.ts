@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { CaptureFilter, integerArgument, MAX_SNAPLEN, MIN_SNAPLEN, XiaError } from 'xia-core';
-import { writeJsonLine } from '../common/json-output.js';
+import { writeOutput } from '../common/write-output.js';
 import { controlPath } from './control-path.js';
 import { decodePacket } from './decode-packet.js';
 import { recordJson, recordText } from './describe.js';
@@ -48,6 +48,7 @@ export function captureCommand(signal: AbortSignal): Command {
 async function capture(options: CaptureCommandOptions, signal: AbortSignal): Promise<void> {
   if (options.json === true && options.write !== undefined)
     throw new XiaError('usage', '--json prints packets, --write writes them: choose one');
+  if (options.write === '-' && process.stdout.isTTY) throw new XiaError('usage', '--write -: pcapng is nothing for a terminal; use a pipe');
   const filter = [options.face === undefined ? '' : `face ${options.face}`, options.filter ?? ''].join(' ').trim();
   // A mistake is told before anything is opened; the daemon reads the same text.
   CaptureFilter.parse(filter);
@@ -58,7 +59,7 @@ async function capture(options: CaptureCommandOptions, signal: AbortSignal): Pro
   process.stderr.write(`xdump: listening on ${live.faces.map(({ name }) => name).join(', ')}; Ctrl-C ends it\n`);
   const counts = await live.run(count, signal, async (packet) => {
     if (output !== undefined) await output.packet(packet);
-    else print(packet, options.json === true);
+    else await writeOutput(`${packetLine(packet, options.json === true)}\n`, signal);
   });
   await output?.end(counts.faces);
   process.stderr.write(`${summaryOf(counts)}\n`);
@@ -67,10 +68,10 @@ async function capture(options: CaptureCommandOptions, signal: AbortSignal): Pro
     throw new XiaError('control-failed', 'the daemon ended before the capture did');
 }
 
-function print({ bytes, ...facts }: OutputPacket, asJson: boolean): void {
+/** What is printed of a packet. */
+function packetLine({ bytes, ...facts }: OutputPacket, asJson: boolean): string {
   const decoded = decodePacket(bytes, bytes.length >= facts.length);
-  if (asJson) writeJsonLine(recordJson(facts, decoded));
-  else process.stdout.write(`${recordText(facts, decoded)}\n`);
+  return asJson ? JSON.stringify(recordJson(facts, decoded)) : recordText(facts, decoded);
 }
 
 function summaryOf({ captured, faces, reason }: CaptureCounts): string {

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import { Command } from 'commander';
 import { fromHex, XiaError } from 'xia-core';
-import { writeJsonLine } from '../common/json-output.js';
+import { writeOutput } from '../common/write-output.js';
 import { decodeEthernet, type Decoded } from './decode-frame.js';
 import { decodePacket } from './decode-packet.js';
 import { recordText } from './describe.js';
@@ -14,7 +14,7 @@ Example:
   $ xdump decode --ethernet --json < frames.txt`;
 
 /** `xdump decode`: packets in hexadecimal digits on stdin. */
-export function decodeCommand(): Command {
+export function decodeCommand(signal: AbortSignal): Command {
   return new Command('decode')
     .description('decode packets given as hexadecimal digits, one a line, on standard input')
     .option('--ethernet', 'the lines are Ethernet frames, not XIP packets')
@@ -25,8 +25,8 @@ export function decodeCommand(): Command {
         const text = line.trim();
         if (text === '' || text.startsWith('#')) continue;
         const decoded = decodeLine(text, options.ethernet === true);
-        if (options.json === true) writeJsonLine(decoded);
-        else process.stdout.write(`${recordText({}, decoded)}\n`);
+        await writeOutput(`${options.json === true ? JSON.stringify(decoded) : recordText({}, decoded)}\n`, signal);
+        if (signal.aborted) return;
       }
     });
 }

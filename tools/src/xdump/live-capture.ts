@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { captureAnswerSchema, captureEventSchema, ControlStream, XiaError } from 'xia-core';
 import type { OutputPacket } from './pcapng-output.js';
 
-/** How long the daemon may take to end a capture that was ended here. */
+/** How long the daemon may be silent once a capture was ended here. */
 const END_TIMEOUT_MS = 2000;
 
 /** A face of the daemon. */
@@ -57,11 +57,14 @@ export class LiveCapture {
     if (signal.aborted) end();
     try {
       for await (const event of this.#stream.events()) {
-        const parsed = v.parse(captureEventSchema, event);
-        if ('end' in parsed) return { captured, faces: parsed.end.faces, reason: parsed.end.reason };
+        timer?.refresh();
+        const parsed = v.safeParse(captureEventSchema, event);
+        if (!parsed.success) throw new XiaError('control-failed', 'the daemon sent an event of an unknown shape');
+        if ('end' in parsed.output) return { captured, ...parsed.output.end };
         if (captured >= count) continue;
         captured++;
-        await onPacket({ ...parsed.packet, bytes: Buffer.from(parsed.packet.bytes, 'base64') });
+        const { packet } = parsed.output;
+        await onPacket({ ...packet, bytes: Buffer.from(packet.bytes, 'base64') });
         if (captured >= count) end();
       }
     } catch (error) {

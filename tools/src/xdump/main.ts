@@ -21,9 +21,9 @@ export async function main(argv: string[]): Promise<void> {
     (signal) =>
       new Command('xdump')
         .description(description)
-        .addCommand(decodeCommand())
+        .addCommand(decodeCommand(signal))
         .addCommand(captureCommand(signal))
-        .addCommand(readCommand())
+        .addCommand(readCommand(signal))
         .addHelpText('after', examples),
     argv,
   );

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { ETHERNET_HEADER_BYTES } from 'xia-core';
-import { writeJsonLine } from '../common/json-output.js';
+import { writeOutput } from '../common/write-output.js';
 import { decodeFrame, LinkType } from './decode-frame.js';
 import { recordJson, recordText } from './describe.js';
 import { PcapngReader, type CapturedFrame } from './pcapng-reader.js';
@@ -21,7 +21,7 @@ interface ReadOptions {
 }
 
 /** `xdump read`: the packets of a capture file. */
-export function readCommand(): Command {
+export function readCommand(signal: AbortSignal): Command {
   return new Command('read')
     .description('print the packets of a pcapng file')
     .argument('<file>', 'the file, or "-" for standard input')
@@ -31,21 +31,24 @@ export function readCommand(): Command {
     .action(async (path: string, options: ReadOptions) => {
       const reader = new PcapngReader();
       for await (const piece of path === '-' ? process.stdin : createReadStream(path)) {
-        for (const frame of reader.push(piece as Uint8Array)) printFrame(frame, options);
+        for (const frame of reader.push(piece as Uint8Array)) {
+          await writeOutput(`${frameLine(frame, options)}\n`, signal);
+          if (signal.aborted) return;
+        }
       }
       reader.end();
     });
 }
 
-function printFrame(frame: CapturedFrame, { udpPorts, json }: ReadOptions): void {
+/** What is printed of a frame. */
+function frameLine(frame: CapturedFrame, { udpPorts, json }: ReadOptions): string {
   const { linkType, interfaceName, wallMs, direction, bytes } = frame;
   const complete = frame.length <= bytes.length;
   const decoded = decodeFrame(linkType, bytes, { complete, ...(udpPorts === undefined ? {} : { udpPorts }) });
   const neighbour = linkType === LinkType.ETHERNET ? frameNeighbour(bytes, direction) : undefined;
   const length = linkType === LinkType.ETHERNET ? Math.max(frame.length - ETHERNET_HEADER_BYTES, 0) : frame.length;
   const facts = { wallMs, face: interfaceName, direction, neighbour, length };
-  if (json === true) writeJsonLine(recordJson(facts, decoded));
-  else process.stdout.write(`${recordText(facts, decoded)}\n`);
+  return json === true ? JSON.stringify(recordJson(facts, decoded)) : recordText(facts, decoded);
 }
 
 function parsePorts(text: string): ReadonlySet<number> {
