@@ -129,14 +129,14 @@ describe('OnPathCache', () => {
 describe('Doorkeeper', () => {
   it('knows what it was told, until another takes the place', () => {
     const door = new Doorkeeper();
-    const id = new Uint8Array(20);
-    expect(door.knows(id)).toBe(false);
-    door.note(id);
-    expect(door.knows(id)).toBe(true);
+    const id = new Uint8Array(22);
+    expect(door.knows(id, 2)).toBe(false);
+    door.note(id, 2);
+    expect(door.knows(id, 2)).toBe(true);
     const other = id.slice();
-    other[5] = 1;
-    door.note(other);
-    expect([door.knows(id), door.knows(other)]).toEqual([false, true]);
+    other[7] = 2;
+    door.note(other, 2);
+    expect([door.knows(id, 2), door.knows(other, 2)]).toEqual([false, true]);
   });
 });
 

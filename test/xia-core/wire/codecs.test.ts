@@ -4,6 +4,7 @@ import { fromHex, internetChecksum, toHex, writeU16BE } from '../../../xia-core/
 import {
   CHUNK_REQUEST_BYTES,
   CHUNK_RESPONSE_BYTES,
+  chunkOffsetAt,
   decodeXcmp,
   DGRAM_HEADER_BYTES,
   encodeArp,
@@ -167,6 +168,18 @@ describe('chunk', () => {
     );
   });
 
+  test('the offset alone, as the whole header has it, of any bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+        const parsed = parseChunk(bytes);
+        if ('opcode' in parsed && parsed.opcode === 'response') expect(chunkOffsetAt(bytes, 0)).toBe(parsed.offset);
+        else expect(chunkOffsetAt(bytes, 0)).toBeGreaterThanOrEqual(-1);
+      }),
+    );
+    expect(chunkOffsetAt(new Uint8Array(0), 0)).toBe(-1);
+    expect(chunkOffsetAt(Uint8Array.of(59, 8, 5, 2, 1, 0), 0)).toBe(-1);
+  });
+
   test('a response there and back', () => {
     const fields = fc.tuple(fc.nat(0xffff_0000), fc.nat(2000), fc.nat(0xffff), u32).map(([offset, length, more, ttlSeconds]) => ({
       offset,
@@ -179,6 +192,7 @@ describe('chunk', () => {
         const bytes = new Uint8Array(CHUNK_RESPONSE_BYTES + response.length);
         encodeChunkResponseHeader(bytes, 0, response);
         expect(parseChunk(bytes)).toEqual({ opcode: 'response', dataOffset: CHUNK_RESPONSE_BYTES, ...response });
+        expect(chunkOffsetAt(Uint8Array.from([7, 7, 7, ...bytes]), 3)).toBe(response.offset);
         expect(parseChunk(Uint8Array.from([...bytes, 0]))).toEqual({ fault: 'range' });
       }),
       { numRuns: 50 },

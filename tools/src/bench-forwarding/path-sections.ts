@@ -38,6 +38,8 @@ interface Candidate {
 }
 
 interface Measured {
+  /** Packets by CPU second, round by round; undefined where it failed. */
+  readonly rounds: readonly (number | undefined)[];
   readonly packetsPerCpuSecond: number | undefined;
   readonly packetsPerSecond: number | undefined;
 }
@@ -52,7 +54,7 @@ async function compare<Name extends string>(
   options: PathBenchOptions,
 ): Promise<MeasuredBy<Name>> {
   const names = Object.keys(candidates) as Name[];
-  const runs = new Map<Name, PathRun[]>(names.map((name) => [name, []]));
+  const runs = new Map<Name, (PathRun | undefined)[]>(names.map((name) => [name, []]));
   const notes = new Set<string>();
   for (let round = 0; round < options.rounds; round++) {
     for (const name of names) {
@@ -62,14 +64,17 @@ async function compare<Name extends string>(
         const run = await runPath({ ...options, middle: candidate.middle, traffic, packetBytes });
         runs.get(name)?.push(run);
       } catch (error) {
+        runs.get(name)?.push(undefined);
         notes.add(`${candidate.name}: ${(error as Error).message.split('\n').join(' ')}`);
       }
     }
   }
   const values = Object.fromEntries(
     names.map((name) => {
-      const of = runs.get(name) ?? [];
+      const rounds = runs.get(name) ?? [];
+      const of = rounds.filter((run) => run !== undefined);
       const value: Measured = {
+        rounds: rounds.map((run) => run?.packetsPerCpuSecond),
         packetsPerCpuSecond: median(of.map((run) => run.packetsPerCpuSecond)),
         packetsPerSecond: median(of.map((run) => run.packetsPerSecond)),
       };
@@ -79,9 +84,13 @@ async function compare<Name extends string>(
   return { values, notes: [...notes] };
 }
 
+/** The median of the ratios of each round: what disturbed the machine then disturbed both. */
 function ratioOf(one: Measured, other: Measured): number | undefined {
-  const [a, b] = [one.packetsPerCpuSecond, other.packetsPerCpuSecond];
-  return a === undefined || b === undefined || b === 0 ? undefined : a / b;
+  const ratios = one.rounds.map((a, round) => {
+    const b = other.rounds[round];
+    return a === undefined || b === undefined || b === 0 ? undefined : a / b;
+  });
+  return median(ratios.filter((value) => value !== undefined));
 }
 
 function thousands(value: number | undefined): number | undefined {

@@ -19,22 +19,22 @@ const PLACES = 65_536;
 export class Doorkeeper {
   readonly #seen = new Uint32Array(PLACES);
 
-  /** Whether a chunk was noted and not forgotten since. */
-  knows(id: Uint8Array): boolean {
-    return this.#seen[placeOf(id)] === mark(id);
+  /** Whether the chunk whose CID is at `offset` of some bytes was noted and not forgotten since. */
+  knows(bytes: Uint8Array, offset: number): boolean {
+    return this.#seen[placeOf(bytes, offset)] === markOf(bytes, offset);
   }
 
   /** Notes a chunk. */
-  note(id: Uint8Array): void {
-    this.#seen[placeOf(id)] = mark(id);
+  note(bytes: Uint8Array, offset: number): void {
+    this.#seen[placeOf(bytes, offset)] = markOf(bytes, offset);
   }
 }
 
-function placeOf(id: Uint8Array): number {
-  return readU32BE(id, 0) % PLACES;
+function placeOf(bytes: Uint8Array, offset: number): number {
+  return readU32BE(bytes, offset) % PLACES;
 }
 
 /** Never 0, which is an empty place. */
-function mark(id: Uint8Array): number {
-  return (readU32BE(id, 4) | 1) >>> 0;
+function markOf(bytes: Uint8Array, offset: number): number {
+  return (readU32BE(bytes, offset + 4) | 1) >>> 0;
 }

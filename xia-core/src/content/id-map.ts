@@ -19,6 +19,11 @@ export class IdMap<V> {
     return slot < 0 ? undefined : this.#values[slot];
   }
 
+  /** Whether the identifier at `offset` of some bytes is in it. */
+  hasAt(bytes: Uint8Array, offset: number): boolean {
+    return this.#index.find(bytes, offset) >= 0;
+  }
+
   /** Sets the value of an identifier and returns its slot, the same number until the identifier is deleted. */
   set(id: Uint8Array, value: V): number {
     const slot = this.#index.add(id, 0);

@@ -1,4 +1,4 @@
-import { NextHeader, parseChunk, type XipView } from '../wire/index.js';
+import { chunkOffsetAt, NextHeader, parseChunk, type XipView } from '../wire/index.js';
 import { PrincipalType } from '../xid/index.js';
 import type { ChunkCache } from './chunk-cache.js';
 import type { ChunkSource } from './chunk-source.js';
@@ -52,12 +52,12 @@ export class OnPathCache {
   observe(view: XipView, now: number): ObserveOutcome {
     if (this.#cache.budgetBytes === 0 || !OnPathCache.isCandidate(view)) return 'not-a-chunk';
     const idOffset = view.nodeIdOffset(view.destinationCount + view.sourceCount - 1);
+    if (this.#doorkeeper !== undefined && !this.#admits(this.#doorkeeper, view, idOffset, now)) return 'refused';
     const id = view.bytes.subarray(idOffset, idOffset + 20);
     if (this.#cache.has(id) || this.#published?.find(id, now) !== undefined) return 'known';
     const payload = view.payload();
     const chunk = parseChunk(payload);
     if ('fault' in chunk || chunk.opcode !== 'response') return 'not-a-chunk';
-    if (!this.#admits(id, chunk.offset)) return 'refused';
     const data = payload.subarray(chunk.dataOffset, chunk.dataOffset + chunk.length);
     const ttlMs = chunk.ttlSeconds * 1000;
     if (chunk.offset === 0 && data.length === chunk.chunkLength) {
@@ -70,15 +70,16 @@ export class OnPathCache {
 
   /**
    * Whether a segment may be kept. A chunk comes by once more when its first segment does; the others follow where that one is
-   * being put together.
+   * being put together. Most of what comes by ends here, so nothing is made for it.
    */
-  #admits(id: Uint8Array, offset: number): boolean {
-    const doorkeeper = this.#doorkeeper;
-    if (doorkeeper === undefined || this.#assembler.has(id)) return true;
-    if (offset > 0) return false;
-    if (doorkeeper.knows(id)) return true;
-    doorkeeper.note(id);
-    this.#cache.refuse('notAdmitted');
+  #admits(doorkeeper: Doorkeeper, view: XipView, idOffset: number, now: number): boolean {
+    const { bytes } = view;
+    if (this.#assembler.hasAt(bytes, idOffset)) return true;
+    if (chunkOffsetAt(bytes, view.headerBytes) !== 0) return false;
+    if (doorkeeper.knows(bytes, idOffset)) return true;
+    doorkeeper.note(bytes, idOffset);
+    const id = bytes.subarray(idOffset, idOffset + 20);
+    if (!this.#cache.has(id) && this.#published?.find(id, now) === undefined) this.#cache.refuse('notAdmitted');
     return false;
   }
 }

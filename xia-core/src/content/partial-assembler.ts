@@ -104,9 +104,9 @@ export class PartialAssembler {
     return undefined;
   }
 
-  /** Whether parts of a chunk are here. */
-  has(id: Uint8Array): boolean {
-    return this.#chunks.get(id) !== undefined;
+  /** Whether parts of the chunk are here whose CID is at `offset` of some bytes. */
+  hasAt(bytes: Uint8Array, offset: number): boolean {
+    return this.#chunks.hasAt(bytes, offset);
   }
 
   /** Forgets an unfinished chunk. */

@@ -2,7 +2,7 @@ import type { Gauge } from '../bytes/index.js';
 import { IdIndex } from '../xid/index.js';
 import { NO_FACE } from './faces.js';
 
-/** Entries a table takes before it refuses new ones, unless told otherwise. At 60 bytes each, 60 MB. */
+/** Entries a table takes before it refuses new ones, unless told otherwise. At 40 to 70 bytes each, up to 70 MB. */
 export const DEFAULT_MAX_ROUTES = 1_000_000;
 
 /** What each identifier has beside it in the index: it lies where the lookup has just been. */

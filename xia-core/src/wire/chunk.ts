@@ -1,5 +1,5 @@
 import { XiaError } from '../bytes/index.js';
-import { parseTlvHeader, tlvHeaderBytes, writeTlvHeader, type TlvFault, type TlvField } from './tlv-header.js';
+import { findTlvValue, parseTlvHeader, tlvHeaderBytes, writeTlvHeader, type TlvFault, type TlvField } from './tlv-header.js';
 
 /** Bytes of a request: all of it. The prototype adds a filler text, which is ignored. */
 export const CHUNK_REQUEST_BYTES = 16;
@@ -103,6 +103,11 @@ export function parseChunk(bytes: Uint8Array): ChunkPacket {
   if (chunkLength === undefined) return { fault: 'missing-field' };
   if (offset + length > chunkLength || headerBytes + length !== bytes.length) return { fault: 'range' };
   return { opcode: 'response', offset, length, chunkLength, ttlSeconds: values[Key.TTL] ?? 0, dataOffset: headerBytes };
+}
+
+/** Where in its chunk the data of a response begins, whose header is at `start`; -1 when it does not say. Allocates nothing. */
+export function chunkOffsetAt(bytes: Uint8Array, start: number): number {
+  return findTlvValue(bytes, start, Key.CHUNK_OFFSET);
 }
 
 function requireRange(name: string, value: number, most: number): void {

@@ -3,6 +3,7 @@ export { ARP_BYTES, encodeArp, encodeArpReply, parseArp, type ArpFault, type Arp
 export {
   CHUNK_REQUEST_BYTES,
   CHUNK_RESPONSE_BYTES,
+  chunkOffsetAt,
   encodeChunkRequest,
   encodeChunkResponseHeader,
   MAX_CHUNK_RANGE_BYTES,

@@ -47,6 +47,19 @@ export function parseTlvHeader(bytes: Uint8Array): TlvHeader | { readonly fault:
   return { headerBytes, values };
 }
 
+/**
+ * The value of one field of the header at `start`, and nothing else of it looked at: for a packet that is only passing. -1 when it
+ * is not there.
+ */
+export function findTlvValue(bytes: Uint8Array, start: number, key: number): number {
+  const end = Math.min(bytes.length, start + (bytes[start + 1] ?? 0));
+  for (let at = start + 2; at + 1 < end && bytes[at] !== 0; at += 1 + bytes[at]!) {
+    if (bytes[at + 1] !== key) continue;
+    return at + 1 + bytes[at]! <= end ? (readValue(bytes, at + 2, bytes[at]! - 1) ?? -1) : -1;
+  }
+  return -1;
+}
+
 function readValue(bytes: Uint8Array, offset: number, width: number): number | undefined {
   if (width === 1) return bytes[offset];
   if (width === 2) return readU16LE(bytes, offset);

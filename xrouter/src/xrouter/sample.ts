@@ -23,7 +23,10 @@ faces:
 routes:                           # static routes: a destination and the face towards it
   - { to: 'AD:2000000000000000000000000000000000000002', via: r2 }
 
-cache: { bytes: 268435456, policy: fifo }      # on-path chunk cache, fifo or lru; bytes: 0 switches it off
+cache:                            # on-path chunk cache
+  bytes: 268435456                # 0 switches it off
+  policy: s3-fifo                 # what goes first when it is full: s3-fifo, lru or fifo
+  admit: always                   # or second-request: what is fetched only once costs nothing, what is fetched twice is kept
 beacon: { intervalMs: 100, lifetimeMs: 1000 }
 moves: { limit: 5, windowMs: 180000 }          # a HID that moves more often than this is frozen for a while
 control: run/R1.ctl               # xrouter show talks to the daemon here
