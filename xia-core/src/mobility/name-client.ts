@@ -172,8 +172,22 @@ export class NameClient {
   gauges(): Gauge[] {
     const [requests, cached] = [this.#requests.size, this.#cache.size];
     return [
-      { name: 'name requests', unit: 'entries', used: requests, highWater: this.#mostRequests, bound: this.#maxRequests, refused: this.#refused },
-      { name: 'resolved names', unit: 'entries', used: cached, highWater: this.#mostCached, bound: this.#maxCached, refused: this.#evicted },
+      {
+        name: 'name requests',
+        unit: 'entries',
+        used: requests,
+        highWater: this.#mostRequests,
+        bound: this.#maxRequests,
+        refused: this.#refused,
+      },
+      {
+        name: 'resolved names',
+        unit: 'entries',
+        used: cached,
+        highWater: this.#mostCached,
+        bound: this.#maxCached,
+        refused: this.#evicted,
+      },
     ];
   }
 

@@ -99,10 +99,7 @@ export class NameServerCore {
 
   gauges(): Gauge[] {
     const [used, highWater, bound, refused] = [this.#pending, this.#mostPending, this.#maxPending, this.#overloaded];
-    return [
-      { name: 'requests for the disk', unit: 'entries', used, highWater, bound, refused },
-      this.#limiter.gauge('request budgets'),
-    ];
+    return [{ name: 'requests for the disk', unit: 'entries', used, highWater, bound, refused }, this.#limiter.gauge('request budgets')];
   }
 
   #query({ id, name }: QueryMessage, from: Dag, wallNow: number): void {

@@ -1,5 +1,13 @@
 import { concatBytes, type Gauge } from '../bytes/index.js';
-import { Disposition, type ForwardingEngine, type ForwardReason, forwardReasons, FROM_FACE, FROM_SELF, LOCAL_FACE } from '../forwarding/index.js';
+import {
+  Disposition,
+  type ForwardingEngine,
+  type ForwardReason,
+  forwardReasons,
+  FROM_FACE,
+  FROM_SELF,
+  LOCAL_FACE,
+} from '../forwarding/index.js';
 import { XcmpCode, XcmpType, XipView, type XcmpErrorType, type XipFault } from '../wire/index.js';
 import type { FaceTable } from './face-table.js';
 import { LocalQueue } from './local-queue.js';
@@ -11,15 +19,7 @@ const LOCAL_QUEUE_BYTES = 16 * 1024 * 1024;
 export type Transmit = (face: number, neighbour: number, packet: Uint8Array, body?: Uint8Array) => boolean;
 
 /** Tells the source of a packet why it got no further; `face` and `neighbour` are where the packet came from. */
-export type Report = (
-  type: XcmpErrorType,
-  code: number,
-  view: XipView,
-  face: number,
-  neighbour: number,
-  now: number,
-  mtu?: number,
-) => void;
+export type Report = (type: XcmpErrorType, code: number, view: XipView, face: number, neighbour: number, now: number, mtu?: number) => void;
 
 export interface PacketPathOptions {
   readonly engine: ForwardingEngine;
@@ -220,7 +220,7 @@ export class PacketPath {
 
   /** The engine refused it and knows why. */
   #dropAsDecided(): false {
-    const reason = forwardReasons[this.#options.engine.reason]!;
+    const reason = forwardReasons[this.#options.engine.reason];
     return reason === 'none' ? false : this.#drop(reason);
   }
 

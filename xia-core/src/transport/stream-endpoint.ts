@@ -222,7 +222,14 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
       { name: 'streams', unit: 'entries', used, highWater, bound: maxConnections, refused },
       this.#linger.gauge(),
       { name: 'largest send buffer', unit: 'bytes', used: sendBytes, highWater: marks.sendBytes, bound: sendBufferBytes, refused: 0 },
-      { name: 'largest receive buffer', unit: 'bytes', used: receiveBytes, highWater: marks.receiveBytes, bound: receiveWindowBytes, refused: 0 },
+      {
+        name: 'largest receive buffer',
+        unit: 'bytes',
+        used: receiveBytes,
+        highWater: marks.receiveBytes,
+        bound: receiveWindowBytes,
+        refused: 0,
+      },
       this.#strangers.gauge('stream budgets'),
     ];
   }

@@ -47,7 +47,8 @@ export function program(signal: AbortSignal): Command {
     .option('--json', 'one JSON object a line')
     .addHelpText('after', '\nExample:\n  xnameserver list -c names.yaml --json')
     .action(async (options: { control?: string; config?: string; json?: boolean }) => {
-      for await (const record of listRecords(await controlPath(options))) print(options.json === true ? JSON.stringify(record) : recordLine(record));
+      for await (const record of listRecords(await controlPath(options)))
+        print(options.json === true ? JSON.stringify(record) : recordLine(record));
     });
   root
     .command('bounds')
