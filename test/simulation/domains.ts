@@ -27,11 +27,12 @@ export function addRouter(
 }
 
 /** A host. Faces: `up`, `access0..`. */
-export function addHost(network: SimNetwork, name: string, accesses: number): SimNode {
+export function addHost(network: SimNetwork, name: string, accesses: number, options: Partial<SimNodeOptions> = {}): SimNode {
   return network.add(name, {
     identity: simIdentity(network.rng),
     role: { kind: 'host' },
     faces: [face('up', 'uplink'), ...Array.from({ length: accesses }, (_, index) => face(`access${index}`, 'access'))],
+    ...options,
   });
 }
 

@@ -1,4 +1,4 @@
-import { concatBytes, NodeStack, SeededRandom, type FaceSpec, type NodeStackOptions, type StackEvent } from 'xia-core';
+import { concatBytes, NodeStack, SeededRandom, type CryptoSuite, type FaceSpec, type NodeStackOptions, type StackEvent } from 'xia-core';
 import { EventQueue } from './event-queue.js';
 import { simCrypto } from './sim-identity.js';
 
@@ -12,6 +12,10 @@ export interface LinkShape {
   readonly duplicate?: number;
   /** Share of packets with one flipped bit. */
   readonly corrupt?: number;
+  /** Of each direction; without it packets take no time to send. */
+  readonly bytesPerSecond?: number;
+  /** What may wait for a link with a rate, in each direction; more is dropped. Default 64 KiB. */
+  readonly queueBytes?: number;
 }
 
 interface Port {
@@ -19,14 +23,33 @@ interface Port {
   readonly face: number;
 }
 
+const DEFAULT_QUEUE_BYTES = 65_536;
+
 class Link {
   up = true;
+  /** For each end: when what it has sent so far is through. */
+  readonly #freeAt: [number, number] = [0, 0];
+  /** Packets that found the queue full. */
+  dropped = 0;
   readonly ends: readonly [Port, Port];
   readonly shape: LinkShape;
 
   constructor(ends: readonly [Port, Port], shape: LinkShape) {
     this.ends = ends;
     this.shape = shape;
+  }
+
+  /** When a packet from an end is through, that is sent now; undefined when there is no room for it in the queue. */
+  passes(end: 0 | 1, bytes: number, now: number): number | undefined {
+    const { bytesPerSecond, queueBytes = DEFAULT_QUEUE_BYTES } = this.shape;
+    if (bytesPerSecond === undefined) return now;
+    const begins = Math.max(now, this.#freeAt[end]);
+    if (((begins - now) / 1000) * bytesPerSecond + bytes > queueBytes) {
+      this.dropped++;
+      return undefined;
+    }
+    this.#freeAt[end] = begins + (bytes / bytesPerSecond) * 1000;
+    return this.#freeAt[end];
   }
 }
 
@@ -50,7 +73,7 @@ export class SimNode {
     this.#network = network;
     this.stack = new NodeStack({
       ...options,
-      crypto: simCrypto,
+      crypto: network.crypto,
       rng: network.rng,
       transmit: (face, _neighbour, packet, body) => network.transmit(this, face, body === undefined ? packet : concatBytes(packet, body)),
       onEvent: (event) => this.onEvent(event),
@@ -94,10 +117,14 @@ export class SimNode {
 export class SimNetwork {
   readonly queue = new EventQueue();
   readonly rng: SeededRandom;
+  readonly crypto: CryptoSuite;
   readonly nodes: SimNode[] = [];
   packets = 0;
+  /** Sees every packet that a node sends, and whose it will be at the other end of the link. */
+  onPacket: (packet: Uint8Array, to: { readonly node: SimNode; readonly face: number }) => void = () => {};
 
-  constructor(seed: number) {
+  constructor(seed: number, crypto: CryptoSuite = simCrypto) {
+    this.crypto = crypto;
     this.rng = new SeededRandom(seed);
   }
 
@@ -138,12 +165,16 @@ export class SimNetwork {
   transmit(from: SimNode, face: number, packet: Uint8Array): boolean {
     const link = from.links.get(face);
     if (link === undefined || !link.up) return false;
-    const to = link.ends.find(({ node, face: other }) => node !== from || other !== face)!;
+    const end = link.ends[0].node === from && link.ends[0].face === face ? 0 : 1;
+    const to = link.ends[1 - end]!;
     this.packets++;
+    this.onPacket(packet, to);
+    const through = link.passes(end, packet.length, this.now);
+    if (through === undefined) return false;
     const { loss = 0, duplicate = 0 } = link.shape;
     if (this.rng.unit() < loss) return true;
-    this.#carry(link, to, packet);
-    if (duplicate > 0 && this.rng.unit() < duplicate) this.#carry(link, to, packet);
+    this.#carry(link, to, packet, through);
+    if (duplicate > 0 && this.rng.unit() < duplicate) this.#carry(link, to, packet, through);
     return true;
   }
 
@@ -161,12 +192,12 @@ export class SimNetwork {
     this.runUntil(() => false, ms);
   }
 
-  #carry(link: Link, to: Port, packet: Uint8Array): void {
+  #carry(link: Link, to: Port, packet: Uint8Array, through: number): void {
     const { delayMs, jitterMs = 0, corrupt = 0 } = link.shape;
     // The bytes belong to whoever receives them; the sender may have kept its own.
     const copy = packet.slice();
     if (corrupt > 0 && this.rng.unit() < corrupt) copy[this.rng.below(copy.length)]! ^= 1 << this.rng.below(8);
-    this.queue.at(this.now + delayMs + this.rng.unit() * jitterMs, (now) => {
+    this.queue.at(through + delayMs + this.rng.unit() * jitterMs, (now) => {
       if (!link.up || !to.node.running) return;
       to.node.enter(() => to.node.stack.receive(to.face, 1, copy, now));
     });

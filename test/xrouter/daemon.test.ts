@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Dag, XiaNode } from 'xia-core';
+import { controlCall, Dag, XiaNode, type Gauge } from 'xia-core';
+import { viewTable } from '../../xrouter/src/xrouter/view-table.js';
 import { bareSocket, startRouter } from './running-router.js';
 
 const LOOPBACK = '127.0.0.1:0';
@@ -40,6 +41,15 @@ ${intentRoute}  - { to: '${OTHER_AD}', via: other }
     client.datagram().send(Dag.parse(`RE ( ${OTHER_AD} HID:${'3'.repeat(40)} ) 0x99:${'4'.repeat(40)}`), Buffer.from(MARK));
     const first = await Promise.race([toIntent.marked.then(() => 'toIntent'), toOtherAd.marked.then(() => 'toOtherAd')]);
     expect(first).toBe(expected);
+  });
+
+  it('shows how full its queues and tables are', async () => {
+    const { line } = await startRouter(`control: R.ctl\nfaces: [{ name: access, role: access, udp: { listen: '${LOOPBACK}' } }]\n`);
+    const bounds = (await controlCall(line.control!, 'show', { what: 'bounds' })) as Gauge[];
+    expect(bounds).toContainEqual({ name: 'control connections', unit: 'entries', used: 1, highWater: 1, bound: 32, refused: 0 });
+    expect(bounds).toContainEqual({ name: 'faces', unit: 'entries', used: 1, highWater: 1, bound: 256, refused: 0 });
+    const [header = ''] = viewTable('bounds', bounds).split('\n');
+    expect(header.split(/ {2,}/)).toEqual(['NAME', 'UNIT', 'USED', 'HIGHWATER', 'BOUND', 'REFUSED']);
   });
 
   it('logs who it is once a line', async () => {

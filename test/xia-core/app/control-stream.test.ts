@@ -7,7 +7,7 @@ import { captureHandler } from '../../../xia-core/src/app/capture-stream.js';
 import type { StreamEnd } from '../../../xia-core/src/app/control-connection.js';
 import { ControlServer } from '../../../xia-core/src/app/control-server.js';
 import { ControlStream } from '../../../xia-core/src/app/control-stream.js';
-import { EventQueue } from '../../../xia-core/src/app/event-queue.js';
+import { EventQueue, MAXIMUM_QUEUED_BYTES } from '../../../xia-core/src/app/event-queue.js';
 import { XiaError } from '../../../xia-core/src/bytes/index.js';
 import { startApplication, startRouter } from '../node/testbed.js';
 
@@ -103,8 +103,8 @@ describe('a stream of events over a control socket', () => {
       accepted++;
       queue!.push(event);
     }
-    const gauge = server!.gauges().find(({ name }) => name === 'control event queue');
-    expect(gauge).toMatchObject({ name: 'control event queue', unit: 'bytes', refused: 1000 - accepted, bound: 8 * 1024 * 1024 });
+    const gauge = server!.gauges().find(({ name }) => name === 'largest queue of events');
+    expect(gauge).toMatchObject({ name: 'largest queue of events', unit: 'bytes', refused: 1000 - accepted, bound: 8 * 1024 * 1024 });
     expect(queue!.dropped).toBe(1000 - accepted);
     expect(accepted).toBeGreaterThan(100);
     expect(accepted).toBeLessThan(200);
@@ -126,12 +126,12 @@ describe('the capture of a node over its control socket', () => {
     const application = await startApplication(router.access);
     const written: string[] = [];
     const socket = { writable: true, writableLength: 0, write: (text: string) => written.push(text) };
-    const { stop } = captureHandler(router.node)({ filter: 'in xcmp' }, new EventQueue(socket as unknown as Socket, 1, 1000));
+    const { stop } = captureHandler(router.node)({ filter: 'in xcmp' }, new EventQueue(socket as unknown as Socket, 1, { mostBytes: 0, dropped: 0 }));
     await using echo = application.echo();
-    for (const waiting of [0, 1000, 1001]) {
+    for (const waiting of [0, MAXIMUM_QUEUED_BYTES, MAXIMUM_QUEUED_BYTES + 1]) {
       socket.writableLength = waiting;
       const answered = new Promise((resolve) => echo.once('reply', resolve));
-      echo.send(router.node.dag(), { sequence: waiting });
+      echo.send(router.node.dag(), { sequence: waiting & 0xff });
       await answered;
     }
     stop('client');

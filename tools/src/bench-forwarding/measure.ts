@@ -30,7 +30,7 @@ export function alternate<Name extends string>(candidates: Readonly<Record<Name,
 let collector: (() => void) | undefined;
 
 /** Collects all garbage now. */
-export function collectGarbage(): void {
+function collectGarbage(): void {
   if (collector === undefined) {
     setFlagsFromString('--expose-gc');
     collector = runInNewContext('gc') as () => void;

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import * as v from 'valibot';
 import { XiaError } from '../bytes/index.js';
-import { EventQueue } from './event-queue.js';
+import { EventQueue, type EventLevels } from './event-queue.js';
 import { LineSplitter } from './line-splitter.js';
 
 const MAXIMUM_REQUEST_BYTES = 64 * 1024;
@@ -48,12 +48,14 @@ interface OpenStream {
 export class ControlConnection {
   readonly #socket: Socket;
   readonly #methods: ControlMethods;
+  readonly #levels: EventLevels;
   readonly #streams = new Set<OpenStream>();
   #waiting = 0;
   #isRetired = false;
 
-  constructor(socket: Socket, methods: ControlMethods) {
+  constructor(socket: Socket, methods: ControlMethods, levels: EventLevels) {
     this.#socket = socket;
+    this.#levels = levels;
     this.#methods = methods;
     const splitter = new LineSplitter(MAXIMUM_REQUEST_BYTES);
     socket.on('close', () => this.#stopStreams('gone'));
@@ -65,9 +67,9 @@ export class ControlConnection {
     socket.on('data', (piece: Buffer) => this.#read(splitter, piece));
   }
 
-  /** The queues of the streams that are open. */
-  get queues(): readonly EventQueue[] {
-    return [...this.#streams].map(({ events }) => events);
+  /** Bytes of events that wait for this client. */
+  get eventBytes(): number {
+    return this.#streams.size === 0 ? 0 : this.#socket.writableLength;
   }
 
   /** Ends the connection as soon as nobody waits for an answer on it. */
@@ -123,7 +125,7 @@ export class ControlConnection {
   #perform({ id, method, params }: Request): unknown {
     const stream = this.#methods.streams.get(method);
     if (stream !== undefined) {
-      const events = new EventQueue(this.#socket, id);
+      const events = new EventQueue(this.#socket, id, this.#levels);
       const { result, stop } = stream(params, events);
       this.#streams.add({ events, stop });
       return result;

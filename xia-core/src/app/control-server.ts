@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { XiaError, type Gauge } from '../bytes/index.js';
 import { listenUnix } from '../io/index.js';
 import { ControlConnection, type ControlHandler, type ControlMethods, type StreamHandler } from './control-connection.js';
+import { MAXIMUM_QUEUED_BYTES, type EventLevels } from './event-queue.js';
 
 const MAXIMUM_CONNECTIONS = 32;
 
@@ -17,6 +18,7 @@ export class ControlServer {
   readonly #server: Server;
   readonly #methods: ControlMethods;
   readonly #connections = new Set<ControlConnection>();
+  readonly #events: EventLevels = { mostBytes: 0, dropped: 0 };
   #highWater = 0;
   #refused = 0;
 
@@ -53,10 +55,16 @@ export class ControlServer {
 
   gauges(): Gauge[] {
     const [used, highWater, bound, refused] = [this.#connections.size, this.#highWater, MAXIMUM_CONNECTIONS, this.#refused];
-    const queues = [...this.#connections].flatMap((connection) => connection.queues);
     return [
       { name: 'control connections', unit: 'entries', used, highWater, bound, refused },
-      ...queues.map((queue) => queue.gauge('control event queue')),
+      {
+        name: 'largest queue of events',
+        unit: 'bytes',
+        used: Math.max(0, ...[...this.#connections].map(({ eventBytes }) => eventBytes)),
+        highWater: this.#events.mostBytes,
+        bound: MAXIMUM_QUEUED_BYTES,
+        refused: this.#events.dropped,
+      },
     ];
   }
 
@@ -77,7 +85,7 @@ export class ControlServer {
   }
 
   #serve(socket: Socket): void {
-    const connection = new ControlConnection(socket, this.#methods);
+    const connection = new ControlConnection(socket, this.#methods, this.#events);
     this.#connections.add(connection);
     this.#highWater = Math.max(this.#highWater, this.#connections.size);
     socket.on('close', () => this.#connections.delete(connection));

@@ -1,21 +1,31 @@
 import type { Socket } from 'node:net';
-import type { Gauge } from '../bytes/index.js';
 
 /** Bytes that may wait for a reader of a stream. */
-const MAXIMUM_QUEUED_BYTES = 8 * 1024 * 1024;
+export const MAXIMUM_QUEUED_BYTES = 8 * 1024 * 1024;
+
+/** What all the queues of a control socket together had to do so far. */
+export interface EventLevels {
+  /** The most bytes that waited in one of them. */
+  mostBytes: number;
+  dropped: number;
+}
 
 /** The events of one streaming call on their way to its client. What does not fit is dropped and counted. */
 export class EventQueue {
   readonly #socket: Socket;
   readonly #id: number;
-  readonly #boundBytes: number;
-  #highWater = 0;
+  readonly #levels: EventLevels;
   #dropped = 0;
 
-  constructor(socket: Socket, id: number, boundBytes = MAXIMUM_QUEUED_BYTES) {
+  constructor(socket: Socket, id: number, levels: EventLevels) {
     this.#socket = socket;
     this.#id = id;
-    this.#boundBytes = boundBytes;
+    this.#levels = levels;
+  }
+
+  /** Bytes that wait for the reader. */
+  get bytes(): number {
+    return this.#socket.writableLength;
   }
 
   /** Events that were dropped. */
@@ -25,8 +35,9 @@ export class EventQueue {
 
   /** Whether an event fits now; one that does not is counted as dropped. */
   accepts(): boolean {
-    if (this.#socket.writable && this.#socket.writableLength < this.#boundBytes) return true;
+    if (this.#socket.writable && this.bytes < MAXIMUM_QUEUED_BYTES) return true;
     this.#dropped++;
+    this.#levels.dropped++;
     return false;
   }
 
@@ -34,11 +45,6 @@ export class EventQueue {
   push(event: object): void {
     if (!this.#socket.writable) return;
     this.#socket.write(`${JSON.stringify({ id: this.#id, event })}\n`);
-    this.#highWater = Math.max(this.#highWater, this.#socket.writableLength);
-  }
-
-  gauge(name: string): Gauge {
-    const used = this.#socket.writableLength;
-    return { name, unit: 'bytes', used, highWater: this.#highWater, bound: this.#boundBytes, refused: this.#dropped };
+    this.#levels.mostBytes = Math.max(this.#levels.mostBytes, this.bytes);
   }
 }

@@ -1,4 +1,4 @@
-import { XiaError } from '../bytes/index.js';
+import { XiaError, type Gauge } from '../bytes/index.js';
 import { MAX_PACKET_BYTES, type Face } from '../io/index.js';
 import { CaptureFilter, type CaptureDirection } from './capture-filter.js';
 
@@ -37,13 +37,13 @@ interface Tap {
   readonly wants: ((face: string) => boolean) | undefined;
 }
 
-/** Everybody who listens to the packets of a node. It exists only while there is somebody. */
+/** Everybody who listens to the packets of a node. */
 export class CaptureTaps {
   readonly #taps = new Set<Tap>();
-
-  get isEmpty(): boolean {
-    return this.#taps.size === 0;
-  }
+  #highWater = 0;
+  #refused = 0;
+  /** Whether there is somebody: all that a packet costs while there is not. */
+  isActive = false;
 
   /**
    * @returns ends the listening; may be called again
@@ -51,12 +51,23 @@ export class CaptureTaps {
    */
   add(listener: CaptureListener, options: CaptureOptions): () => void {
     if (this.#taps.size >= MAX_CAPTURES) {
+      this.#refused++;
       throw new XiaError('limit-reached', `no more than ${MAX_CAPTURES} captures of one node at a time`, { captures: MAX_CAPTURES });
     }
     const { filter = new CaptureFilter(), snaplen = MAX_PACKET_BYTES, wants } = options;
     const tap: Tap = { listener, filter, snaplen, wants };
     this.#taps.add(tap);
-    return () => void this.#taps.delete(tap);
+    this.#highWater = Math.max(this.#highWater, this.#taps.size);
+    this.isActive = true;
+    return () => {
+      this.#taps.delete(tap);
+      this.isActive = this.#taps.size > 0;
+    };
+  }
+
+  gauge(): Gauge {
+    const used = this.#taps.size;
+    return { name: 'captures', unit: 'entries', used, highWater: this.#highWater, bound: MAX_CAPTURES, refused: this.#refused };
   }
 
   /**

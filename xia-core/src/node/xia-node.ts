@@ -51,8 +51,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
   readonly #streams: StreamSockets;
   readonly #datagrams = new Map<string, DatagramSocket>();
   readonly #reconfiguration: Reconfiguration;
-  /** Undefined while nobody captures, so that a packet costs one look. */
-  #taps: CaptureTaps | undefined;
+  readonly #taps = new CaptureTaps();
   #closing: Promise<void> | undefined;
 
   private constructor(options: XiaNodeOptions, identity: NodeIdentity) {
@@ -257,7 +256,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
 
   /** How full every queue and table of the node and its faces is, and the most that each ever held. */
   gauges(): Gauge[] {
-    return [...nodeGauges(this.#stack, this.#faces), ...this.#streams.gauges()];
+    return [...nodeGauges(this.#stack, this.#faces), ...this.#streams.gauges(), this.#taps.gauge()];
   }
 
   /** Face name -> the address that it listens on. */
@@ -281,12 +280,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
    * @throws XiaError `limit-reached`
    */
   capture(listener: CaptureListener, options: CaptureOptions = {}): () => void {
-    const taps = (this.#taps ??= new CaptureTaps());
-    const remove = taps.add(listener, options);
-    return () => {
-      remove();
-      if (taps.isEmpty && this.#taps === taps) this.#taps = undefined;
-    };
+    return this.#taps.add(listener, options);
   }
 
   /** Ends every stream, detaches, and closes the faces. May be called again. */
@@ -310,7 +304,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
   #transmit(id: number, neighbour: number, packet: Uint8Array, body: Uint8Array | undefined): boolean {
     const face = this.#faces.get(id);
     if (face === undefined || !face.send(neighbour, packet, body)) return false;
-    if (this.#taps !== undefined) this.#taps.show('out', face, neighbour, this.#wallMs(), packet, body);
+    if (this.#taps.isActive) this.#taps.show('out', face, neighbour, this.#wallMs(), packet, body);
     return true;
   }
 
@@ -322,7 +316,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
   async #open(id: number, face: Face): Promise<void> {
     await face.open({
       packet: (neighbour, bytes) => {
-        if (this.#taps !== undefined) this.#taps.show('in', face, neighbour, this.#wallMs(), bytes);
+        if (this.#taps.isActive) this.#taps.show('in', face, neighbour, this.#wallMs(), bytes);
         this.#stack.receive(id, neighbour, bytes, this.#driver.now());
         this.#driver.rearm();
       },

@@ -3,7 +3,7 @@ import type { Gauge } from '../bytes/index.js';
 /** Packets from this node to itself wait here until the one at hand is done, so that no handler is entered twice. */
 export class LocalQueue {
   readonly #limitBytes: number;
-  #packets: Uint8Array[] = [];
+  readonly #packets: Uint8Array[] = [];
   #first = 0;
   #bytes = 0;
   #highWater = 0;

@@ -220,7 +220,7 @@ export class PacketPath {
 
   /** The engine refused it and knows why. */
   #dropAsDecided(): false {
-    const reason = forwardReasons[this.#options.engine.reason]!;
+    const reason = forwardReasons[this.#options.engine.reason];
     return reason === 'none' ? false : this.#drop(reason);
   }
 
