@@ -4,11 +4,11 @@ import type { Binding, BindingAck } from '../wire/mobility-statements.js';
 import type { Xid } from '../xid/index.js';
 import type { BindingEntry } from './binding-entry.js';
 import type { BindingTable } from './binding-table.js';
-import type { Counters } from './counters.js';
+import type { Counters } from '../bytes/counters.js';
 import type { AttachmentInfo, CounterName, MobilityEvent } from './events.js';
 import { hopKey, overlaps, sameHop, type Hop, type LinkSink } from './links.js';
 import type { Patcher } from './patcher.js';
-import type { KeyedRateLimiter } from './rate-limiter.js';
+import type { KeyedRateLimiter } from '../bytes/rate-limiter.js';
 import type { StatementVerifier } from './verify.js';
 
 /** How long a binding is followed without the gateway's answer. */

@@ -4,11 +4,11 @@ import { sealBindingAck, type Binding, type BindingStatus } from '../wire/mobili
 import type { Identity, Xid } from '../xid/index.js';
 import type { BeaconToken } from './beacon-token.js';
 import type { BindingTable } from './binding-table.js';
-import type { Counters } from './counters.js';
+import type { Counters } from '../bytes/counters.js';
 import type { CounterName, MobilityEvent } from './events.js';
 import { hopKey, sameHop, type Hop, type LinkSink } from './links.js';
 import type { Patcher } from './patcher.js';
-import type { KeyedRateLimiter } from './rate-limiter.js';
+import type { KeyedRateLimiter } from '../bytes/rate-limiter.js';
 import type { StatementVerifier } from './verify.js';
 
 const DEFAULT_MAX_GRANT_MS = 120_000;

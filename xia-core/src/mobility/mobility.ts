@@ -9,12 +9,12 @@ import { BeaconToken } from './beacon-token.js';
 import type { BindingEntry, BindingProof } from './binding-entry.js';
 import { BindingPasser, type Uplink } from './binding-passer.js';
 import { BindingTable } from './binding-table.js';
-import { Counters } from './counters.js';
+import { Counters } from '../bytes/counters.js';
 import type { AttachmentInfo, CounterName, MobilityEvent } from './events.js';
 import { Gateway } from './gateway.js';
 import type { HidRoutes, Hop, LinkFaces, LinkSink } from './links.js';
 import { Patcher } from './patcher.js';
-import { KeyedRateLimiter } from './rate-limiter.js';
+import { KeyedRateLimiter } from '../bytes/rate-limiter.js';
 import { StatementVerifier } from './verify.js';
 
 /** Limits of what a node does for others; every default suits a router with some thousand guests. */

@@ -3,10 +3,10 @@ import { encodePatch, encodePatchAck, type PatchAckMessage, type PatchMessage } 
 import type { Xid } from '../xid/index.js';
 import type { BindingProof } from './binding-entry.js';
 import type { BindingTable } from './binding-table.js';
-import type { Counters } from './counters.js';
+import type { Counters } from '../bytes/counters.js';
 import type { CounterName, MobilityEvent } from './events.js';
 import { EVERY_NEIGHBOUR, hopKey, leadsOver, overlaps, type Hop, type LinkSink } from './links.js';
-import type { KeyedRateLimiter } from './rate-limiter.js';
+import type { KeyedRateLimiter } from '../bytes/rate-limiter.js';
 import type { StatementVerifier } from './verify.js';
 
 /** RTTs between neighbours are short; the doubling soon gives a congested one time. */
