@@ -123,7 +123,7 @@ export class BindingPasser {
     }
     const proof = { binding, bindingBytes, ackBytes: message.ack };
     const direct = binding.accessPoint.equals(hid);
-    const turned = table.accept({ proof, hop, direct, lifetimeMs: ack.lifetimeMs }, now);
+    const turned = table.accept({ proof, hop, direct, patched: false, lifetimeMs: ack.lifetimeMs }, now);
     const next = ack.lifetimeMs === 0 ? undefined : hop;
     onEvent({ kind: 'bound', hid: binding.hid, hop: next, sequence: binding.sequence, turned });
     patcher.spread(proof, from, now);

@@ -3,6 +3,9 @@ import type { Xid } from '../xid/index.js';
 import { effectiveHop, formersAfter, newEntry, type BindingEntry, type BindingProof, type Tentative } from './binding-entry.js';
 import { leadsOver, sameHop, type Hop, type HidRoutes } from './links.js';
 
+/** HIDs that a node remembers, unless told otherwise. */
+export const DEFAULT_MAX_BINDINGS = 4096;
+
 interface BindingTableOptions {
   readonly routes: HidRoutes;
   /** HIDs remembered at most; one more is refused. About 2 KB each. Default 4096. */
@@ -21,6 +24,8 @@ interface Acceptance {
   readonly proof: BindingProof;
   readonly hop: Hop;
   readonly direct: boolean;
+  /** Whether a patch told it; false where the node bound through this one. */
+  readonly patched: boolean;
   /** As granted by the gateway; 0 detaches. */
   readonly lifetimeMs: number;
 }
@@ -42,7 +47,7 @@ export class BindingTable {
 
   constructor(options: BindingTableOptions) {
     this.#routes = options.routes;
-    this.#maxEntries = options.maxEntries ?? 4096;
+    this.#maxEntries = options.maxEntries ?? DEFAULT_MAX_BINDINGS;
     this.#maxMoves = options.maxMoves ?? 5;
     this.#moveWindowMs = options.moveWindowMs ?? 180_000;
     this.#freezeMs = options.freezeMs ?? 60_000;
@@ -88,7 +93,7 @@ export class BindingTable {
   }
 
   /** Takes an accepted binding over. Returns whether packets now go another way than before. */
-  accept({ proof, hop, direct, lifetimeMs }: Acceptance, now: number): boolean {
+  accept({ proof, hop, direct, patched, lifetimeMs }: Acceptance, now: number): boolean {
     const { binding } = proof;
     const entry = this.#entryOf(binding.hid, now);
     const next = lifetimeMs === 0 ? undefined : hop;
@@ -98,6 +103,7 @@ export class BindingTable {
     entry.sequence = binding.sequence;
     entry.hop = next;
     entry.direct = direct;
+    entry.patched = patched;
     entry.proof = proof;
     entry.expiresAt = next === undefined ? Infinity : now + lifetimeMs;
     entry.forgetAt = Math.max(entry.forgetAt, now + lifetimeMs + 2 * this.#skewMs);
@@ -130,10 +136,22 @@ export class BindingTable {
       if (entry.tentative !== undefined && leadsOver(entry.tentative.hop, face, neighbour)) entry.tentative = undefined;
       if (entry.hop !== undefined && leadsOver(entry.hop, face, neighbour)) {
         entry.hop = undefined;
-        entry.expiresAt = Infinity;
+        // What was patched is waited for: another router of the AD may still send here, and stops when it expires.
+        if (!entry.patched) entry.expiresAt = Infinity;
       }
       this.#apply(entry);
     }
+  }
+
+  /** A later binding of `hid` is known elsewhere: its packets do not go to where it was bound here any more. */
+  forgetPlace(hid: Xid, sequence: number): void {
+    const entry = this.#entries.get(hid.key);
+    if (entry?.hop === undefined || entry.patched || entry.sequence >= sequence) return;
+    entry.formers = formersAfter(entry, undefined);
+    entry.hop = undefined;
+    entry.tentative = undefined;
+    entry.expiresAt = Infinity;
+    this.#apply(entry);
   }
 
   /** When something expires next, `Infinity` if nothing will. */
@@ -179,14 +197,15 @@ export class BindingTable {
   /** Brings the route and the deadline in line with the entry. */
   #apply(entry: BindingEntry): void {
     const hop = effectiveHop(entry);
-    if (hop === undefined) this.#routes.delete(entry.hid);
-    else if (!sameHop(this.#routes.get(entry.hid), hop)) this.#routes.set(entry.hid, hop);
+    if (hop === undefined) this.#routes.delete(entry.hid, entry.patched, entry.sequence);
+    else this.#routes.set(entry.hid, hop, Math.max(entry.sequence, entry.tentative?.binding.sequence ?? 0));
     const routeEnd = Math.min(entry.expiresAt, entry.tentative?.expiresAt ?? Infinity);
     this.#deadlines.set(entry.hid.key, routeEnd === Infinity ? entry.forgetAt : routeEnd);
   }
 
   #forget(entry: BindingEntry): void {
-    this.#routes.delete(entry.hid);
+    this.#routes.delete(entry.hid, false, entry.sequence);
+    if (entry.expiresAt !== Infinity) this.#onExpired(entry.hid);
     this.#deadlines.cancel(entry.hid.key);
     this.#entries.delete(entry.hid.key);
   }

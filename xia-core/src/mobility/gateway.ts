@@ -97,7 +97,7 @@ export class Gateway {
     const lifetimeMs = Math.min(binding.lifetimeMs, this.#maxGrantMs);
     const ackBytes = this.#seal(binding, 'ok', lifetimeMs, wallNow);
     const proof = { binding, bindingBytes: message.binding, ackBytes };
-    const turned = table.accept({ proof, hop: from, direct: binding.accessPoint.equals(hid), lifetimeMs }, now);
+    const turned = table.accept({ proof, hop: from, direct: binding.accessPoint.equals(hid), patched: false, lifetimeMs }, now);
     counters.count('binding:accepted');
     this.#send(from, ackBytes, binding.hid);
     const hop = lifetimeMs === 0 ? undefined : from;

@@ -1,7 +1,7 @@
 import { TimerQueue, equalBytes } from '../bytes/index.js';
 import { encodePatch, encodePatchAck, type PatchAckMessage, type PatchMessage } from '../wire/mobility-messages.js';
 import type { Xid } from '../xid/index.js';
-import type { BindingProof } from './binding-entry.js';
+import type { BindingEntry, BindingProof } from './binding-entry.js';
 import type { BindingTable } from './binding-table.js';
 import type { Counters } from '../bytes/counters.js';
 import type { CounterName, MobilityEvent } from './events.js';
@@ -22,6 +22,8 @@ interface PatcherOptions {
   readonly sink: LinkSink;
   /** The way to an AD; undefined when there is none or the AD is this node's own. */
   readonly adRoute: (ad: Xid) => Hop | undefined;
+  /** The way to another router of this AD that says it has a HID; undefined when none does. */
+  readonly hidRoute: (hid: Xid) => Hop | undefined;
   readonly limiter: KeyedRateLimiter;
   readonly counters: Counters<CounterName>;
   readonly onEvent: (event: MobilityEvent) => void;
@@ -58,6 +60,7 @@ export class Patcher {
       if (!targets.some((other) => overlaps(other, hop))) targets.push(hop);
     };
     for (const former of this.#options.table.get(proof.binding.hid)?.formers ?? []) add(former);
+    add(this.#options.hidRoute(proof.binding.hid));
     for (const ad of proof.binding.previousAds) add(this.#options.adRoute(ad));
     const payload = encodePatch({ binding: proof.bindingBytes, ack: proof.ackBytes });
     for (const hop of targets) this.#start(hop, proof, payload, now);
@@ -76,13 +79,15 @@ export class Patcher {
     }
     const known = table.get(binding.hid);
     if (known !== undefined && known.sequence >= binding.sequence) {
-      this.#acknowledge(from, binding.hid, binding.sequence);
       const again = known.proof !== undefined && equalBytes(known.proof.bindingBytes, message.binding);
-      return counters.count(again ? 'patch:duplicate' : 'patch:stale');
+      if (!again || !lostItsWay(known) || ack.lifetimeMs === 0) {
+        this.#acknowledge(from, binding.hid, binding.sequence);
+        return counters.count(again ? 'patch:duplicate' : 'patch:stale');
+      }
     }
     if (!table.hasRoomFor(binding.hid)) return counters.count('patch:table-full');
     const proof: BindingProof = { binding, bindingBytes: message.binding, ackBytes: message.ack };
-    const turned = table.accept({ proof, hop: from, direct: false, lifetimeMs: ack.lifetimeMs }, now);
+    const turned = table.accept({ proof, hop: from, direct: false, patched: true, lifetimeMs: ack.lifetimeMs }, now);
     this.#acknowledge(from, binding.hid, binding.sequence);
     counters.count('patch:accepted');
     this.#options.onEvent({ kind: 'patched', hid: binding.hid, hop: from, sequence: binding.sequence, turned });
@@ -129,6 +134,7 @@ export class Patcher {
   }
 
   #retry(key: string, pending: Pending, now: number): void {
+    if (!this.#isStillSo(pending)) return this.#drop(key);
     if (pending.tries >= MAX_TRIES) {
       this.#drop(key);
       this.#options.counters.count('patch:unanswered');
@@ -142,6 +148,13 @@ export class Patcher {
     pending.delayMs = Math.min(2 * pending.delayMs, MAX_RETRANSMIT_MS);
   }
 
+  /** What this node has come to know otherwise meanwhile is not passed on: whoever was told would point to where it came from. */
+  #isStillSo({ hid, hop }: Pending): boolean {
+    const entry = this.#options.table.get(hid);
+    if (entry === undefined) return true;
+    return !lostItsWay(entry) && (entry.hop === undefined || !overlaps(entry.hop, hop));
+  }
+
   #acknowledge(to: Hop, hid: Xid, sequence: number): void {
     this.#options.sink.sendLink(to.face, to.neighbour, encodePatchAck({ hid, sequence }));
   }
@@ -150,6 +163,11 @@ export class Patcher {
     this.#pending.delete(key);
     this.#timers.cancel(key);
   }
+}
+
+/** Whether a patched entry waits to be told of another way: the same binding may come again, by whoever has one. */
+function lostItsWay(entry: Readonly<BindingEntry>): boolean {
+  return entry.patched && entry.hop === undefined && entry.proof !== undefined && entry.proof.binding.lifetimeMs > 0;
 }
 
 function pendingKey(hid: Xid, hop: Hop): string {

@@ -50,6 +50,8 @@ export interface RouteChange {
   readonly xid: Xid;
   readonly hop: RoutingHop | undefined;
   readonly cost: number;
+  /** Of a host: the sequence of the binding with which it came to the router that announces it. */
+  readonly sequence?: number | undefined;
 }
 
 export type RoutingEvent =

@@ -1,7 +1,7 @@
 import type { Fetcher, LocalContent } from '../content/index.js';
 import type { DatagramEndpoint, StreamEndpoint } from '../transport/index.js';
 import { decodeXcmp, NextHeader, parseChunk, parseTransport, XcmpType, XipView, type XcmpErrorType } from '../wire/index.js';
-import { PrincipalType, SID_BOOTSTRAP, Xid } from '../xid/index.js';
+import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, Xid } from '../xid/index.js';
 import type { EchoEndpoint } from './echo-endpoint.js';
 import type { SourceMemo } from './source-memo.js';
 import type { XcmpAnswers } from './xcmp-answers.js';
@@ -17,6 +17,8 @@ export interface DeliveryOptions {
   /** A chunk of ours is asked for. */
   readonly serve: (view: XipView, request: { readonly offset: number; readonly length: number }, cid: Uint8Array, now: number) => void;
   readonly bootstrap: (face: number, neighbour: number, payload: Uint8Array, now: number) => void;
+  /** Undefined where nobody routes: then the SID is a service like any other. */
+  readonly routing: ((face: number, neighbour: number, payload: Uint8Array, now: number) => void) | undefined;
   readonly datagrams: DatagramEndpoint;
   readonly streams: StreamEndpoint;
   /** A packet of ours to `hid` did not fit a face on its way. */
@@ -87,7 +89,9 @@ export class Delivery {
   #transport(view: XipView, face: number, neighbour: number, now: number): void {
     if (view.nodeType(view.last) !== PrincipalType.SID) return this.#drop('not-a-service');
     const sid = reachedXid(view);
-    if (!sid.equals(SID_BOOTSTRAP)) {
+    const { bootstrap, routing } = this.#options;
+    const handler = sid.equals(SID_BOOTSTRAP) ? bootstrap : sid.equals(SID_ROUTING) ? routing : undefined;
+    if (handler === undefined) {
       const source = this.#options.sources.of(view);
       if (source === undefined) return this.#drop('no-source');
       this.#options.datagrams.handlePacket(view.payload(), source, sid);
@@ -95,7 +99,7 @@ export class Delivery {
     }
     const packet = parseTransport(view.payload());
     if (packet.kind !== 'dgram') return this.#drop('bad-transport');
-    this.#options.bootstrap(face, neighbour, packet.payload, now);
+    handler(face, neighbour, packet.payload, now);
   }
 
   #xcmp(view: XipView, now: number): void {
