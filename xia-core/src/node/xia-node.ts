@@ -3,7 +3,8 @@ import { XiaError } from '../bytes/index.js';
 import { Dag, contentDag, hostDag } from '../dag/index.js';
 import { Driver, generateIdentity, nodeCrypto, nodeRandom, type Face, type NodeIdentity } from '../io/index.js';
 import type { AttachmentInfo, MobilityEvent } from '../mobility/index.js';
-import { NodeStack, type RoleOptions, type StackEvent } from '../stack/index.js';
+import type { RoutingEvent } from '../routing/index.js';
+import { NodeStack, type NodeStackOptions, type RoleOptions, type StackEvent } from '../stack/index.js';
 import { PrincipalType, Xid } from '../xid/index.js';
 import { DatagramSocket } from './datagram-socket.js';
 import { EchoSocket } from './echo-socket.js';
@@ -61,6 +62,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       faces,
       role: roleOf(options, identity),
       ...(options.principals === undefined ? {} : { principals: options.principals }),
+      routing: routingOf(options),
       cache: options.cache === undefined ? undefined : { bytes: options.cache.bytes, policy: options.cache.policy ?? 'fifo' },
       nameServer: options.role === 'router' ? undefined : options.nameServer,
       transmit: (face, neighbour, packet, body) => this.#faces.get(face)?.send(neighbour, packet, body) ?? false,
@@ -319,6 +321,8 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
         return this.#fetches.handle(event.event);
       case 'mobility':
         return this.#handleMobility(event.event);
+      case 'routing':
+        return this.#handleRouting(event.event);
     }
   }
 
@@ -333,6 +337,11 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       this.#logger.warn(logged(event), `mobility: ${event.kind}`);
     else this.#logger.info(logged(event), `mobility: ${event.kind}`);
     this.emit('mobility', event);
+  }
+
+  #handleRouting(event: RoutingEvent): void {
+    if (event.kind === 'host-elsewhere') this.#logger.info(logged(event), `routing: ${event.kind}`);
+    else this.#logger.warn(logged(event), `routing: ${event.kind}`);
   }
 
   async #close(): Promise<void> {
@@ -354,7 +363,13 @@ function roleOf(options: XiaNodeOptions, identity: NodeIdentity): RoleOptions {
   return { kind: 'router', ad: certifiedAd(certificate, identity), certificate, beacon, nameServer };
 }
 
+function routingOf({ routing = {}, faces }: XiaNodeOptions): NonNullable<NodeStackOptions['routing']> {
+  if (routing.enabled === false) return false;
+  const { helloMs, deadMs } = routing;
+  return { helloMs, deadMs, cost: (name) => faces.find((face) => face.name === name)?.cost };
+}
+
 /** The facts of an event with addresses as text. */
-function logged(event: MobilityEvent): object {
+function logged(event: MobilityEvent | RoutingEvent): object {
   return JSON.parse(JSON.stringify(event, (_key, value: unknown) => (value instanceof Xid ? value.toString() : value))) as object;
 }
