@@ -8,6 +8,8 @@ export const DEFAULT_MAX_BINDINGS = 4096;
 
 interface BindingTableOptions {
   readonly routes: HidRoutes;
+  /** The AD of a router; undefined for other nodes. */
+  readonly ad?: Xid | undefined;
   /** HIDs remembered at most; one more is refused. About 2 KB each. Default 4096. */
   readonly maxEntries?: number;
   /** More changes of hop than this within `moveWindowMs` freeze the HID's route. Default 5 in 180 s. */
@@ -36,6 +38,7 @@ interface Acceptance {
  */
 export class BindingTable {
   readonly #routes: HidRoutes;
+  readonly #ad: Xid | undefined;
   readonly #maxEntries: number;
   readonly #maxMoves: number;
   readonly #moveWindowMs: number;
@@ -47,6 +50,7 @@ export class BindingTable {
 
   constructor(options: BindingTableOptions) {
     this.#routes = options.routes;
+    this.#ad = options.ad;
     this.#maxEntries = options.maxEntries ?? DEFAULT_MAX_BINDINGS;
     this.#maxMoves = options.maxMoves ?? 5;
     this.#moveWindowMs = options.moveWindowMs ?? 180_000;
@@ -197,10 +201,15 @@ export class BindingTable {
   /** Brings the route and the deadline in line with the entry. */
   #apply(entry: BindingEntry): void {
     const hop = effectiveHop(entry);
-    if (hop === undefined) this.#routes.delete(entry.hid, entry.patched, entry.sequence);
+    if (hop === undefined) this.#routes.delete(entry.hid, this.#isElsewhere(entry), entry.sequence);
     else this.#routes.set(entry.hid, hop, Math.max(entry.sequence, entry.tentative?.binding.sequence ?? 0));
     const routeEnd = Math.min(entry.expiresAt, entry.tentative?.expiresAt ?? Infinity);
     this.#deadlines.set(entry.hid.key, routeEnd === Infinity ? entry.forgetAt : routeEnd);
+  }
+
+  /** Bound in another AD: a router of this one that still says it has the HID would send its packets back here. */
+  #isElsewhere({ patched, proof }: BindingEntry): boolean {
+    return patched && proof !== undefined && this.#ad?.equals(proof.binding.ad) === false;
   }
 
   #forget(entry: BindingEntry): void {

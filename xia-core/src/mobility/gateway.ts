@@ -101,8 +101,9 @@ export class Gateway {
     counters.count('binding:accepted');
     this.#send(from, ackBytes, binding.hid);
     const hop = lifetimeMs === 0 ? undefined : from;
-    onEvent({ kind: 'bound', hid: binding.hid, hop, sequence: binding.sequence, turned });
+    // Before anybody hears of it: once this router announces the HID, the way to where it was before is not known any more.
     patcher.spread(proof, from, now);
+    onEvent({ kind: 'bound', hid: binding.hid, hop, sequence: binding.sequence, turned });
   }
 
   #refuse(from: Hop, binding: Binding, status: BindingStatus, wallNow: number): void {

@@ -126,6 +126,7 @@ export class Mobility {
     };
     const table = new BindingTable({
       routes: options.routes,
+      ad: role.kind === 'router' ? role.ad : undefined,
       onExpired: (expired) => onEvent({ kind: 'expired', hid: expired }),
       ...defined({
         maxEntries: limits.maxBindings,
