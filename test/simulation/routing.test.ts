@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { hostDag } from 'xia-core';
 import { Mesh, Pinger } from './mesh.js';
 
-const seeds = [1, 2, 3, 4, 5];
+const seeds = [1, 2, 3];
 
 describe('a ring of routers', () => {
   it.each(seeds)('goes on within a second when a router or a link dies without a word, seed %i', (seed) => {
@@ -104,7 +104,7 @@ describe('an AD with two routers', () => {
       expect(vm.stack.mobility.attachment?.accessPoint.equals(place.stack.hid)).toBe(true);
     }
     // A renewal later everything is as before: link-state took over from the patches.
-    expect(mesh.runChecked(vm.stack.hid, 40_000)).toBeUndefined();
+    expect(mesh.runChecked(vm.stack.hid, 12_000)).toBeUndefined();
     expect(pinger.longestGapMs(network.now)).toBeLessThan(400);
   });
 });

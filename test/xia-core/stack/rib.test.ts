@@ -116,7 +116,8 @@ it('gives the engine what a plain model says, whatever happens in whatever order
           const aside = bySource.get('static');
           let best = binding ?? aside ?? linkState;
           if (binding !== undefined) {
-            for (const other of [aside, linkState]) if (best === binding && other !== undefined && other.sequence > binding.sequence) best = other;
+            for (const other of [aside, linkState])
+              if (best === binding && other !== undefined && other.sequence > binding.sequence) best = other;
           }
           expect(engine.nextHop(where)).toEqual(best?.face === undefined ? undefined : hop(best.face));
         }

@@ -31,6 +31,8 @@ export interface BindingEntry {
   direct: boolean;
   /** Told by a patch: who is bound is bound elsewhere, and other nodes may send its packets this way. */
   patched: boolean;
+  /** When its binding was last passed on to others. */
+  spreadAt: number;
   /** When the route dies (Infinity without a route). */
   expiresAt: number;
   /** When the entry is forgotten altogether: no statement of its sequences is believed by then. */
@@ -51,6 +53,7 @@ export function newEntry(hid: Xid, now: number): BindingEntry {
     hop: undefined,
     direct: false,
     patched: false,
+    spreadAt: -Infinity,
     expiresAt: Infinity,
     forgetAt: now,
     proof: undefined,

@@ -147,6 +147,12 @@ export class BindingTable {
     }
   }
 
+  /** The binding of `hid` is being passed on. */
+  noteSpread(hid: Xid, now: number): void {
+    const entry = this.#entries.get(hid.key);
+    if (entry !== undefined) entry.spreadAt = now;
+  }
+
   /** A later binding of `hid` is known elsewhere: its packets do not go to where it was bound here any more. */
   forgetPlace(hid: Xid, sequence: number): void {
     const entry = this.#entries.get(hid.key);

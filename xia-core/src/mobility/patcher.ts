@@ -5,7 +5,7 @@ import type { BindingEntry, BindingProof } from './binding-entry.js';
 import type { BindingTable } from './binding-table.js';
 import type { Counters } from '../bytes/counters.js';
 import type { CounterName, MobilityEvent } from './events.js';
-import { EVERY_NEIGHBOUR, hopKey, leadsOver, overlaps, type Hop, type LinkSink } from './links.js';
+import { EVERY_NEIGHBOUR, hopKey, leadsOver, overlaps, sameHop, type Hop, type LinkSink } from './links.js';
 import type { KeyedRateLimiter } from '../bytes/rate-limiter.js';
 import type { StatementVerifier } from './verify.js';
 
@@ -14,6 +14,10 @@ const FIRST_RETRANSMIT_MS = 50;
 const MAX_RETRANSMIT_MS = 1000;
 const MAX_TRIES = 8;
 const MAX_PENDING = 4096;
+/** A repetition is passed on, but not more often than this: most are there because an answer was lost. */
+const REPEAT_PAUSE_MS = 200;
+/** What this node passed on may come back to it by another way, for so long. By that way it must not be led. */
+const ECHO_MS = 1000;
 
 interface PatcherOptions {
   readonly hid: Xid;
@@ -41,7 +45,8 @@ interface Pending {
 /**
  * Carries an accepted binding on to where packets for its HID may still go: the hops that it replaced and the ways to the
  * ADs that it names. Each node on the way points to the one that told it, so a chain of patched nodes never loops. A hop
- * is told again until it answers, eight times at most.
+ * is told again until it answers, eight times at most. Who has lost its way takes the same binding again, from whoever has
+ * one, and what a node hears once more from its own next hop it passes on: so the gateway reaches those beyond.
  */
 export class Patcher {
   readonly #options: PatcherOptions;
@@ -54,6 +59,7 @@ export class Patcher {
 
   /** Tells every hop that has to know of `proof`, but not `from`, where it came from. */
   spread(proof: BindingProof, from: Hop, now: number): void {
+    this.#options.table.noteSpread(proof.binding.hid, now);
     const targets: Hop[] = [];
     const add = (hop: Hop | undefined): void => {
       if (hop === undefined || hop.face < 0 || overlaps(hop, from)) return;
@@ -80,9 +86,12 @@ export class Patcher {
     const known = table.get(binding.hid);
     if (known !== undefined && known.sequence >= binding.sequence) {
       const again = known.proof !== undefined && equalBytes(known.proof.bindingBytes, message.binding);
-      if (!again || !lostItsWay(known) || ack.lifetimeMs === 0) {
+      if (!again || !lostItsWay(known) || now - known.spreadAt < ECHO_MS) {
         this.#acknowledge(from, binding.hid, binding.sequence);
-        return counters.count(again ? 'patch:duplicate' : 'patch:stale');
+        counters.count(again ? 'patch:duplicate' : 'patch:stale');
+        if (again && known.proof !== undefined && sameHop(known.hop, from) && now - known.spreadAt > REPEAT_PAUSE_MS)
+          this.spread(known.proof, from, now);
+        return;
       }
     }
     if (!table.hasRoomFor(binding.hid)) return counters.count('patch:table-full');

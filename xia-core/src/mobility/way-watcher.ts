@@ -11,8 +11,8 @@ const PAUSE_MS = 10;
  * A node whose way has broken may notice it a little later than the gateway hears of it. Until then it takes what it is told
  * for a repetition, so it is told again.
  */
-const AGAIN_MS = 400;
-/** More ADs than this that turn within {@link AGAIN_MS} are as good as all. */
+const LOOKS_MS = [0, 400, 1200] as const;
+/** More ADs than this that turn at about the same time are as good as all. */
 const MAX_TURNED = 1024;
 
 interface WayWatcherOptions {
@@ -36,7 +36,8 @@ export class WayWatcher {
   #isEverything = false;
   readonly #waiting = new Set<Xid>();
   #lookAt = Infinity;
-  #lookAgainAt = Infinity;
+  #looks = 0;
+  #turnedAt = -Infinity;
   #spreadAt = Infinity;
   #highWater = 0;
   #refused = 0;
@@ -52,24 +53,21 @@ export class WayWatcher {
       else if (xid.type === PrincipalType.AD || this.#isBoundHere(this.#options.table.get(xid))) this.#turned.add(xid.key);
     }
     if (this.#turned.size === 0) return;
+    this.#turnedAt = now;
+    this.#looks = 0;
     this.#lookAt = now;
-    this.#lookAgainAt = now + AGAIN_MS;
   }
 
   nextTimeout(): number {
-    return Math.min(this.#lookAt, this.#lookAgainAt, this.#spreadAt);
+    return Math.min(this.#lookAt, this.#spreadAt);
   }
 
   handleTimeout(now: number): void {
     if (now >= this.#lookAt) {
-      this.#lookAt = Infinity;
       this.#look(now);
-    }
-    if (now >= this.#lookAgainAt) {
-      this.#lookAgainAt = Infinity;
-      this.#look(now);
-      this.#turned.clear();
-      this.#isEverything = false;
+      this.#looks += 1;
+      this.#lookAt = this.#turnedAt + (LOOKS_MS[this.#looks] ?? Infinity);
+      if (this.#lookAt === Infinity) this.#forget();
     }
     if (now >= this.#spreadAt) this.#spread(now);
   }
@@ -78,6 +76,11 @@ export class WayWatcher {
     const { maxWaiting: bound } = this.#options;
     const [highWater, refused] = [this.#highWater, this.#refused];
     return [{ name: 'bindings to spread anew', unit: 'entries', used: this.#waiting.size, highWater, bound, refused }];
+  }
+
+  #forget(): void {
+    this.#turned.clear();
+    this.#isEverything = false;
   }
 
   #look(now: number): void {

@@ -115,7 +115,7 @@ export class RouteComputer {
     const isOurs = own !== undefined && (best === undefined || best.sequence <= own);
     if (own !== undefined && best !== undefined && !isOurs) this.#noteElsewhere(hid, best.sequence, best.router);
     else this.#elsewhere.delete(key);
-    this.#set(key, hid, best === undefined || isOurs ? undefined : this.#inside.get(best.router.key));
+    this.#set(key, hid, best === undefined || isOurs ? undefined : this.#inside.get(best.router.key), best?.sequence);
   }
 
   #noteElsewhere(hid: Xid, sequence: number, router: Xid): void {
@@ -125,7 +125,7 @@ export class RouteComputer {
     this.#options.onElsewhere(hid, sequence, router);
   }
 
-  #set(key: string, xid: Xid, way: Way | undefined): void {
+  #set(key: string, xid: Xid, way: Way | undefined, sequence?: number): void {
     const told = this.#told.get(key);
     if (way === undefined) {
       if (told === undefined) return;
@@ -134,8 +134,9 @@ export class RouteComputer {
       return;
     }
     const { hop, cost } = way;
-    if (told !== undefined && told.cost === cost && told.hop!.face === hop.face && told.hop!.neighbour === hop.neighbour) return;
-    const change = { xid, hop, cost };
+    const isSameWay = told !== undefined && told.cost === cost && told.hop!.face === hop.face && told.hop!.neighbour === hop.neighbour;
+    if (isSameWay && told.sequence === sequence) return;
+    const change = { xid, hop, cost, sequence };
     this.#told.set(key, change);
     this.#changes.push(change);
   }
