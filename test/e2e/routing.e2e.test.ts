@@ -64,7 +64,20 @@ describe('a ring of real routers', () => {
   it('goes on after the death of a router on the way', async () => {
     const target = await nodeOf('HOST_D');
     const address = `RE ${await adOf('AD3')} ${target.hid}`;
-    const args = ['exec', '--dir', testbed, 'HOST_A', '--', process.execPath, binary('xping'), '--json', '-c', '400', '--interval-ms', '20'];
+    const args = [
+      'exec',
+      '--dir',
+      testbed,
+      'HOST_A',
+      '--',
+      process.execPath,
+      binary('xping'),
+      '--json',
+      '-c',
+      '400',
+      '--interval-ms',
+      '20',
+    ];
     const ping = start(process.execPath, [binary('xtestbed'), ...args, address]);
     const replies = (): Reply[] =>
       ping
