@@ -184,9 +184,9 @@ export class LinkStateRouting {
   #noteTime(now: number, wallNow: number): void {
     this.#wallMinusNowMs = wallNow - now;
     this.#instance ??= Math.max(0, Math.floor(wallNow));
-    if (now - this.#lastInputMs > this.#timers.helloMs) {
+    if (this.#lastInputMs !== -Infinity && now - this.#lastInputMs > this.#timers.helloMs) {
       const lateMs = now - Math.max(this.#lastInputMs, this.nextTimeout());
-      if (lateMs > this.#timers.helloMs && Number.isFinite(lateMs)) {
+      if (lateMs > this.#timers.helloMs) {
         this.counters.count('neighbour:forgiven');
         this.#neighbours.forgive(lateMs);
         this.#greeter.forgive(lateMs);
@@ -285,7 +285,11 @@ export class LinkStateRouting {
   }
 
   #up(neighbour: Neighbour, now: number): void {
-    const { hid, ad, hop } = neighbour;
+    const { hid, ad, hop, instance } = neighbour;
+    // What an earlier life of it knew by another link, this one does not.
+    for (const other of this.#neighbours.all()) {
+      if (other.up && other.hid.equals(hid) && other.instance !== instance) this.#down(other, 'restarted', now);
+    }
     const isFirst = !this.#firstHops.some(({ router }) => router === hid.key);
     neighbour.up = true;
     this.counters.count('neighbour:up');

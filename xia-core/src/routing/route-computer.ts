@@ -8,7 +8,7 @@ import { shortestWays, type FirstHop, type Way } from './shortest-paths.js';
 
 /** The pause after a computation: doubled while changes keep coming, short again after a quiet time. */
 const LEAST_PAUSE_MS = 20;
-const MAX_PAUSE_MS = 500;
+const MAX_PAUSE_MS = 250;
 
 export interface RouteComputerOptions {
   readonly ad: Xid;
@@ -48,7 +48,7 @@ export class RouteComputer {
 
   /** A link or a router came or went: computed at once, or after the pause. */
   topologyChanged(now: number): void {
-    if (now - this.#lastMs > 2 * MAX_PAUSE_MS) this.#pauseMs = LEAST_PAUSE_MS;
+    if (now - this.#lastMs > MAX_PAUSE_MS) this.#pauseMs = LEAST_PAUSE_MS;
     this.#dueMs = Math.min(this.#dueMs, Math.max(now, this.#lastMs + this.#pauseMs));
     if (this.#dueMs <= now) this.#compute(now);
   }
