@@ -6,7 +6,7 @@ const LAYERS = [
   ['xid'],
   ['dag'],
   ['wire'],
-  ['forwarding', 'transport', 'content', 'mobility'],
+  ['forwarding', 'transport', 'content', 'mobility', 'routing'],
   ['stack'],
   ['io'],
   ['node'],

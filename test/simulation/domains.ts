@@ -1,20 +1,19 @@
-import { PrincipalType, sealCertificate, xidOf, type RoleOptions, type Xid } from 'xia-core';
+import { PrincipalType, sealCertificate, xidOf, type Identity, type RoleOptions, type Xid } from 'xia-core';
 import { simIdentity } from './sim-identity.js';
 import type { SimNetwork, SimNode, SimNodeOptions } from './network.js';
 
 const MTU = 1472;
 const face = (name: string, role: 'access' | 'uplink' | 'peer') => ({ name, role, mtu: MTU });
 
-/** A router that owns a new AD. Faces: `peer0..`, `access0..`. */
+/** A router of a new AD, or of that of `adIdentity`. Faces: `peer0..`, `access0..`. */
 export function addRouter(
   network: SimNetwork,
   name: string,
   peers: number,
   accesses: number,
-  options: Partial<SimNodeOptions> = {},
+  options: Partial<SimNodeOptions> & { readonly adIdentity?: Identity } = {},
 ): { node: SimNode; ad: Xid } {
-  const adIdentity = simIdentity(network.rng);
-  const identity = simIdentity(network.rng);
+  const { adIdentity = simIdentity(network.rng), identity = simIdentity(network.rng), ...rest } = options;
   const ad = xidOf(PrincipalType.AD, adIdentity);
   const hid = xidOf(PrincipalType.HID, identity);
   const certificate = sealCertificate({ ad, hid, notBefore: 0, notAfter: 4_000_000_000_000 }, adIdentity);
@@ -23,7 +22,7 @@ export function addRouter(
     ...Array.from({ length: peers }, (_, index) => face(`peer${index}`, 'peer')),
     ...Array.from({ length: accesses }, (_, index) => face(`access${index}`, 'access')),
   ];
-  return { node: network.add(name, { identity, role, faces, cache: { bytes: 4_000_000, policy: 'fifo' }, ...options }), ad };
+  return { node: network.add(name, { identity, role, faces, cache: { bytes: 4_000_000, policy: 'fifo' }, ...rest }), ad };
 }
 
 /** A host. Faces: `up`, `access0..`. */

@@ -6,6 +6,7 @@ export * from './forwarding/index.js';
 export * from './transport/index.js';
 export * from './content/index.js';
 export * from './mobility/index.js';
+export * from './routing/index.js';
 export * from './stack/index.js';
 export * from './io/index.js';
 export * from './node/index.js';

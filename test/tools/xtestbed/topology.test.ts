@@ -24,7 +24,8 @@ describe('topology files', () => {
 
   it('fills in defaults', () => {
     expect(parseYaml(`${base}links: [[R1, R2]]`, 't.yaml', topologySchema)).toMatchObject({
-      links: [{ a: 'R1', b: 'R2', mtu: 65_507 }],
+      links: [{ a: 'R1', b: 'R2', mtu: 65_507, cost: 10 }],
+      routing: 'link-state',
       beacon: { intervalMs: 100, lifetimeMs: 1000 },
       hosts: { A: { vms: [], mtu: 65_507 } },
     });
@@ -40,8 +41,9 @@ describe('topology files', () => {
     expect(fault(`${base}${line}\n`)).toContain(message);
   });
 
-  it('refuses two routers in an AD, hosts of no router, and a name twice', () => {
-    expect(fault(base.replace('AD2', 'AD1'))).toContain('routers.R2.ad: AD1 has the router R1 already');
+  it('refuses two routers in an AD with static routing, hosts of no router, and a name twice', () => {
+    expect(fault(`${base.replace('AD2', 'AD1')}links: [[R1, R2]]`)).toBe('no fault');
+    expect(fault(`${base.replace('AD2', 'AD1')}routing: static`)).toContain('routers.R2.ad: AD1 has the router R1 already');
     expect(fault(base.replace('router: R1', 'router: R7'))).toContain('t.yaml:6:16: hosts.A.router: there is no router R7');
     expect(fault(base.replace('  A:', '  R1:'))).toContain('hosts.R1: a router has this name');
   });
@@ -71,5 +73,11 @@ links: [[R1, R2], [R2, R3], [R3, R4], [R4, R1]]
     expect(Object.fromEntries(routes.get('R1') ?? [])).toEqual({ A2: 'R2', A3: 'R2', A4: 'R4' });
     expect(Object.fromEntries(routes.get('R3') ?? [])).toEqual({ A2: 'R2', A4: 'R4', A1: 'R2' });
     expect(routes.get('R5')?.size).toBe(0);
+  });
+
+  it('knows one way to an AD with two routers, and none to a router of the own one', async () => {
+    const routes = adRoutes(await loadTopology('ring'));
+    expect(Object.fromEntries(routes.get('R1A') ?? [])).toEqual({ AD2: 'R2', AD3: 'R1B' });
+    expect(Object.fromEntries(routes.get('R2') ?? [])).toEqual({ AD1: 'R1A', AD3: 'R3' });
   });
 });

@@ -126,7 +126,10 @@ describe('the capture of a node over its control socket', () => {
     const application = await startApplication(router.access);
     const written: string[] = [];
     const socket = { writable: true, writableLength: 0, write: (text: string) => written.push(text) };
-    const { stop } = captureHandler(router.node)({ filter: 'in xcmp' }, new EventQueue(socket as unknown as Socket, 1, { mostBytes: 0, dropped: 0 }));
+    const { stop } = captureHandler(router.node)(
+      { filter: 'in xcmp' },
+      new EventQueue(socket as unknown as Socket, 1, { mostBytes: 0, dropped: 0 }),
+    );
     await using echo = application.echo();
     for (const waiting of [0, MAXIMUM_QUEUED_BYTES, MAXIMUM_QUEUED_BYTES + 1]) {
       socket.writableLength = waiting;

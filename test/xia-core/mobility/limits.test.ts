@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '../../../xia-core/src/bytes/index.js';
 import { nodeCrypto } from '../../../xia-core/src/io/node-crypto.js';
 import { BeaconToken, TOKEN_EPOCH_MS } from '../../../xia-core/src/mobility/beacon-token.js';
-import { KeyedRateLimiter } from '../../../xia-core/src/mobility/rate-limiter.js';
-import { SequenceSource } from '../../../xia-core/src/mobility/sequence.js';
+import { KeyedRateLimiter } from '../../../xia-core/src/bytes/rate-limiter.js';
+import { SequenceSource } from '../../../xia-core/src/bytes/sequence.js';
 
 describe('a rate limiter', () => {
   it('gives each key its burst, then its rate', () => {

@@ -2,6 +2,7 @@ import { hostDag, serviceDag } from '../../../xia-core/src/dag/index.js';
 import { nodeCrypto } from '../../../xia-core/src/io/node-crypto.js';
 import { sealBeacon, sealBinding, sealBindingAck, sealCertificate, sealRelay } from '../../../xia-core/src/wire/mobility-statements.js';
 import { sealRecord } from '../../../xia-core/src/wire/name-messages.js';
+import { sealHello, sealLinkState } from '../../../xia-core/src/wire/routing-statements.js';
 import { PrincipalType, SID_NAME_SERVICE, Xid, type Identity } from '../../../xia-core/src/xid/index.js';
 import { fixedIdentity } from '../mobility/support/fixed-identity.js';
 
@@ -76,6 +77,34 @@ export function makeStatementVectors(): readonly StatementVector[] {
     { name: 'calc.example', dag: hostDag(ad, hid('mobile')), sequence: NOW, issuedMs: NOW, ttlMs: 60_000 },
     identityOf('mobile'),
   );
+  const hello = sealHello(
+    {
+      ad,
+      hid: hid('router'),
+      instance: NOW,
+      sequence: 7,
+      helloMs: 150,
+      deadMs: 600,
+      challenge: token.slice(0, 8),
+      heard: [[hid('host'), token.slice(8)]],
+      certificate,
+    },
+    identityOf('router'),
+  );
+  const linkState = sealLinkState(
+    {
+      ad,
+      router: hid('router'),
+      fragment: 0,
+      sequence: NOW,
+      issuedMs: NOW,
+      lifetimeMs: 60_000,
+      links: [[hid('host'), 10]],
+      hosts: [],
+      certificate,
+    },
+    identityOf('router'),
+  );
   return [
     { kind: 1, name: 'certificate', signer: 'ad', bytes: certificate },
     { kind: 2, name: 'beacon', signer: 'router', bytes: beacon },
@@ -83,5 +112,7 @@ export function makeStatementVectors(): readonly StatementVector[] {
     { kind: 4, name: 'binding', signer: 'mobile', bytes: binding },
     { kind: 5, name: 'binding-ack', signer: 'router', bytes: ack },
     { kind: 6, name: 'record', signer: 'mobile', bytes: record },
+    { kind: 7, name: 'hello', signer: 'router', bytes: hello },
+    { kind: 8, name: 'link-state', signer: 'router', bytes: linkState },
   ];
 }

@@ -67,7 +67,7 @@ export async function generate(topology: Topology, runDir: string, socketDir: st
   const nextPort = () => ports.shift() ?? 0;
 
   const adIdentities = new Map<string, NodeIdentity>();
-  for (const { ad } of Object.values(topology.routers)) adIdentities.set(ad, await newIdentity(ad));
+  for (const { ad } of Object.values(topology.routers)) if (!adIdentities.has(ad)) adIdentities.set(ad, await newIdentity(ad));
   const adXids = new Map<string, Xid>([...adIdentities].map(([name, identity]) => [name, xidOf(PrincipalType.AD, identity)]));
   const adXid = (name: string): Xid => adXids.get(name) as Xid;
   const trust = [...adXids.values()].map(String);
@@ -110,11 +110,11 @@ export async function generate(topology: Topology, runDir: string, socketDir: st
     );
     const certificateFile = join(keyDir, `${name}.cert`);
     await writeFile(certificateFile, `${Buffer.from(certificate).toString('base64')}\n`);
-    const links = topology.links.flatMap(({ a, b, mtu }, index) => {
+    const links = topology.links.flatMap(({ a, b, mtu, cost }, index) => {
       if (a !== name && b !== name) return [];
       const other = a === name ? b : a;
       const listen = address(linkPorts[index]?.get(name) ?? 0);
-      return [{ name: other, role: 'peer', mtu, udp: { listen, peers: [address(linkPorts[index]?.get(other) ?? 0)] } }];
+      return [{ name: other, role: 'peer', mtu, cost, udp: { listen, peers: [address(linkPorts[index]?.get(other) ?? 0)] } }];
     });
     const access = address(accessPorts.get(name) ?? 0);
     const files = common(name);
@@ -125,7 +125,8 @@ export async function generate(topology: Topology, runDir: string, socketDir: st
       ad: { certificate: certificateFile },
       ...(nameServerDag === undefined ? {} : { nameserver: nameServerDag }),
       faces: [{ name: 'access', role: 'access', mtu: 65_507, udp: { listen: access } }, ...links],
-      routes: [...(routes.get(name) ?? [])].map(([ad, via]) => ({ to: String(adXid(ad)), via })),
+      routing: { enabled: topology.routing === 'link-state' },
+      routes: topology.routing === 'static' ? [...(routes.get(name) ?? [])].map(([ad, via]) => ({ to: String(adXid(ad)), via })) : [],
       cache: { bytes: Math.round(router.cacheMegabytes * 1e6), policy: router.cachePolicy, admit: router.cacheAdmit },
       beacon: topology.beacon,
       moves: topology.moves,

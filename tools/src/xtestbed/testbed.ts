@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { controlCall, XiaError } from 'xia-core';
 import { startDaemon } from './daemon.js';
+import { waitForRoutes } from './convergence.js';
 import { generate } from './generate.js';
 import { stopMachines } from './machines.js';
 import { cpuSeconds, isRunning, peakRssMb, stopProcesses } from './processes.js';
@@ -48,7 +49,7 @@ export class Testbed {
 
   /**
    * Generates keys and configuration in `runDir` and starts every daemon: routers, then hosts, then the name server, each
-   * kind when the one before is ready. Whatever goes wrong, or an abort, ends what was started.
+   * kind when the one before is ready, the hosts when every router knows the way to every AD. Whatever goes wrong, or an abort, ends what was started.
    * @throws XiaError `already-running`, `testbed-failed`
    */
   static async up(
@@ -102,6 +103,9 @@ export class Testbed {
         await writeState(folder, testbed.#state);
         const failed = outcomes.find((outcome) => outcome.status === 'rejected');
         if (failed !== undefined) throw failed.reason;
+        if (kind === 'router') {
+          await waitForRoutes(topology, testbed.#state.ads, async (name) => testbed.control(name, 'show', { what: 'routes' }), signal);
+        }
       }
       return testbed;
     } catch (error) {

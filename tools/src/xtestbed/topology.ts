@@ -1,10 +1,11 @@
 import { access } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
-import { admissions, DEFAULT_EVICTION_POLICY, evictionPolicyNames, loadYaml, XiaError } from 'xia-core';
+import { admissions, DEFAULT_EVICTION_POLICY, evictionPolicyNames, loadYaml, MAX_LINK_COST, XiaError } from 'xia-core';
 
 const nameSchema = v.pipe(v.string(), v.regex(/^[A-Za-z][A-Za-z0-9_-]{0,23}$/, 'a name is a letter and up to 23 letters, digits, - and _'));
 const mtuSchema = v.optional(v.pipe(v.number(), v.integer(), v.minValue(576), v.maxValue(65_507)), 65_507);
+const costSchema = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_LINK_COST)), 10);
 const nodesSchema = <const Schema extends v.GenericSchema>(schema: Schema, what: string) =>
   v.pipe(
     v.record(nameSchema, schema),
@@ -13,7 +14,7 @@ const nodesSchema = <const Schema extends v.GenericSchema>(schema: Schema, what:
   );
 
 const routerSchema = v.strictObject({
-  /** The administrative domain; each has one router. */
+  /** The administrative domain; it may have several routers. */
   ad: nameSchema,
   /** Byte budget of the on-path chunk cache, 0 for none. */
   cacheMegabytes: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(65_536)), 0),
@@ -33,9 +34,16 @@ const shapeSchema = v.strictObject({
   routers: nodesSchema(routerSchema, 'router'),
   hosts: nodesSchema(hostSchema, 'host'),
   links: v.optional(
-    v.array(v.union([v.tuple([nameSchema, nameSchema]), v.strictObject({ between: v.tuple([nameSchema, nameSchema]), mtu: mtuSchema })])),
+    v.array(
+      v.union([
+        v.tuple([nameSchema, nameSchema]),
+        v.strictObject({ between: v.tuple([nameSchema, nameSchema]), mtu: mtuSchema, cost: costSchema }),
+      ]),
+    ),
     [],
   ),
+  /** How routers find the ways: by themselves, or by static routes that are written into their configuration. */
+  routing: v.optional(v.picklist(['link-state', 'static']), 'link-state'),
   nameserver: v.optional(v.strictObject({ host: nameSchema })),
   beacon: v.optional(
     v.strictObject({
@@ -67,7 +75,9 @@ function faultOf(shape: Shape): { path: (string | number)[]; reason: string } | 
   const ads = new Map<string, string>();
   for (const [name, { ad }] of Object.entries(shape.routers)) {
     const other = ads.get(ad);
-    if (other !== undefined) return { path: ['routers', name, 'ad'], reason: `${ad} has the router ${other} already; an AD has one` };
+    if (other !== undefined && shape.routing === 'static') {
+      return { path: ['routers', name, 'ad'], reason: `${ad} has the router ${other} already; with static routing an AD has one` };
+    }
     ads.set(ad, name);
   }
   for (const [name, host] of Object.entries(shape.hosts)) {
@@ -113,7 +123,7 @@ export const topologySchema = v.pipe(
     ...shape,
     links: shape.links.map((link) => {
       const [a, b] = linkEnds(link);
-      return { a, b, mtu: 'between' in link ? link.mtu : 65_507 };
+      return 'between' in link ? { a, b, mtu: link.mtu, cost: link.cost } : { a, b, mtu: 65_507, cost: 10 };
     }),
   })),
 );
@@ -121,7 +131,7 @@ export const topologySchema = v.pipe(
 export type Topology = v.InferOutput<typeof topologySchema>;
 
 /** Topologies that come with the program. */
-export const builtInTopologies = ['inter-ad', 'intra-ad'] as const;
+export const builtInTopologies = ['inter-ad', 'intra-ad', 'ring'] as const;
 
 /**
  * Reads a topology: a file, or the name of a built-in one.
@@ -132,13 +142,13 @@ export async function loadTopology(nameOrFile: string): Promise<Topology> {
   const file = builtIn ? fileURLToPath(new URL(`../../topologies/${nameOrFile}.yaml`, import.meta.url)) : nameOrFile;
   if (!builtIn && !nameOrFile.includes('.') && !nameOrFile.includes('/')) {
     await access(file).catch(() => {
-      throw new XiaError('bad-config', `no topology "${nameOrFile}"; built in are ${builtInTopologies.join(' and ')}, or give a YAML file`);
+      throw new XiaError('bad-config', `no topology "${nameOrFile}"; built in are ${builtInTopologies.join(', ')}, or give a YAML file`);
     });
   }
   return loadYaml(file, topologySchema);
 }
 
-/** For each router, the neighbouring router that is next on a shortest way to each other AD. */
+/** For each router, the neighbouring router that is next on a way of the fewest hops to each other AD. */
 export function adRoutes(topology: Topology): Map<string, Map<string, string>> {
   const neighbours = new Map<string, string[]>(Object.keys(topology.routers).map((name) => [name, []]));
   for (const { a, b } of topology.links) {
@@ -155,7 +165,13 @@ export function adRoutes(topology: Topology): Map<string, Map<string, string>> {
       firstHop.set(at, via);
       for (const next of neighbours.get(at) ?? []) queue.push({ at: next, via });
     }
-    routes.set(start, new Map([...firstHop].map(([router, via]) => [topology.routers[router]?.ad ?? '', via])));
+    const ways = new Map<string, string>();
+    for (const [router, via] of firstHop) {
+      const { ad } = topology.routers[router]!;
+      // The nearest router of an AD was reached first.
+      if (ad !== topology.routers[start]!.ad && !ways.has(ad)) ways.set(ad, via);
+    }
+    routes.set(start, ways);
   }
   return routes;
 }

@@ -1,5 +1,6 @@
 export { finishChecksum, internetChecksum, sumWords } from './checksum.js';
 export { concatBytes, copyBytes, equalBytes } from './compare.js';
+export { Counters } from './counters.js';
 export { errorCodes, XiaError, type ErrorCode } from './error.js';
 export type { Gauge } from './gauge.js';
 export { fromHex, toHex } from './hex.js';
@@ -17,6 +18,8 @@ export {
 } from './integers.js';
 export { NeighbourLimiter, type NeighbourLimits } from './neighbour-limiter.js';
 export { SeededRandom, type RandomSource } from './random.js';
+export { KeyedRateLimiter } from './rate-limiter.js';
 export { RangeSet } from './range-set.js';
+export { SequenceSource } from './sequence.js';
 export { TimerQueue } from './timer-queue.js';
 export { TokenBucket } from './token-bucket.js';

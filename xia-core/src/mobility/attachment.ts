@@ -15,7 +15,7 @@ import {
 } from './access-point.js';
 import { nextAttachmentState, type AttachmentInput, type AttachmentState } from './attachment-state.js';
 import { BindingSender } from './binding-sender.js';
-import type { Counters } from './counters.js';
+import type { Counters } from '../bytes/counters.js';
 import type { AttachmentInfo, CounterName, MobilityEvent } from './events.js';
 import { leadsOver, overlaps, type Hop, type LinkFaces, type LinkSink } from './links.js';
 import { Solicitor } from './solicitor.js';

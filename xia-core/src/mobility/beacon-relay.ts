@@ -3,7 +3,7 @@ import { MAX_RELAYS, sealRelay } from '../wire/mobility-statements.js';
 import { encodeBeaconMessage, type BeaconMessage } from '../wire/mobility-messages.js';
 import type { CryptoSuite, Identity, Xid } from '../xid/index.js';
 import { silentAt, type AccessPoint } from './access-point.js';
-import type { Counters } from './counters.js';
+import type { Counters } from '../bytes/counters.js';
 import type { CounterName } from './events.js';
 import { EVERY_NEIGHBOUR, type Hop, type LinkFaces, type LinkSink } from './links.js';
 

@@ -4,10 +4,10 @@ import { encodeBeaconMessage } from '../wire/mobility-messages.js';
 import { sealBeacon } from '../wire/mobility-statements.js';
 import type { Identity, Xid } from '../xid/index.js';
 import type { BeaconToken } from './beacon-token.js';
-import type { Counters } from './counters.js';
+import type { Counters } from '../bytes/counters.js';
 import type { CounterName } from './events.js';
 import { EVERY_NEIGHBOUR, type Hop, type LinkFaces, type LinkSink } from './links.js';
-import { SequenceSource } from './sequence.js';
+import { SequenceSource } from '../bytes/sequence.js';
 
 const DEFAULT_BEACON_INTERVAL_MS = 100;
 const DEFAULT_BEACON_LIFETIME_MS = 1000;

@@ -29,6 +29,10 @@ export interface BindingEntry {
   hop: Hop | undefined;
   /** The hop is the bound node itself, which nobody needs to tell where it has gone. */
   direct: boolean;
+  /** Told by a patch: who is bound is bound elsewhere, and other nodes may send its packets this way. */
+  patched: boolean;
+  /** When its binding was last passed on to others. */
+  spreadAt: number;
   /** When the route dies (Infinity without a route). */
   expiresAt: number;
   /** When the entry is forgotten altogether: no statement of its sequences is believed by then. */
@@ -48,6 +52,8 @@ export function newEntry(hid: Xid, now: number): BindingEntry {
     sequence: 0,
     hop: undefined,
     direct: false,
+    patched: false,
+    spreadAt: -Infinity,
     expiresAt: Infinity,
     forgetAt: now,
     proof: undefined,

@@ -4,11 +4,11 @@ import type { Binding, BindingAck } from '../wire/mobility-statements.js';
 import type { Xid } from '../xid/index.js';
 import type { BindingEntry } from './binding-entry.js';
 import type { BindingTable } from './binding-table.js';
-import type { Counters } from './counters.js';
+import type { Counters } from '../bytes/counters.js';
 import type { AttachmentInfo, CounterName, MobilityEvent } from './events.js';
 import { overlaps, sameHop, type Hop, type LinkSink } from './links.js';
 import type { Patcher } from './patcher.js';
-import type { KeyedRateLimiter } from './rate-limiter.js';
+import type { KeyedRateLimiter } from '../bytes/rate-limiter.js';
 import type { StatementVerifier } from './verify.js';
 
 /** How long a binding is followed without the gateway's answer. */
@@ -124,7 +124,7 @@ export class BindingPasser {
     }
     const proof = { binding, bindingBytes, ackBytes: message.ack };
     const direct = binding.accessPoint.equals(hid);
-    const turned = table.accept({ proof, hop, direct, lifetimeMs: ack.lifetimeMs }, now);
+    const turned = table.accept({ proof, hop, direct, patched: false, lifetimeMs: ack.lifetimeMs }, now);
     const next = ack.lifetimeMs === 0 ? undefined : hop;
     onEvent({ kind: 'bound', hid: binding.hid, hop: next, sequence: binding.sequence, turned });
     patcher.spread(proof, from, now);

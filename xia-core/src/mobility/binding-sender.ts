@@ -2,10 +2,10 @@ import { encodeBindingMessage } from '../wire/mobility-messages.js';
 import { MAX_PREVIOUS_ADS, sealBinding } from '../wire/mobility-statements.js';
 import type { Identity, Xid } from '../xid/index.js';
 import type { AccessPoint } from './access-point.js';
-import type { Counters } from './counters.js';
+import type { Counters } from '../bytes/counters.js';
 import type { CounterName } from './events.js';
 import type { Hop, LinkSink } from './links.js';
-import { SequenceSource } from './sequence.js';
+import { SequenceSource } from '../bytes/sequence.js';
 
 const FIRST_RETRANSMIT_MS = 20;
 const MAX_RETRANSMIT_MS = 1000;

@@ -6,9 +6,13 @@ import { leadsOver, sameHop, type Hop, type HidRoutes } from './links.js';
 /** Of the table, so that whoever fills it leaves room for the other faces, and for the other neighbours of its own. */
 const LARGEST_FACE_SHARE = 0.75;
 const LARGEST_NEIGHBOUR_SHARE = 0.5;
+/** HIDs that a node remembers, unless told otherwise. */
+export const DEFAULT_MAX_BINDINGS = 4096;
 
 interface BindingTableOptions {
   readonly routes: HidRoutes;
+  /** The AD of a router; undefined for other nodes. */
+  readonly ad?: Xid | undefined;
   /** HIDs remembered at most; one more is refused. About 2 KB each. Default 4096. */
   readonly maxEntries?: number;
   /** More changes of hop than this within `moveWindowMs` freeze the HID's route. Default 5 in 180 s. */
@@ -25,6 +29,8 @@ interface Acceptance {
   readonly proof: BindingProof;
   readonly hop: Hop;
   readonly direct: boolean;
+  /** Whether a patch told it; false where the node bound through this one. */
+  readonly patched: boolean;
   /** As granted by the gateway; 0 detaches. */
   readonly lifetimeMs: number;
 }
@@ -35,6 +41,7 @@ interface Acceptance {
  */
 export class BindingTable {
   readonly #routes: HidRoutes;
+  readonly #ad: Xid | undefined;
   readonly #maxEntries: number;
   #maxMoves: number;
   #moveWindowMs: number;
@@ -48,7 +55,8 @@ export class BindingTable {
 
   constructor(options: BindingTableOptions) {
     this.#routes = options.routes;
-    this.#maxEntries = options.maxEntries ?? 4096;
+    this.#ad = options.ad;
+    this.#maxEntries = options.maxEntries ?? DEFAULT_MAX_BINDINGS;
     this.#maxMoves = options.maxMoves ?? 5;
     this.#moveWindowMs = options.moveWindowMs ?? 180_000;
     this.#freezeMs = options.freezeMs ?? 60_000;
@@ -105,7 +113,7 @@ export class BindingTable {
   }
 
   /** Takes an accepted binding over. Returns whether packets now go another way than before. */
-  accept({ proof, hop, direct, lifetimeMs }: Acceptance, now: number): boolean {
+  accept({ proof, hop, direct, patched, lifetimeMs }: Acceptance, now: number): boolean {
     const { binding } = proof;
     const entry = this.#entryOf(binding.hid, now);
     const next = lifetimeMs === 0 ? undefined : hop;
@@ -115,6 +123,7 @@ export class BindingTable {
     entry.sequence = binding.sequence;
     entry.hop = next;
     entry.direct = direct;
+    entry.patched = patched;
     entry.proof = proof;
     entry.expiresAt = next === undefined ? Infinity : now + lifetimeMs;
     entry.forgetAt = Math.max(entry.forgetAt, now + lifetimeMs + 2 * this.#skewMs);
@@ -147,10 +156,28 @@ export class BindingTable {
       if (entry.tentative !== undefined && leadsOver(entry.tentative.hop, face, neighbour)) entry.tentative = undefined;
       if (entry.hop !== undefined && leadsOver(entry.hop, face, neighbour)) {
         entry.hop = undefined;
-        entry.expiresAt = Infinity;
+        // What was patched is waited for: another router of the AD may still send here, and stops when it expires.
+        if (!entry.patched) entry.expiresAt = Infinity;
       }
       this.#apply(entry);
     }
+  }
+
+  /** The binding of `hid` is being passed on. */
+  noteSpread(hid: Xid, now: number): void {
+    const entry = this.#entries.get(hid.key);
+    if (entry !== undefined) entry.spreadAt = now;
+  }
+
+  /** A later binding of `hid` is known elsewhere: its packets do not go to where it was bound here any more. */
+  forgetPlace(hid: Xid, sequence: number): void {
+    const entry = this.#entries.get(hid.key);
+    if (entry?.hop === undefined || entry.patched || entry.sequence >= sequence) return;
+    entry.formers = formersAfter(entry, undefined);
+    entry.hop = undefined;
+    entry.tentative = undefined;
+    entry.expiresAt = Infinity;
+    this.#apply(entry);
   }
 
   /** When something expires next, `Infinity` if nothing will. */
@@ -220,14 +247,20 @@ export class BindingTable {
   /** Brings the route and the deadline in line with the entry. */
   #apply(entry: BindingEntry): void {
     const hop = effectiveHop(entry);
-    if (hop === undefined) this.#routes.delete(entry.hid);
-    else if (!sameHop(this.#routes.get(entry.hid), hop)) this.#routes.set(entry.hid, hop);
+    if (hop === undefined) this.#routes.delete(entry.hid, this.#isElsewhere(entry), entry.sequence);
+    else this.#routes.set(entry.hid, hop, Math.max(entry.sequence, entry.tentative?.binding.sequence ?? 0));
     const routeEnd = Math.min(entry.expiresAt, entry.tentative?.expiresAt ?? Infinity);
     this.#deadlines.set(entry.hid.key, routeEnd === Infinity ? entry.forgetAt : routeEnd);
   }
 
+  /** Bound in another AD: a router of this one that still says it has the HID would send its packets back here. */
+  #isElsewhere({ patched, proof }: BindingEntry): boolean {
+    return patched && proof !== undefined && this.#ad?.equals(proof.binding.ad) === false;
+  }
+
   #forget(entry: BindingEntry): void {
-    this.#routes.delete(entry.hid);
+    this.#routes.delete(entry.hid, false, entry.sequence);
+    if (entry.expiresAt !== Infinity) this.#onExpired(entry.hid);
     this.#deadlines.cancel(entry.hid.key);
     this.#entries.delete(entry.hid.key);
   }

@@ -4,11 +4,11 @@ import { sealBindingAck, type Binding, type BindingStatus } from '../wire/mobili
 import type { Identity, Xid } from '../xid/index.js';
 import type { BeaconToken } from './beacon-token.js';
 import type { BindingTable } from './binding-table.js';
-import type { Counters } from './counters.js';
+import type { Counters } from '../bytes/counters.js';
 import type { CounterName, MobilityEvent } from './events.js';
 import { sameHop, type Hop, type LinkSink } from './links.js';
 import type { Patcher } from './patcher.js';
-import type { KeyedRateLimiter } from './rate-limiter.js';
+import type { KeyedRateLimiter } from '../bytes/rate-limiter.js';
 import type { StatementVerifier } from './verify.js';
 
 const DEFAULT_MAX_GRANT_MS = 120_000;
@@ -100,12 +100,13 @@ export class Gateway {
     const lifetimeMs = Math.min(binding.lifetimeMs, this.#maxGrantMs);
     const ackBytes = this.#seal(binding, 'ok', lifetimeMs, wallNow);
     const proof = { binding, bindingBytes: message.binding, ackBytes };
-    const turned = table.accept({ proof, hop: from, direct: binding.accessPoint.equals(hid), lifetimeMs }, now);
+    const turned = table.accept({ proof, hop: from, direct: binding.accessPoint.equals(hid), patched: false, lifetimeMs }, now);
     counters.count('binding:accepted');
     this.#send(from, ackBytes, binding.hid);
     const hop = lifetimeMs === 0 ? undefined : from;
-    onEvent({ kind: 'bound', hid: binding.hid, hop, sequence: binding.sequence, turned });
+    // Before anybody hears of it: once this router announces the HID, the way to where it was before is not known any more.
     patcher.spread(proof, from, now);
+    onEvent({ kind: 'bound', hid: binding.hid, hop, sequence: binding.sequence, turned });
   }
 
   #refuse(from: Hop, binding: Binding, status: BindingStatus, wallNow: number): void {

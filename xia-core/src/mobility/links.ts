@@ -11,11 +11,12 @@ export interface LinkSink {
   sendLink(face: number, neighbour: number, payload: Uint8Array): void;
 }
 
-/** The HID routes of the forwarding engine. */
+/** The HID routes that follow from bindings. */
 export interface HidRoutes {
-  get(hid: Xid): Hop | undefined;
-  set(hid: Xid, hop: Hop): void;
-  delete(hid: Xid): void;
+  /** `sequence`: of the binding that says so. */
+  set(hid: Xid, hop: Hop, sequence: number): void;
+  /** The way is gone. `isHeld`: whoever else knows one may send back here, so none is to be taken but on a later binding. */
+  delete(hid: Xid, isHeld: boolean, sequence: number): void;
 }
 
 /** The faces that there are now, by the role that configuration gave them. */

@@ -8,14 +8,15 @@ import { BeaconSender, type BeaconOptions } from './beacon-sender.js';
 import { BeaconToken } from './beacon-token.js';
 import type { BindingEntry, BindingProof } from './binding-entry.js';
 import { BindingPasser, type Uplink } from './binding-passer.js';
-import { BindingTable } from './binding-table.js';
-import { Counters } from './counters.js';
+import { BindingTable, DEFAULT_MAX_BINDINGS } from './binding-table.js';
+import { Counters } from '../bytes/counters.js';
 import type { AttachmentInfo, CounterName, MobilityEvent } from './events.js';
 import { Gateway } from './gateway.js';
 import type { HidRoutes, Hop, LinkFaces, LinkSink } from './links.js';
 import { Patcher } from './patcher.js';
-import { KeyedRateLimiter } from './rate-limiter.js';
+import { KeyedRateLimiter } from '../bytes/rate-limiter.js';
 import { StatementVerifier } from './verify.js';
+import { WayWatcher } from './way-watcher.js';
 
 /** Limits of what a node does for others; every default suits a router with some thousand guests. */
 export interface MobilityLimits {
@@ -93,6 +94,8 @@ export interface MobilityOptions {
   readonly routes: HidRoutes;
   /** The way to an AD; undefined for this node's own AD and for unknown ones. */
   readonly adRoute: (ad: Xid) => Hop | undefined;
+  /** The way to another router of this node's AD that says it has a HID; undefined when none does. */
+  readonly hidRoute?: (hid: Xid) => Hop | undefined;
   readonly onEvent: (event: MobilityEvent) => void;
   readonly limits?: MobilityLimits;
 }
@@ -112,6 +115,7 @@ export class Mobility {
   readonly #patcher: Patcher;
   readonly #beaconSender: BeaconSender | undefined;
   readonly #gateway: Gateway | undefined;
+  readonly #ways: WayWatcher | undefined;
   readonly #relay: BeaconRelay | undefined;
   readonly #passer: BindingPasser | undefined;
   readonly #attachment: Attachment | undefined;
@@ -134,6 +138,7 @@ export class Mobility {
     };
     const table = new BindingTable({
       routes: options.routes,
+      ad: role.kind === 'router' ? role.ad : undefined,
       onExpired: (expired) => onEvent({ kind: 'expired', hid: expired }),
       ...defined({
         maxEntries: limits.maxBindings,
@@ -144,8 +149,8 @@ export class Mobility {
       }),
     });
     const patchLimiter = new NeighbourLimiter({ ratePerSecond: 2 * rate, burst: 2 * rate });
-    const { adRoute } = options;
-    const patcher = new Patcher({ hid, table, verifier, sink, adRoute, limiter: patchLimiter, counters, onEvent });
+    const { adRoute, hidRoute = () => undefined } = options;
+    const patcher = new Patcher({ hid, table, verifier, sink, adRoute, hidRoute, limiter: patchLimiter, counters, onEvent });
     this.#table = table;
     this.#limiterGauges = () => [
       hopLimiter.gauge('message budgets'),
@@ -162,6 +167,7 @@ export class Mobility {
       this.#beaconSender = new BeaconSender({ ...shared, ...limiters, ...role.beacon, ad, certificate, token });
       const grant = defined({ maxGrantMs: limits.maxGrantMs });
       this.#gateway = new Gateway({ ...shared, ...limiters, ...grant, ad, certificate, token });
+      this.#ways = new WayWatcher({ hid, table, patcher, maxWaiting: limits.maxBindings ?? DEFAULT_MAX_BINDINGS });
     }
     if (role.kind === 'host') {
       this.#relay = new BeaconRelay({ ...shared, ...limiters, mtu: role.mtu });
@@ -190,6 +196,11 @@ export class Mobility {
   /** The bindings that this node knows, for display. */
   bindings(): Iterable<Readonly<BindingEntry>> {
     return this.#table.entries();
+  }
+
+  /** What this node knows of the binding of a HID. */
+  binding(hid: Xid): Readonly<BindingEntry> | undefined {
+    return this.#table.get(hid);
   }
 
   /** The signed binding of a HID and the gateway's ack of it: what a redirect shows to the source of a packet. */
@@ -260,6 +271,16 @@ export class Mobility {
     this.#attachment?.trust(ads, now);
   }
 
+  /** Another router of this AD has a later binding of `hid`: it is not where it was bound here any more. */
+  forgetPlace(hid: Xid, sequence: number): void {
+    this.#table.forgetPlace(hid, sequence);
+  }
+
+  /** The ways to these ADs, and to HIDs at other routers of this AD, have changed: who came from there is patched anew. */
+  waysTurned(xids: readonly Xid[], now: number): void {
+    this.#ways?.turned(xids, now);
+  }
+
   /** Detaches in good order; `detached` follows. */
   leave(now: number, wallNow: number): void {
     this.#attachment?.leave(now, wallNow);
@@ -270,6 +291,7 @@ export class Mobility {
     return Math.min(
       this.#table.nextTimeout(),
       this.#patcher.nextTimeout(),
+      this.#ways?.nextTimeout() ?? Infinity,
       this.#beaconSender?.nextTimeout() ?? Infinity,
       this.#attachment?.nextTimeout() ?? Infinity,
     );
@@ -278,6 +300,7 @@ export class Mobility {
   handleTimeout(now: number, wallNow: number): void {
     this.#table.handleTimeout(now);
     this.#patcher.handleTimeout(now);
+    this.#ways?.handleTimeout(now);
     this.#beaconSender?.handleTimeout(now, wallNow);
     this.#attachment?.handleTimeout(now, wallNow);
   }

@@ -12,8 +12,8 @@ import {
   type ReplyMessage,
 } from '../wire/name-messages.js';
 import type { CryptoSuite, Identity } from '../xid/index.js';
-import { Counters } from './counters.js';
-import { SequenceSource } from './sequence.js';
+import { Counters } from '../bytes/counters.js';
+import { SequenceSource } from '../bytes/sequence.js';
 import { verifyRecord, type RecordFault } from './verify-record.js';
 
 const FIRST_RETRANSMIT_MS = 100;

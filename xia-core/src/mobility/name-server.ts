@@ -11,8 +11,8 @@ import {
   type RegisterMessage,
 } from '../wire/name-messages.js';
 import type { CryptoSuite } from '../xid/index.js';
-import { Counters } from './counters.js';
-import { KeyedRateLimiter } from './rate-limiter.js';
+import { Counters } from '../bytes/counters.js';
+import { KeyedRateLimiter } from '../bytes/rate-limiter.js';
 import type { RecordGetOutcome, RecordPutOutcome, RecordStore, StoredRecord } from './record-store.js';
 import { verifyRecord, type RecordFault } from './verify-record.js';
 

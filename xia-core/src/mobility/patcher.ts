@@ -1,11 +1,11 @@
 import { TimerQueue, equalBytes, type Gauge, type NeighbourLimiter } from '../bytes/index.js';
 import { encodePatch, encodePatchAck, type PatchAckMessage, type PatchMessage } from '../wire/mobility-messages.js';
 import type { Xid } from '../xid/index.js';
-import type { BindingProof } from './binding-entry.js';
+import type { BindingEntry, BindingProof } from './binding-entry.js';
 import type { BindingTable } from './binding-table.js';
-import type { Counters } from './counters.js';
+import type { Counters } from '../bytes/counters.js';
 import type { CounterName, MobilityEvent } from './events.js';
-import { EVERY_NEIGHBOUR, hopKey, leadsOver, overlaps, type Hop, type LinkSink } from './links.js';
+import { EVERY_NEIGHBOUR, hopKey, leadsOver, overlaps, sameHop, type Hop, type LinkSink } from './links.js';
 import type { StatementVerifier } from './verify.js';
 
 /** RTTs between neighbours are short; the doubling soon gives a congested one time. */
@@ -13,6 +13,10 @@ const FIRST_RETRANSMIT_MS = 50;
 const MAX_RETRANSMIT_MS = 1000;
 const MAX_TRIES = 8;
 const MAX_PENDING = 4096;
+/** A repetition is passed on, but not more often than this: most are there because an answer was lost. */
+const REPEAT_PAUSE_MS = 200;
+/** What this node passed on may come back to it by another way, for so long. By that way it must not be led. */
+const ECHO_MS = 1000;
 
 interface PatcherOptions {
   readonly hid: Xid;
@@ -21,6 +25,8 @@ interface PatcherOptions {
   readonly sink: LinkSink;
   /** The way to an AD; undefined when there is none or the AD is this node's own. */
   readonly adRoute: (ad: Xid) => Hop | undefined;
+  /** The way to another router of this AD that says it has a HID; undefined when none does. */
+  readonly hidRoute: (hid: Xid) => Hop | undefined;
   readonly limiter: NeighbourLimiter;
   readonly counters: Counters<CounterName>;
   readonly onEvent: (event: MobilityEvent) => void;
@@ -38,7 +44,8 @@ interface Pending {
 /**
  * Carries an accepted binding on to where packets for its HID may still go: the hops that it replaced and the ways to the
  * ADs that it names. Each node on the way points to the one that told it, so a chain of patched nodes never loops. A hop
- * is told again until it answers, eight times at most.
+ * is told again until it answers, eight times at most. Who has lost its way takes the same binding again, from whoever has
+ * one, and what a node hears once more from its own next hop it passes on: so the gateway reaches those beyond.
  */
 export class Patcher {
   readonly #options: PatcherOptions;
@@ -53,12 +60,14 @@ export class Patcher {
 
   /** Tells every hop that has to know of `proof`, but not `from`, where it came from. */
   spread(proof: BindingProof, from: Hop, now: number): void {
+    this.#options.table.noteSpread(proof.binding.hid, now);
     const targets: Hop[] = [];
     const add = (hop: Hop | undefined): void => {
       if (hop === undefined || hop.face < 0 || overlaps(hop, from)) return;
       if (!targets.some((other) => overlaps(other, hop))) targets.push(hop);
     };
     for (const former of this.#options.table.get(proof.binding.hid)?.formers ?? []) add(former);
+    add(this.#options.hidRoute(proof.binding.hid));
     for (const ad of proof.binding.previousAds) add(this.#options.adRoute(ad));
     const payload = encodePatch({ binding: proof.bindingBytes, ack: proof.ackBytes });
     for (const hop of targets) this.#start(hop, proof, payload, now);
@@ -77,13 +86,18 @@ export class Patcher {
     }
     const known = table.get(binding.hid);
     if (known !== undefined && known.sequence >= binding.sequence) {
-      this.#acknowledge(from, binding.hid, binding.sequence);
       const again = known.proof !== undefined && equalBytes(known.proof.bindingBytes, message.binding);
-      return counters.count(again ? 'patch:duplicate' : 'patch:stale');
+      if (!again || !lostItsWay(known) || now - known.spreadAt < ECHO_MS) {
+        this.#acknowledge(from, binding.hid, binding.sequence);
+        counters.count(again ? 'patch:duplicate' : 'patch:stale');
+        if (again && known.proof !== undefined && sameHop(known.hop, from) && now - known.spreadAt > REPEAT_PAUSE_MS)
+          this.spread(known.proof, from, now);
+        return;
+      }
     }
     if (!table.hasRoomFor(binding.hid, from)) return counters.count('patch:table-full');
     const proof: BindingProof = { binding, bindingBytes: message.binding, ackBytes: message.ack };
-    const turned = table.accept({ proof, hop: from, direct: false, lifetimeMs: ack.lifetimeMs }, now);
+    const turned = table.accept({ proof, hop: from, direct: false, patched: true, lifetimeMs: ack.lifetimeMs }, now);
     this.#acknowledge(from, binding.hid, binding.sequence);
     counters.count('patch:accepted');
     this.#options.onEvent({ kind: 'patched', hid: binding.hid, hop: from, sequence: binding.sequence, turned });
@@ -132,6 +146,7 @@ export class Patcher {
   }
 
   #retry(key: string, pending: Pending, now: number): void {
+    if (!this.#isStillSo(pending)) return this.#drop(key);
     if (pending.tries >= MAX_TRIES) {
       this.#drop(key);
       this.#options.counters.count('patch:unanswered');
@@ -150,6 +165,13 @@ export class Patcher {
     return [{ name: 'patches', unit: 'entries', used, highWater: this.#highWater, bound: MAX_PENDING, refused: this.#refused }];
   }
 
+  /** What this node has come to know otherwise meanwhile is not passed on: whoever was told would point to where it came from. */
+  #isStillSo({ hid, hop }: Pending): boolean {
+    const entry = this.#options.table.get(hid);
+    if (entry === undefined) return true;
+    return !lostItsWay(entry) && (entry.hop === undefined || !overlaps(entry.hop, hop));
+  }
+
   #acknowledge(to: Hop, hid: Xid, sequence: number): void {
     this.#options.sink.sendLink(to.face, to.neighbour, encodePatchAck({ hid, sequence }));
   }
@@ -158,6 +180,11 @@ export class Patcher {
     this.#pending.delete(key);
     this.#timers.cancel(key);
   }
+}
+
+/** Whether a patched entry waits to be told of another way: the same binding may come again, by whoever has one. */
+function lostItsWay(entry: Readonly<BindingEntry>): boolean {
+  return entry.patched && entry.hop === undefined && entry.proof !== undefined && entry.proof.binding.lifetimeMs > 0;
 }
 
 function pendingKey(hid: Xid, hop: Hop): string {

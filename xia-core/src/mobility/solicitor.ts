@@ -1,6 +1,6 @@
 import { encodeSolicit } from '../wire/mobility-messages.js';
 import type { Xid } from '../xid/index.js';
-import type { Counters } from './counters.js';
+import type { Counters } from '../bytes/counters.js';
 import type { CounterName } from './events.js';
 import { EVERY_NEIGHBOUR, type LinkFaces, type LinkSink } from './links.js';
 

@@ -8,6 +8,8 @@ export interface FaceConfig {
   readonly role: FaceRole;
   /** Largest XIP packet in bytes; 1472 by default. */
   readonly mtu?: number | undefined;
+  /** Peer faces: what a packet that leaves here costs, for the choice of ways; 10 by default. */
+  readonly cost?: number | undefined;
   /** A UDP socket; `peers` are known before they are heard. */
   readonly udp?: { readonly listen: string; readonly peers?: readonly string[] | undefined } | undefined;
   /** A UNIX socket that QEMU's `-netdev stream` connects to. */

@@ -35,6 +35,12 @@ export interface XiaNodeOptions {
   readonly principals?: readonly number[];
   /** Static routes, by the name of the face. */
   readonly routes?: readonly { readonly to: Xid; readonly via: string }[];
+  /** Routers: link-state routing on the peer faces, on unless `enabled` is false. Silence of `deadMs` ends a neighbour. */
+  readonly routing?: {
+    readonly enabled?: boolean | undefined;
+    readonly helloMs?: number | undefined;
+    readonly deadMs?: number | undefined;
+  };
   /** On-path chunk cache; `bytes` 0 (the default) switches it off. */
   readonly cache?: CacheSettings;
   /** A HID that moves more than `limit` times within `windowMs` is frozen for a while. Defaults 5 and 180,000. */

@@ -13,6 +13,8 @@ export interface ReconfigurationOptions {
   readonly identity: NodeIdentity;
   /** The node's faces by id; kept in step with the stack's. */
   readonly faces: Map<number, Face>;
+  /** Name of a peer face -> what a packet that leaves by it costs. */
+  readonly costs: Map<string, number | undefined>;
   readonly open: (id: number, face: Face) => Promise<void>;
   readonly enter: Enter;
   readonly isClosing: () => boolean;
@@ -39,8 +41,9 @@ export class Reconfiguration {
    * @throws XiaError `address-in-use`, `face-failed`, `bad-config`, `bad-endpoint`, `limit-reached`; then nothing has changed
    */
   async addFace(config: FaceConfig): Promise<number> {
-    const { stack, faces, open, enter, isClosing } = this.#options;
+    const { stack, faces, costs, open, enter, isClosing } = this.#options;
     const face = makeFace(config);
+    costs.set(config.name, config.cost);
     const id = enter((now) => stack.addFace(face, now));
     faces.set(id, face);
     try {
@@ -65,10 +68,11 @@ export class Reconfiguration {
 
   /**
    * Changes a face that stays open.
+   * @param cost of a peer face: what a packet that leaves by it costs, 10 by default
    * @throws XiaError `refused` when a face of this kind cannot be changed, `bad-endpoint`, `bad-config`; then nothing has changed
    */
-  updateFace(id: number, settings: FaceSettings): void {
-    const { stack, faces, enter } = this.#options;
+  updateFace(id: number, settings: FaceSettings, cost?: number): void {
+    const { stack, faces, costs, enter } = this.#options;
     const face = faces.get(id);
     if (face === undefined) throw new XiaError('bad-argument', `there is no face ${id}`, { id });
     if (face.update === undefined)
@@ -76,6 +80,7 @@ export class Reconfiguration {
     const isOtherRole = face.role !== settings.role;
     enter((now) => {
       face.update?.(settings);
+      costs.set(face.name, cost);
       stack.faceChanged(id, isOtherRole, now);
     });
   }

@@ -4,7 +4,18 @@ import type { NodeStack } from '../stack/index.js';
 import { principals, Xid } from '../xid/index.js';
 
 /** The tables that a running node can show. */
-export const nodeViews = ['routes', 'faces', 'cache', 'bindings', 'counters', 'attachment', 'streams', 'bounds'] as const;
+export const nodeViews = [
+  'routes',
+  'neighbours',
+  'lsdb',
+  'faces',
+  'cache',
+  'bindings',
+  'counters',
+  'attachment',
+  'streams',
+  'bounds',
+] as const;
 export type NodeView = (typeof nodeViews)[number];
 
 const SPECIAL_FACES: Readonly<Record<number, string>> = { [-2]: '(self)', [-4]: '(broadcast)' };
@@ -55,6 +66,25 @@ export function nodeView(view: Exclude<NodeView, 'bounds'>, stack: NodeStack, fa
         mtu: attachment?.mtu ?? null,
       };
     }
+    case 'neighbours':
+      return [...(stack.routing?.neighbours(now) ?? [])].map(({ hid, ad, hop, state, cost, lastHeardMs }) => ({
+        hid: hid.toString(),
+        ad: ad.toString(),
+        hop: hopText(stack, hop.face, hop.neighbour),
+        state,
+        cost,
+        heardMsAgo: Math.max(0, Math.round(now - lastHeardMs)),
+      }));
+    case 'lsdb':
+      return [...(stack.routing?.lsdb(now) ?? [])].map(({ router, ad, fragment, sequence, ageMs, links, hosts }) => ({
+        router: router.toString(),
+        ad: ad.toString(),
+        fragment,
+        sequence,
+        ageMs: Math.round(ageMs),
+        hosts,
+        links: links.map(({ hid, cost }) => ({ hid: hid.toString(), cost })),
+      }));
     case 'streams':
       return [...stack.streams.connections()].map((connection) => ({
         id: connection.id,
@@ -85,10 +115,19 @@ function routes(stack: NodeStack): object[] {
     const table = stack.engine.table(type);
     const typeName = principals.name(type) ?? `0x${type.toString(16)}`;
     for (const { id, face, neighbour } of table.entries()) {
-      rows.push({ type: typeName, xid: new Xid(type, id).toString(), next: hopText(stack, face, neighbour) });
+      const xid = new Xid(type, id);
+      const known = face < 0 ? undefined : stack.rib.chosen(xid);
+      rows.push({
+        type: typeName,
+        xid: xid.toString(),
+        next: hopText(stack, face, neighbour),
+        source: known?.source ?? null,
+        cost: known?.source === 'link-state' ? known.cost : null,
+      });
     }
     if (table.defaultFace !== -1) {
-      rows.push({ type: typeName, xid: '(default)', next: hopText(stack, table.defaultFace, table.defaultNeighbour) });
+      const next = hopText(stack, table.defaultFace, table.defaultNeighbour);
+      rows.push({ type: typeName, xid: '(default)', next, source: 'attachment', cost: null });
     }
   }
   return rows;

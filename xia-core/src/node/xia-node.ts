@@ -3,7 +3,8 @@ import { XiaError, type Gauge } from '../bytes/index.js';
 import { Dag, contentDag, hostDag } from '../dag/index.js';
 import { Driver, generateIdentity, nodeCrypto, nodeRandom, type Face, type NodeIdentity } from '../io/index.js';
 import type { AttachmentInfo, MobilityEvent } from '../mobility/index.js';
-import { NodeStack, type RoleOptions, type StackEvent } from '../stack/index.js';
+import type { RoutingEvent } from '../routing/index.js';
+import { NodeStack, type NodeStackOptions, type RoleOptions, type StackEvent } from '../stack/index.js';
 import { PrincipalType, Xid } from '../xid/index.js';
 import { untilAttached } from './attach-wait.js';
 import { CaptureTaps, type CaptureListener, type CaptureOptions } from './capture.js';
@@ -45,6 +46,8 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
   readonly #stack: NodeStack;
   readonly #driver: Driver;
   readonly #faces = new Map<number, Face>();
+  /** Name of a peer face -> what a packet that leaves by it costs. */
+  readonly #costs = new Map<string, number | undefined>();
   readonly #logger: NodeLogger;
   readonly #fetches: Fetches;
   readonly #names: Names;
@@ -59,6 +62,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     this.identity = identity;
     this.#logger = options.logger ?? DEFAULT_LOGGER;
     const faces = options.faces.map(makeFace);
+    for (const { name, cost } of options.faces) this.#costs.set(name, cost);
     this.#stack = new NodeStack({
       identity,
       crypto: nodeCrypto,
@@ -66,6 +70,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       faces,
       role: roleOf(options, identity),
       ...(options.principals === undefined ? {} : { principals: options.principals }),
+      routing: routingOf(options, this.#costs),
       cache: options.cache,
       nameServer: options.role === 'router' ? undefined : options.nameServer,
       transmit: (face, neighbour, packet, body) => this.#transmit(face, neighbour, packet, body),
@@ -84,6 +89,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       stack: this.#stack,
       identity,
       faces: this.#faces,
+      costs: this.#costs,
       open: (id, face) => this.#open(id, face),
       enter: this.#enter,
       isClosing: () => this.#closing !== undefined,
@@ -356,6 +362,8 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
         return this.#fetches.handle(event.event);
       case 'mobility':
         return this.#handleMobility(event.event);
+      case 'routing':
+        return this.#handleRouting(event.event);
     }
   }
 
@@ -370,6 +378,11 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       this.#logger.warn(logged(event), `mobility: ${event.kind}`);
     else this.#logger.info(logged(event), `mobility: ${event.kind}`);
     this.emit('mobility', event);
+  }
+
+  #handleRouting(event: RoutingEvent): void {
+    if (event.kind === 'host-elsewhere') this.#logger.info(logged(event), `routing: ${event.kind}`);
+    else this.#logger.warn(logged(event), `routing: ${event.kind}`);
   }
 
   async #close(): Promise<void> {
@@ -391,7 +404,16 @@ function roleOf(options: XiaNodeOptions, identity: NodeIdentity): RoleOptions {
   return { kind: 'router', ad: certifiedAd(certificate, identity), certificate, beacon, nameServer };
 }
 
+function routingOf(
+  { routing = {} }: XiaNodeOptions,
+  costs: ReadonlyMap<string, number | undefined>,
+): NonNullable<NodeStackOptions['routing']> {
+  if (routing.enabled === false) return false;
+  const { helloMs, deadMs } = routing;
+  return { helloMs, deadMs, cost: (name) => costs.get(name) };
+}
+
 /** The facts of an event with addresses as text. */
-function logged(event: MobilityEvent): object {
+function logged(event: MobilityEvent | RoutingEvent): object {
   return JSON.parse(JSON.stringify(event, (_key, value: unknown) => (value instanceof Xid ? value.toString() : value))) as object;
 }

@@ -1,7 +1,7 @@
 import type { Fetcher, LocalContent } from '../content/index.js';
 import type { DatagramEndpoint, StreamEndpoint } from '../transport/index.js';
 import { decodeXcmp, NextHeader, parseChunk, parseTransport, XcmpType, XipView, type XcmpErrorType } from '../wire/index.js';
-import { PrincipalType, SID_BOOTSTRAP, Xid } from '../xid/index.js';
+import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, Xid } from '../xid/index.js';
 import type { EchoEndpoint } from './echo-endpoint.js';
 import type { SourceMemo } from './source-memo.js';
 import type { XcmpAnswers } from './xcmp-answers.js';
@@ -25,6 +25,8 @@ export interface DeliveryOptions {
     now: number,
   ) => ServeOutcome;
   readonly bootstrap: (face: number, neighbour: number, payload: Uint8Array, now: number) => void;
+  /** Undefined where nobody routes: then the SID is a service like any other. */
+  readonly routing: ((face: number, neighbour: number, payload: Uint8Array, now: number) => void) | undefined;
   readonly datagrams: DatagramEndpoint;
   readonly streams: StreamEndpoint;
   /** A packet of ours to `hid` did not fit a face on its way. */
@@ -43,7 +45,16 @@ export type DeliveryDrop =
   | 'foreign-quote';
 
 /** What a delivered packet was, and so who counts what became of it further on. */
-export type DeliveryKind = 'stream' | 'datagram' | 'bootstrap' | 'chunk-request' | 'chunk-response' | 'echo' | 'echo-reply' | 'xcmp-error';
+export type DeliveryKind =
+  | 'stream'
+  | 'datagram'
+  | 'bootstrap'
+  | 'routing'
+  | 'chunk-request'
+  | 'chunk-response'
+  | 'echo'
+  | 'echo-reply'
+  | 'xcmp-error';
 
 /** Hands packets that have arrived to whatever they are for. Each is counted once: by its kind, or by why it was of no use. */
 export class Delivery {
@@ -53,6 +64,7 @@ export class Delivery {
     stream: 0,
     datagram: 0,
     bootstrap: 0,
+    routing: 0,
     'chunk-request': 0,
     'chunk-response': 0,
     echo: 0,
@@ -114,7 +126,9 @@ export class Delivery {
   #transport(view: XipView, face: number, neighbour: number, now: number): void {
     if (view.nodeType(view.last) !== PrincipalType.SID) return this.#drop('not-a-service');
     const sid = reachedXid(view);
-    if (!sid.equals(SID_BOOTSTRAP)) {
+    const { bootstrap, routing } = this.#options;
+    const handler = sid.equals(SID_BOOTSTRAP) ? bootstrap : sid.equals(SID_ROUTING) ? routing : undefined;
+    if (handler === undefined) {
       const source = this.#options.sources.of(view);
       if (source === undefined) return this.#drop('no-source');
       this.#handed.datagram++;
@@ -123,8 +137,8 @@ export class Delivery {
     }
     const packet = parseTransport(view.payload());
     if (packet.kind !== 'dgram') return this.#drop('bad-transport');
-    this.#handed.bootstrap++;
-    this.#options.bootstrap(face, neighbour, packet.payload, now);
+    this.#handed[sid.equals(SID_ROUTING) ? 'routing' : 'bootstrap']++;
+    handler(face, neighbour, packet.payload, now);
   }
 
   #xcmp(view: XipView, face: number, neighbour: number, now: number): void {

@@ -1,63 +1,23 @@
-import { XiaError, type Gauge, type RandomSource } from '../bytes/index.js';
-import {
-  BufferPool,
-  DEFAULT_EVICTION_POLICY,
-  Fetcher,
-  LocalContent,
-  Responder,
-  type CacheSettings,
-  type FetchEvent,
-  type FetchLimits,
-} from '../content/index.js';
+import { XiaError, type Gauge } from '../bytes/index.js';
+import { BufferPool, DEFAULT_EVICTION_POLICY, Fetcher, LocalContent, Responder } from '../content/index.js';
 import { hostDag, linkLocalDag, serviceDag, type Dag } from '../dag/index.js';
 import { ForwardingEngine, type NextHop } from '../forwarding/index.js';
-import { Mobility, NameClient, type AttachmentInfo, type MobilityEvent, type MobilityLimits, type NameEvent } from '../mobility/index.js';
-import {
-  DatagramEndpoint,
-  StreamEndpoint,
-  type DatagramSocketHandle,
-  type StreamEndpointCounters,
-  type StreamEvent,
-  type StreamLimits,
-} from '../transport/index.js';
+import { Mobility, type AttachmentInfo, type MobilityEvent, type NameClient } from '../mobility/index.js';
+import { DatagramEndpoint, StreamEndpoint, type StreamEndpointCounters } from '../transport/index.js';
 import { encodeDgramHeader, encodeXip, NextHeader, type XipView } from '../wire/index.js';
-import { PrincipalType, SID_BOOTSTRAP, xidOf, Xid, type CryptoSuite, type Identity } from '../xid/index.js';
+import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, xidOf, Xid } from '../xid/index.js';
 import { Delivery, type ServeOutcome } from './delivery.js';
 import { EchoEndpoint } from './echo-endpoint.js';
 import { FaceTable, type FaceSpec } from './face-table.js';
-import { NameKeeper } from './name-keeper.js';
-import { leastMtu, mobilityRole, type RoleOptions } from './role.js';
-import { PacketPath, type Transmit } from './packet-path.js';
+import { Naming } from './naming.js';
+import { Rib } from './rib.js';
+import { RoutingPart } from './routing-part.js';
+import { leastMtu, mobilityRole } from './role.js';
+import type { NodeStackOptions, StackEvent } from './node-stack-options.js';
+import { PacketPath } from './packet-path.js';
 import { PathMtuTable } from './path-mtu.js';
 import { SourceMemo } from './source-memo.js';
 import { XcmpAnswers } from './xcmp-answers.js';
-
-/** What a node tells its owner. */
-export type StackEvent =
-  | { readonly layer: 'mobility'; readonly event: MobilityEvent }
-  | { readonly layer: 'stream'; readonly event: StreamEvent }
-  | { readonly layer: 'datagram'; readonly socket: DatagramSocketHandle }
-  | { readonly layer: 'fetch'; readonly event: FetchEvent }
-  | { readonly layer: 'name'; readonly event: NameEvent };
-
-export interface NodeStackOptions {
-  readonly identity: Identity;
-  readonly crypto: CryptoSuite;
-  readonly rng: RandomSource;
-  readonly faces: readonly FaceSpec[];
-  readonly role: RoleOptions;
-  /** Codes of further principal types to route by. A node of another type in an address is passed over, to its fallback. */
-  readonly principals?: readonly number[];
-  /** On-path chunk cache; off by default. */
-  readonly cache?: CacheSettings | undefined;
-  readonly transmit: Transmit;
-  readonly onEvent: (event: StackEvent) => void;
-  /** Used in place of the name server that beacons tell of. */
-  readonly nameServer?: Dag | undefined;
-  readonly mobilityLimits?: MobilityLimits;
-  readonly streamLimits?: Partial<StreamLimits>;
-  readonly fetchLimits?: FetchLimits;
-}
 
 /** Memory of fetched chunks that is kept for the next ones. */
 const IDLE_BUFFER_BYTES = 16 * 1024 * 1024;
@@ -83,9 +43,10 @@ export class NodeStack {
   readonly echoes: EchoEndpoint;
   readonly mobility: Mobility;
   readonly xcmp: XcmpAnswers;
-  readonly names: NameClient;
-  readonly #keeper: NameKeeper;
-  readonly #nameSocket: DatagramSocketHandle;
+  readonly rib: Rib;
+  /** Undefined for a node that takes no part in routing. */
+  readonly routing: RoutingPart | undefined;
+  readonly #naming: Naming;
   #configuredNameServer: Dag | undefined;
   readonly #path: PacketPath;
   readonly #delivery: Delivery;
@@ -105,12 +66,14 @@ export class NodeStack {
   wallOffsetMs = 0;
 
   constructor(options: NodeStackOptions) {
-    const { identity, crypto, rng, transmit, role } = options;
+    const { identity, crypto, rng, transmit, role, routing = {} } = options;
     this.#onEvent = options.onEvent;
     this.hid = xidOf(PrincipalType.HID, identity);
     this.#ad = role.kind === 'router' ? role.ad : undefined;
     this.#dag = hostDag(this.#ad, this.hid);
-    this.engine = new ForwardingEngine({ salt: rng.below(0x1_0000_0000) });
+    const salt = rng.below(0x1_0000_0000);
+    this.engine = new ForwardingEngine({ salt });
+    this.rib = new Rib({ engine: this.engine, salt });
     for (const type of options.principals ?? []) this.engine.addPrincipal(type);
     this.engine.setLocal(this.hid);
     if (this.#ad !== undefined) this.engine.setLocal(this.#ad);
@@ -161,45 +124,62 @@ export class NodeStack {
       localDag: (sid) => this.dag(sid),
       output: ({ destination, source, payload }) => this.#originate(NextHeader.TRANSPORT, destination, source, payload),
       onReadable: (socket) => {
-        if (socket === this.#nameSocket) this.#readNameReplies();
+        if (socket === this.#naming.socket) this.#naming.readReplies(this.#now, this.#now + this.wallOffsetMs);
         else this.#onEvent({ layer: 'datagram', socket });
       },
     });
     this.#configuredNameServer = options.nameServer;
-    this.#nameSocket = this.datagrams.open();
-    this.engine.setLocal(this.#nameSocket.sid);
-    this.#keeper = new NameKeeper({
-      client: () => this.names,
+    this.#naming = new Naming({
       identity,
-      dag: (sid) => (sid === undefined ? this.#dag : this.dag(sid)),
-      onEvent: (event) => this.#onEvent({ layer: 'name', event }),
-    });
-    this.names = new NameClient({
       crypto,
       rng,
+      datagrams: this.datagrams,
       nameServer: () => this.nameServer,
-      send: (destination, payload) => this.#nameSocket.send(destination, payload),
-      onEvent: (event) => {
-        if (!this.#keeper.handle(event, this.#now)) this.#onEvent({ layer: 'name', event });
-      },
+      dag: (sid) => this.dag(sid),
+      onEvent: (event) => this.#onEvent({ layer: 'name', event }),
+      now: () => this.#now,
     });
+    this.engine.setLocal(this.#naming.socket.sid);
     this.mobility = new Mobility({
       role: mobilityRole(role, this.faces),
       identity,
       crypto,
       rng,
       faces: { access: () => this.faces.withRole('access'), uplink: () => this.faces.withRole('uplink') },
-      sink: { sendLink: (face, neighbour, payload) => this.#sendLink(face, neighbour, payload) },
+      sink: { sendLink: (face, neighbour, payload) => this.#sendLink(SID_BOOTSTRAP, face, neighbour, payload) },
       routes: {
-        get: (hid) => this.engine.nextHop(hid),
-        set: (hid, hop) => this.engine.route(hid, hop),
-        delete: (hid) => this.engine.route(hid, undefined),
+        set: (hid, hop, sequence) => this.rib.set('binding', hid, hop, { sequence }),
+        delete: (hid, isHeld, sequence) => {
+          if (isHeld) this.rib.set('binding', hid, undefined, { sequence });
+          else this.rib.delete('binding', hid);
+        },
       },
       adRoute: (ad) => this.#routeOf(ad),
+      hidRoute: (hid) => this.rib.get('link-state', hid)?.hop,
       onEvent: (event) => this.#handleMobility(event),
       ...(options.mobilityLimits === undefined ? {} : { limits: options.mobilityLimits }),
     });
     this.engine.setLocal(SID_BOOTSTRAP);
+    if (role.kind === 'router' && routing !== false) {
+      const { cost, ...timers } = routing;
+      this.routing = new RoutingPart({
+        role,
+        hid: this.hid,
+        identity,
+        crypto,
+        rng,
+        faces: this.faces,
+        rib: this.rib,
+        mobility: () => this.mobility,
+        sendLink: (face, neighbour, payload) => this.#sendLink(SID_ROUTING, face, neighbour, payload),
+        onEvent: (event) => this.#onEvent({ layer: 'routing', event }),
+        now: () => this.#now,
+        timers,
+        cost,
+      });
+      this.engine.setLocal(SID_ROUTING);
+    }
+    const part = this.routing;
     this.#delivery = new Delivery({
       hid: this.hid,
       content: this.content,
@@ -210,12 +190,17 @@ export class NodeStack {
       serve: (view, request, cid, now) => this.#serve(view, request, cid, now),
       bootstrap: (face, neighbour, payload, now) =>
         this.mobility.handleMessage(face, neighbour, payload, this.faces.isAccess(face), now, now + this.wallOffsetMs),
+      routing: part && ((face, neighbour, payload, now) => part.handleMessage(face, neighbour, payload, now, now + this.wallOffsetMs)),
       datagrams: this.datagrams,
       streams: this.streams,
       tooBig: (hid, mtu, now) => {
         this.#pathMtu.learn(hid, mtu, now);
       },
     });
+  }
+
+  get names(): NameClient {
+    return this.#naming.client;
   }
 
   /** The AD that this node is in; undefined before it attached. */
@@ -236,18 +221,18 @@ export class NodeStack {
   /** Looks a name up. The event of layer `name` with this `id` (positive) answers. @throws XiaError `bad-argument` */
   resolve(name: string, id: number, now: number): void {
     this.#now = now;
-    this.names.query(name, id, now, now + this.wallOffsetMs);
+    this.#naming.client.query(name, id, now, now + this.wallOffsetMs);
   }
 
   /** Registers a name for this node or a service on it, and keeps it registered wherever the node goes. */
   keepName(name: string, sid: Xid | undefined, ttlMs: number, id: number, now: number): void {
     this.#now = now;
-    this.#keeper.keep(name, sid, ttlMs, id, now, now + this.wallOffsetMs);
+    this.#naming.keeper.keep(name, sid, ttlMs, id, now, now + this.wallOffsetMs);
   }
 
   /** Lets a name go; its record expires by itself. */
   dropName(name: string): void {
-    this.#keeper.drop(name);
+    this.#naming.keeper.drop(name);
   }
 
   /** Says what time it is, before a call on one of the parts that may send. */
@@ -271,18 +256,18 @@ export class NodeStack {
   /** A neighbour is gone: what was routed to it takes another way, or none. */
   neighbourGone(face: number, neighbour: number, now: number): void {
     this.#now = now;
-    this.mobility.faceRemoved(face, now, neighbour);
+    this.#faceLost(face, now, neighbour);
   }
 
   /** A static route. @throws XiaError `bad-argument` when the destination is this node's own */
   addRoute(to: Xid, hop: NextHop): void {
-    if (!this.engine.route(to, hop))
+    if (!this.rib.set('static', to, hop))
       throw new XiaError('bad-argument', `${to.toString()} cannot be routed elsewhere: it is here`, { to: to.toString() });
   }
 
   /** Takes a static route back. */
   removeRoute(to: Xid): void {
-    this.engine.route(to, undefined);
+    this.rib.delete('static', to);
   }
 
   /** A face that is open from now on. @throws XiaError `limit-reached` */
@@ -297,15 +282,16 @@ export class NodeStack {
   removeFace(id: number, now: number): void {
     this.#now = now;
     this.faces.remove(id);
+    this.rib.dropFace(id);
+    this.#faceLost(id, now);
     this.engine.dropFace(id);
-    this.mobility.faceRemoved(id, now);
     this.#tellMtu(now);
   }
 
   /** The MTU of a face, or which way it looks, has changed. Whoever was bound through it looks for a place, or binds, anew. */
   faceChanged(id: number, isOtherRole: boolean, now: number): void {
     this.#now = now;
-    if (isOtherRole) this.mobility.faceRemoved(id, now);
+    if (isOtherRole) this.#faceLost(id, now);
     this.#tellMtu(now);
   }
 
@@ -356,8 +342,8 @@ export class NodeStack {
       this.streams.nextTimeout(),
       this.fetcher.nextTimeout(),
       this.content.nextTimeout(),
-      this.names.nextTimeout(),
-      this.#keeper.nextTimeout(),
+      this.#naming.nextTimeout(),
+      this.routing?.nextTimeout() ?? Infinity,
     );
   }
 
@@ -367,8 +353,8 @@ export class NodeStack {
     if (this.streams.nextTimeout() <= now) this.streams.handleTimeout(now);
     if (this.fetcher.nextTimeout() <= now) this.fetcher.handleTimeout(now);
     if (this.content.nextTimeout() <= now) this.content.handleTimeout(now);
-    if (this.names.nextTimeout() <= now) this.names.handleTimeout(now);
-    if (this.#keeper.nextTimeout() <= now) this.#keeper.handleTimeout(now, now + this.wallOffsetMs);
+    if (this.#naming.nextTimeout() <= now) this.#naming.handleTimeout(now, now + this.wallOffsetMs);
+    if (this.routing !== undefined && this.routing.nextTimeout() <= now) this.routing.handleTimeout(now, now + this.wallOffsetMs);
   }
 
   /** Packets by what became of them, and everything refused by reason. */
@@ -379,6 +365,7 @@ export class NodeStack {
       delivery: this.#delivery.counters(),
       xcmp: { ...this.xcmp.counters },
       mobility: this.mobility.counters.toJSON(),
+      ...(this.routing === undefined ? {} : { routing: this.routing.counters() }),
       responder: { ...this.#responder.counters },
       fetcher: { ...this.fetcher.counters },
       streams: streamCounters(this.streams.counters),
@@ -403,10 +390,17 @@ export class NodeStack {
       ...this.xcmp.gauges(),
       ...this.#pathMtu.gauges(),
       ...this.mobility.gauges(),
-      ...this.names.gauges(),
-      ...this.#keeper.gauges(),
+      ...this.#naming.gauges(),
+      ...this.rib.gauges(),
+      ...(this.routing?.gauges() ?? []),
       ...this.#sources.gauges(),
     ];
+  }
+
+  #faceLost(face: number, now: number, neighbour?: number): void {
+    this.mobility.faceRemoved(face, now, neighbour);
+    this.routing?.faceRemoved(face, now, neighbour);
+    this.routing?.bindingsLost(now);
   }
 
   #tellMtu(now: number): void {
@@ -418,9 +412,9 @@ export class NodeStack {
     return this.#path.originate(encodeXip({ nextHeader, destination, source, payload }), this.#now);
   }
 
-  #sendLink(face: number, neighbour: number, payload: Uint8Array): void {
-    const destination = linkLocalDag(SID_BOOTSTRAP);
-    const source = this.dag(SID_BOOTSTRAP);
+  #sendLink(sid: Xid, face: number, neighbour: number, payload: Uint8Array): void {
+    const destination = linkLocalDag(sid);
+    const source = this.dag(sid);
     const packet = encodeXip({ nextHeader: NextHeader.TRANSPORT, destination, source, payload: [encodeDgramHeader(), payload] });
     this.#path.sendLink(face, neighbour, packet);
   }
@@ -450,6 +444,7 @@ export class NodeStack {
   #handleMobility(event: MobilityEvent): void {
     if (event.kind === 'attached') this.#moveTo(undefined, event.attachment);
     else if (event.kind === 'moved') this.#moveTo(event.from, event.to);
+    this.routing?.bindingChanged(event, this.#now);
     this.#onEvent({ layer: 'mobility', event });
   }
 
@@ -463,13 +458,7 @@ export class NodeStack {
     for (const type of DEFAULTED_TYPES) this.engine.table(type).setDefault(to.hop.face, to.hop.neighbour);
     this.streams.addressChanged(this.#now);
     this.fetcher.addressChanged(this.#now);
-    this.#keeper.addressChanged(this.#now, this.#now + this.wallOffsetMs);
-  }
-
-  #readNameReplies(): void {
-    for (let reply = this.#nameSocket.receive(); reply !== undefined; reply = this.#nameSocket.receive()) {
-      this.names.handleReply(reply.payload, this.#now, this.#now + this.wallOffsetMs);
-    }
+    this.#naming.keeper.addressChanged(this.#now, this.#now + this.wallOffsetMs);
   }
 }
 

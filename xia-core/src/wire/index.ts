@@ -48,6 +48,8 @@ export * from './mobility-messages.js';
 export * from './mobility-statements.js';
 export * from './msgpack.js';
 export * from './name-messages.js';
+export * from './routing-messages.js';
+export * from './routing-statements.js';
 export * from './schema-fields.js';
 export * from './statement.js';
 export * from './stream-rebind.js';

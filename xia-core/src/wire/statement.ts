@@ -22,6 +22,8 @@ export const StatementKind = {
   BINDING: 4,
   BINDING_ACK: 5,
   RECORD: 6,
+  HELLO: 7,
+  LINK_STATE: 8,
 } as const;
 
 export type StatementKind = (typeof StatementKind)[keyof typeof StatementKind];
@@ -33,6 +35,8 @@ const kindNames: Readonly<Record<StatementKind, string>> = {
   [StatementKind.BINDING]: 'binding',
   [StatementKind.BINDING_ACK]: 'binding-ack',
   [StatementKind.RECORD]: 'record',
+  [StatementKind.HELLO]: 'hello',
+  [StatementKind.LINK_STATE]: 'link-state',
 };
 
 export const STATEMENT_VERSION = 1;
@@ -96,19 +100,38 @@ export function openStatement<Schema extends v.GenericSchema>(
   crypto: CryptoSuite,
   schema: Schema,
 ): OpenedStatement<v.InferOutput<Schema>> {
+  const body = readStatement(bytes, kind, schema);
+  if (!body.ok) return body;
+  if (!isSigned(bytes, kind, crypto)) return { ok: false, reason: 'bad-signature' };
+  return { ok: true, value: body.value, signerId: signerIdOf(bytes, crypto) };
+}
+
+/**
+ * What a statement says, before anybody looked at its signature: for a reader that throws away what is old, which is cheap,
+ * before it verifies, which is not. Nothing of it may be believed until {@link isSigned} agrees.
+ */
+export function readStatement<Schema extends v.GenericSchema>(
+  bytes: Uint8Array,
+  kind: StatementKind,
+  schema: Schema,
+): { readonly ok: true; readonly value: v.InferOutput<Schema> } | { readonly ok: false; readonly reason: StatementFault } {
   if (bytes.length > MAX_STATEMENT_BYTES) return { ok: false, reason: 'oversized' };
   if (bytes.length <= STATEMENT_HEADER_BYTES) return { ok: false, reason: 'truncated' };
   if (bytes[0] !== kind) return { ok: false, reason: 'wrong-kind' };
   if (bytes[1] !== STATEMENT_VERSION) return { ok: false, reason: 'wrong-version' };
-  const bodyBytes = bytes.subarray(STATEMENT_HEADER_BYTES);
-  const body = decodeStrict(bodyBytes, schema);
-  if (!body.ok) return body;
+  return decodeStrict(bytes.subarray(STATEMENT_HEADER_BYTES), schema);
+}
+
+/** Whether the signature of a statement that {@link readStatement} took is right for the key in it. */
+export function isSigned(bytes: Uint8Array, kind: StatementKind, crypto: CryptoSuite): boolean {
   const publicKey = bytes.subarray(KEY_OFFSET, SIGNATURE_OFFSET);
   const signature = bytes.subarray(SIGNATURE_OFFSET, STATEMENT_HEADER_BYTES);
-  if (!crypto.verify(publicKey, concatBytes(domains.get(kind)!, bodyBytes), signature)) {
-    return { ok: false, reason: 'bad-signature' };
-  }
-  return { ok: true, value: body.value, signerId: crypto.hash(publicKey) };
+  return crypto.verify(publicKey, concatBytes(domains.get(kind)!, bytes.subarray(STATEMENT_HEADER_BYTES)), signature);
+}
+
+/** 20 bytes: the hash of the key in a statement. */
+export function signerIdOf(bytes: Uint8Array, crypto: CryptoSuite): Uint8Array {
+  return crypto.hash(bytes.subarray(KEY_OFFSET, SIGNATURE_OFFSET));
 }
 
 /** Decodes a msgpack map and holds it against a strict schema. */

@@ -6,6 +6,7 @@ import {
   DEFAULT_EVICTION_POLICY,
   evictionPolicyNames,
   logLevels,
+  MAX_LINK_COST,
   parseHostPort,
   parseYaml,
   PrincipalType,
@@ -51,10 +52,12 @@ const faceSchema = v.pipe(
   v.strictObject({
     name: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9_-]{0,31}$/i, 'a face name is up to 32 letters, digits, - and _')),
     role: v.picklist(['access', 'uplink', 'peer']),
+    cost: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_LINK_COST))),
     mtu: v.optional(v.pipe(v.number(), v.integer(), v.minValue(MINIMUM_MTU), v.maxValue(MAXIMUM_MTU))),
     udp: v.optional(v.strictObject({ listen: endpointSchema, peers: v.optional(v.array(endpointSchema), []) })),
     netdev: v.optional(v.strictObject({ path: v.pipe(v.string(), v.minLength(1)) })),
   }),
+  v.check((face) => face.cost === undefined || face.role === 'peer', 'only a face with the role "peer" has a "cost"'),
   v.check((face) => (face.udp === undefined) !== (face.netdev === undefined), 'a face has either "udp" or "netdev"'),
 );
 
@@ -88,6 +91,20 @@ export const configSchema = v.pipe(
         admit: v.optional(v.picklist(admissions), 'always'),
       }),
       { bytes: 0 },
+    ),
+    routing: v.optional(
+      v.pipe(
+        v.strictObject({
+          enabled: v.optional(v.boolean(), true),
+          helloMs: v.optional(milliseconds(10, 60_000), 150),
+          deadMs: v.optional(milliseconds(20, 600_000), 600),
+        }),
+        v.check(
+          ({ helloMs, deadMs }) => deadMs >= 2 * helloMs,
+          '"deadMs" is at least twice "helloMs", or every lost hello ends a neighbour',
+        ),
+      ),
+      {},
     ),
     beacon: v.optional(
       v.strictObject({ intervalMs: v.optional(milliseconds(10, 60_000), 100), lifetimeMs: v.optional(milliseconds(50, 600_000), 1000) }),

@@ -54,6 +54,7 @@ export async function runDaemon(
     routes: config.routes,
     cache: config.cache,
     moves: config.moves,
+    routing: config.routing,
     // A host that finds no router yet goes on looking: daemons may be started in any order.
     attachTimeoutMs: 0,
     signal: AbortSignal.any([signal, stopped.signal]),

@@ -55,8 +55,8 @@ export class NodeTarget implements ReloadTarget {
   }
 
   updateFace(face: FaceEntry): void {
-    const { role, mtu, udp } = face;
-    this.#node.reconfigure.updateFace(this.#id(faceKey(face)), { role, mtu, peers: udp?.peers });
+    const { role, mtu, cost, udp } = face;
+    this.#node.reconfigure.updateFace(this.#id(faceKey(face)), { role, mtu, peers: udp?.peers }, cost);
   }
 
   setRoute(to: NodeConfig['routes'][number]['to'], via: string): void {

@@ -18,9 +18,12 @@ faces:
     role: peer
     udp: { listen: 127.0.0.1:7102, peers: [127.0.0.1:7202] }
     mtu: 65507
+    cost: 10                      # of a packet that leaves here; the way with the least sum is taken; 10 unless said
+
+routing: { enabled: true, helloMs: 150, deadMs: 600 }   # link-state routing on the peer faces; a silence of deadMs ends a neighbour
 
 # principals: { U4ID: 0x15 }      # further principal types to route by, name and code; others are left to the fallback
-routes:                           # static routes: a destination and the face towards it
+routes:                           # static routes: a destination and the face towards it; they count before what routing finds
   - { to: 'AD:2000000000000000000000000000000000000002', via: r2 }
 
 cache:                            # on-path chunk cache

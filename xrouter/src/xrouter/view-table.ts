@@ -25,10 +25,16 @@ function faceSummary(face: Row): Row {
   };
 }
 
+/** The routers that an announcement says it has links to, by the beginning of their HID. */
+function announcementSummary(announcement: Row): Row {
+  const links = (announcement['links'] ?? []) as readonly { readonly hid: string; readonly cost: number }[];
+  return { ...announcement, links: links.map(({ hid, cost }) => `${hid.slice(0, 'HID:'.length + 8)}…=${cost}`).join(' ') || '-' };
+}
+
 /** A view as an aligned text table: rows of equal shape, or a single object as one `key value` line per key. */
 export function viewTable(what: NodeView, view: unknown): string {
   const all: Row[] = Array.isArray(view) ? (view as Row[]) : Object.entries((view ?? {}) as Row).map(([name, value]) => ({ name, value }));
-  const rows = what === 'faces' ? all.map(faceSummary) : all;
+  const rows = what === 'faces' ? all.map(faceSummary) : what === 'lsdb' ? all.map(announcementSummary) : all;
   const [first] = rows;
   if (first === undefined) return '(empty)';
   const columns = Object.keys(first);

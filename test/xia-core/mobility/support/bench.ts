@@ -72,7 +72,6 @@ export class Bench {
         },
       },
       routes: {
-        get: (hid) => this.routes.get(hid.key),
         set: (hid, hop) => void this.routes.set(hid.key, hop),
         delete: (hid) => void this.routes.delete(hid.key),
       },

@@ -211,7 +211,6 @@ export class SimulatedNode {
       faces: { access: () => this.#facesOf('access'), uplink: () => this.#facesOf('uplink') },
       sink: { sendLink: (face, neighbour, payload) => this.#send(face, neighbour, payload) },
       routes: {
-        get: (hid) => this.routes.get(hid.key),
         set: (hid, hop) => void this.routes.set(hid.key, hop),
         delete: (hid) => void this.routes.delete(hid.key),
       },

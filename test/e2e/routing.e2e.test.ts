@@ -1,0 +1,101 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { binary, processesNaming, run, start, temporaryFolder, until } from './programs.js';
+
+/** The goal is a second; machines that run tests beside much else stall for longer than that. */
+const LONGEST_GAP_MS = 3000;
+
+interface Reply {
+  readonly type: string;
+  readonly sequence: number;
+}
+
+describe('a ring of real routers', () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let testbed: string;
+  const xtestbed = (command: string, ...args: string[]) => run('xtestbed', [command, '--dir', testbed, ...args]);
+  const config = (node: string) => join(testbed, 'config', `${node}.yaml`);
+  const show = async (node: string, what: string): Promise<Record<string, unknown>[]> => {
+    const shown = await run('xrouter', ['show', what, '--json', '--config', config(node)]);
+    expect(shown.code, shown.stderr).toBe(0);
+    return JSON.parse(shown.stdout);
+  };
+  const adOf = async (name: string): Promise<string> => JSON.parse(await readFile(join(testbed, 'testbed.json'), 'utf8')).ads[name];
+  const nodeOf = async (name: string): Promise<{ pid: number; hid: string; ad: string }> => {
+    const nodes = (await xtestbed('status', '--json')).stdout.trim().split('\n');
+    return nodes.map((line) => JSON.parse(line)).find((node) => node.name === name);
+  };
+
+  beforeAll(async () => {
+    folder = await temporaryFolder();
+    testbed = join(folder.path, 't');
+    const up = await xtestbed('up', 'ring');
+    expect(up.code, up.stderr).toBe(0);
+  });
+  afterAll(async () => {
+    const down = await xtestbed('down');
+    expect(down.code, down.stderr).toBe(0);
+    expect(await processesNaming(folder.path)).toEqual([]);
+    await folder.remove();
+  });
+
+  it('has found every way when it is up, and shows what it knows', async () => {
+    for (const router of ['R1A', 'R1B', 'R2', 'R3']) {
+      const known = new Set((await show(router, 'routes')).map(({ xid }) => xid));
+      for (const ad of ['AD1', 'AD2', 'AD3']) expect(known, `${router} to ${ad}`).toContain(await adOf(ad));
+    }
+    const ways = await show('R1A', 'routes');
+    const ad3 = await adOf('AD3');
+    expect(ways.find(({ xid }) => xid === ad3)).toMatchObject({ next: 'R2/1', source: 'link-state', cost: 20 });
+    expect(await show('R1A', 'neighbours')).toEqual([
+      expect.objectContaining({ state: 'up', cost: 10 }),
+      expect.objectContaining({ state: 'up', cost: 10 }),
+    ]);
+    const routers = new Set((await show('R1A', 'lsdb')).map(({ router }) => router));
+    expect(routers.size).toBe(4);
+    for (const what of ['neighbours', 'lsdb', 'routes']) {
+      const shown = await run('xrouter', ['show', what, '--config', config('R1A')]);
+      expect(shown.code, shown.stderr).toBe(0);
+      expect(shown.stdout.split('\n').length).toBeGreaterThan(2);
+    }
+  });
+
+  it('goes on after the death of a router on the way', async () => {
+    const target = await nodeOf('HOST_D');
+    const address = `RE ${await adOf('AD3')} ${target.hid}`;
+    const args = [
+      'exec',
+      '--dir',
+      testbed,
+      'HOST_A',
+      '--',
+      process.execPath,
+      binary('xping'),
+      '--json',
+      '-c',
+      '400',
+      '--interval-ms',
+      '20',
+    ];
+    const ping = start(process.execPath, [binary('xtestbed'), ...args, address]);
+    const replies = (): Reply[] =>
+      ping
+        .output()
+        .split('\n')
+        .flatMap((line) => (line.startsWith('{') && line.endsWith('}') ? [JSON.parse(line) as Reply] : []))
+        .filter(({ type }) => type === 'reply');
+    await until(() => replies().length >= 50, 20_000, 'echoes come back');
+    process.kill((await nodeOf('R2')).pid, 'SIGKILL');
+    expect(await ping.ended, ping.output()).toBe(0);
+    const sequences = replies().map(({ sequence }) => sequence);
+    expect(sequences.at(-1)).toBeGreaterThan(380);
+    const gaps = sequences.slice(1).map((sequence, index) => 20 * (sequence - sequences[index]!));
+    const longestMs = Math.max(...gaps);
+    console.log(`echoes stopped for ${longestMs} ms when the router died`);
+    expect(longestMs).toBeGreaterThan(100);
+    expect(longestMs).toBeLessThan(LONGEST_GAP_MS);
+    const ad3 = await adOf('AD3');
+    expect((await show('R1A', 'routes')).find(({ xid }) => xid === ad3)).toMatchObject({ next: 'R1B/1', source: 'link-state', cost: 30 });
+  });
+});
