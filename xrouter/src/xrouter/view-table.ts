@@ -25,10 +25,14 @@ function faceSummary(face: Row): Row {
   };
 }
 
+function boundSummary({ name, unit, used, highWater, bound, refused }: Row): Row {
+  return { name, unit, used, 'high water': highWater, bound, refused };
+}
+
 /** A view as an aligned text table: rows of equal shape, or a single object as one `key value` line per key. */
 export function viewTable(what: NodeView, view: unknown): string {
   const all: Row[] = Array.isArray(view) ? (view as Row[]) : Object.entries((view ?? {}) as Row).map(([name, value]) => ({ name, value }));
-  const rows = what === 'faces' ? all.map(faceSummary) : all;
+  const rows = what === 'faces' ? all.map(faceSummary) : what === 'bounds' ? all.map(boundSummary) : all;
   const [first] = rows;
   if (first === undefined) return '(empty)';
   const columns = Object.keys(first);
