@@ -36,11 +36,39 @@ const DGRAM_HEADER_BYTES = 32;
 const streamView = new StreamPacketView();
 const quoted = new XipView();
 
+/** What was read past the end of the bytes is no number. */
+function expectNumbers(...numbers: readonly number[]): void {
+  for (const number of numbers) if (!Number.isSafeInteger(number) || number < 0) throw new Error(`${number} was read from the wire`);
+}
+
+function expectInside(bytes: Uint8Array, start: number, length: number): void {
+  expectNumbers(start, length);
+  if (start + length > bytes.length) throw new Error(`${length} bytes at ${start} are said to be in ${bytes.length}`);
+}
+
+function readChunk(payload: Uint8Array): void {
+  const packet = parseChunk(payload);
+  if (packet.opcode === undefined) return;
+  expectNumbers(packet.offset, packet.length);
+  if (packet.opcode !== 'response') return;
+  expectNumbers(packet.chunkLength, packet.ttlSeconds);
+  expectInside(payload, packet.dataOffset, packet.length);
+  if (packet.offset + packet.length > packet.chunkLength) throw new Error('a segment ends behind its chunk');
+}
+
+function readTlv(payload: Uint8Array): void {
+  const header = parseTlvHeader(payload);
+  if ('fault' in header) return;
+  expectInside(payload, 0, header.headerBytes);
+  for (const value of header.values) if (value !== undefined) expectNumbers(value);
+}
+
 function readStream(payload: Uint8Array): void {
   if (streamView.reset(payload) !== undefined) return;
   let frames = 0;
   while (streamView.nextFrame()) {
     if (++frames > payload.length) throw new Error('a packet has more frames than bytes');
+    if (streamView.frame === StreamFrame.DATA) expectInside(payload, streamView.dataStart, streamView.dataLength);
     if (streamView.frame !== StreamFrame.ACK) continue;
     let ranges = 0;
     while (streamView.nextAckRange()) if (++ranges > payload.length) throw new Error('an acknowledgement has more ranges than bytes');
@@ -82,8 +110,7 @@ function readFrame(frame: Uint8Array): void {
 function read(payload: Uint8Array, kind: number): void {
   switch (kind) {
     case NextHeader.CHUNK:
-      parseChunk(payload);
-      return;
+      return readChunk(payload);
     case NextHeader.STREAM:
       return readStream(payload);
     case NextHeader.XCMP:
@@ -91,7 +118,7 @@ function read(payload: Uint8Array, kind: number): void {
     case NextHeader.TRANSPORT:
       return readTransport(payload);
     default:
-      parseTlvHeader(payload);
+      readTlv(payload);
       unpackBody(payload);
       readStatements(payload);
       readFrame(payload);

@@ -83,6 +83,9 @@ describe('the name server', () => {
     expect(recordLine(rows[0]!)).toMatch(/^calc\.example +\d+ s {2}RE /);
     expect(await controlCall(second.line.control, 'info')).toMatchObject({ records: 1, hid: second.line.hid });
     expect(await controlCall(second.line.control, 'counters')).toMatchObject({ nameServer: { 'query:ok': 1 } });
+    expect(await controlCall(second.line.control, 'bounds')).toContainEqual(
+      expect.objectContaining({ name: 'names', used: 1, bound: 100_000 }),
+    );
     await expect(controlCall(second.line.control, 'list', { limit: 0 })).rejects.toMatchObject({ code: 'bad-request' });
     await controlCall(second.line.control, 'stop');
     await second.stop();

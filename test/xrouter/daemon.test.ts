@@ -49,7 +49,7 @@ ${intentRoute}  - { to: '${OTHER_AD}', via: other }
     expect(bounds).toContainEqual({ name: 'control connections', unit: 'entries', used: 1, highWater: 1, bound: 32, refused: 0 });
     expect(bounds).toContainEqual({ name: 'faces', unit: 'entries', used: 1, highWater: 1, bound: 256, refused: 0 });
     const [header = ''] = viewTable('bounds', bounds).split('\n');
-    expect(header.split(/ {2,}/)).toEqual(['NAME', 'UNIT', 'USED', 'HIGHWATER', 'BOUND', 'REFUSED']);
+    expect(header.split(/ {2,}/)).toEqual(['NAME', 'UNIT', 'USED', 'HIGH WATER', 'BOUND', 'REFUSED']);
   });
 
   it('logs who it is once a line', async () => {

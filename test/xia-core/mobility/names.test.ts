@@ -18,7 +18,7 @@ import {
   type ReplyMessage,
 } from '../../../xia-core/src/wire/name-messages.js';
 import type { Identity } from '../../../xia-core/src/xid/index.js';
-import { SID_NAME_SERVICE } from '../../../xia-core/src/xid/index.js';
+import { PrincipalType, SID_NAME_SERVICE, Xid } from '../../../xia-core/src/xid/index.js';
 import { adOf, hidOf, keys, WALL } from './support/bench.js';
 
 const alice = keys.guest;
@@ -125,6 +125,15 @@ describe('a name server', () => {
     for (let i = 0; i < 120; i++) query('alice.example');
     expect(replies).toHaveLength(100);
     expect(server.counters.get('message:rate-limited')).toBe(20);
+  });
+
+  it('limits the registrations of all senders together, who may be made up', () => {
+    for (let sender = 0; sender < 2100; sender++) {
+      const from = hostDag(undefined, new Xid(PrincipalType.HID, new SeededRandom(sender).bytes(20)));
+      server.handle(encodeRegister({ id: 1, record: new Uint8Array(200) }), from, 0, WALL);
+    }
+    expect(server.counters.toJSON()).toMatchObject({ 'record:wrong-kind': 2000, 'message:overloaded': 100 });
+    expect(server.gauges()).toContainEqual(expect.objectContaining({ name: 'request budgets', used: 2100, bound: 8192 }));
   });
 
   describe('with a store that takes its time', () => {

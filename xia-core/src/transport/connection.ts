@@ -70,7 +70,7 @@ export class Connection implements ConnectionHandle, TransmitterHost {
     this.#state = start.isServer ? ConnectionState.ACCEPTING : ConnectionState.OPENING;
     this.#path = new PeerPath(start.peerDag, !start.isServer);
     this.#addresses = new AddressExchange(settings, start.localSid, start.ids, this.#path);
-    this.#receiver = new Receiver(limits.receiveWindowBytes);
+    this.#receiver = new Receiver(limits.receiveWindowBytes, owner.marks);
     this.#idleTimeoutMs = limits.idleTimeoutMs;
     this.#lastReceivedMs = now;
     this.#openDeadlineMs = now + limits.openTimeoutMs;
@@ -112,15 +112,13 @@ export class Connection implements ConnectionHandle, TransmitterHost {
   write(bytes: Uint8Array, now: number): number {
     if (this.#over) return 0;
     const taken = this.#transmitter.buffer.write(bytes);
-    const { marks } = this.#owner;
-    marks.sendBytes = Math.max(marks.sendBytes, this.#transmitter.buffer.heldBytes);
+    this.#owner.marks.sendBytes = Math.max(this.#owner.marks.sendBytes, this.heldBytes);
     if (taken < bytes.length) this.#wantsWritable = true;
     if (taken > 0) this.flush(now);
     return taken;
   }
 
   read(maxBytes: number, now: number): Uint8Array | undefined {
-    this.noteUnread();
     const bytes = this.#receiver.read(maxBytes);
     if (bytes === undefined) return undefined;
     if (this.#receiver.drained) {
@@ -185,13 +183,6 @@ export class Connection implements ConnectionHandle, TransmitterHost {
   /** Bytes written and not acknowledged. */
   get heldBytes(): number {
     return this.#transmitter.buffer.heldBytes;
-  }
-
-  /** What is unread is at its most just before somebody reads it, or drops it. */
-  noteUnread(): void {
-    const { marks } = this.#owner;
-    const { readable } = this.#receiver;
-    if (readable > marks.receiveBytes) marks.receiveBytes = readable;
   }
 
   /** Takes a packet for this connection; `view` has checked it. */
@@ -478,7 +469,6 @@ export class Connection implements ConnectionHandle, TransmitterHost {
     this.#over = true;
     this.#transmitter.buffer.clear();
     this.#transmitter.recovery.clear();
-    this.noteUnread();
     this.#receiver.clear();
     this.#owner.retire(this, remains, now);
     this.#state = ConnectionState.CLOSED;

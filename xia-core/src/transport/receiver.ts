@@ -1,4 +1,5 @@
 import { StreamCode, type StreamPacketView } from '../wire/stream.js';
+import type { BufferMarks } from './connection-owner.js';
 import { ReceiveCredit } from './flow-control.js';
 import { InsertResult, ReceiveBuffer } from './receive-buffer.js';
 
@@ -9,9 +10,12 @@ export type ReceiveOutcome = 'taken' | 'crowded' | typeof StreamCode.FLOW_CONTRO
 export class Receiver {
   readonly #buffer = new ReceiveBuffer();
   readonly #credit: ReceiveCredit;
+  readonly #marks: BufferMarks;
   #arrivedBytes = 0;
 
-  constructor(windowBytes: number) {
+  /** @param marks raised to the most that was ever unread */
+  constructor(windowBytes: number, marks: BufferMarks) {
+    this.#marks = marks;
     this.#credit = new ReceiveCredit(windowBytes);
   }
 
@@ -52,6 +56,7 @@ export class Receiver {
   }
 
   read(maxBytes: number): Uint8Array | undefined {
+    this.#noteUnread();
     return this.#buffer.read(maxBytes);
   }
 
@@ -62,6 +67,12 @@ export class Receiver {
 
   /** Drops what was not read. */
   clear(): void {
+    this.#noteUnread();
     this.#buffer.clear();
+  }
+
+  /** What is unread is at its most just before somebody reads it, or drops it. */
+  #noteUnread(): void {
+    if (this.readable > this.#marks.receiveBytes) this.#marks.receiveBytes = this.readable;
   }
 }

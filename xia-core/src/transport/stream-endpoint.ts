@@ -214,10 +214,10 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
     let sendBytes = 0;
     let receiveBytes = 0;
     for (const connection of this.#connections.values()) {
-      connection.noteUnread();
       sendBytes = Math.max(sendBytes, connection.heldBytes);
       receiveBytes = Math.max(receiveBytes, connection.readable());
     }
+    marks.receiveBytes = Math.max(marks.receiveBytes, receiveBytes);
     return [
       { name: 'streams', unit: 'entries', used, highWater, bound: maxConnections, refused },
       this.#linger.gauge(),

@@ -29,12 +29,24 @@ function faceSummary(face: Row): Row {
 function announcementSummary(announcement: Row): Row {
   const links = (announcement['links'] ?? []) as readonly { readonly hid: string; readonly cost: number }[];
   return { ...announcement, links: links.map(({ hid, cost }) => `${hid.slice(0, 'HID:'.length + 8)}…=${cost}`).join(' ') || '-' };
+  }
+
+function boundSummary({ name, unit, used, highWater, bound, refused }: Row): Row {
+  return { name, unit, used, 'high water': highWater, bound, refused };
 }
+
+/** What is printed of a row, where that is not all of it. */
+const summaries: Readonly<Partial<Record<NodeView, (row: Row) => Row>>> = {
+  faces: faceSummary,
+  lsdb: announcementSummary,
+  bounds: boundSummary,
+};
 
 /** A view as an aligned text table: rows of equal shape, or a single object as one `key value` line per key. */
 export function viewTable(what: NodeView, view: unknown): string {
   const all: Row[] = Array.isArray(view) ? (view as Row[]) : Object.entries((view ?? {}) as Row).map(([name, value]) => ({ name, value }));
-  const rows = what === 'faces' ? all.map(faceSummary) : what === 'lsdb' ? all.map(announcementSummary) : all;
+  const summary = summaries[what];
+  const rows = summary === undefined ? all : all.map(summary);
   const [first] = rows;
   if (first === undefined) return '(empty)';
   const columns = Object.keys(first);

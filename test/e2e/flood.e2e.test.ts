@@ -1,0 +1,86 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PrincipalType, SeededRandom, Xid, type Gauge } from 'xia-core';
+import { imbalances, type NodeCounters } from '../simulation/accounts.js';
+import { floods, type Prey } from '../simulation/floods.js';
+import { binary, run, temporaryFolder } from './programs.js';
+
+const SOCKETS = 8;
+const PACKETS_A_TICK = 40;
+const TICK_MS = 10;
+const PINGS = 200;
+/** More than the process has before it, and far less than what was sent at it would need. */
+const MOST_GROWTH_BYTES = 150 * 1024 * 1024;
+
+describe('a router that is flooded', () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let testbed: string;
+  const xtestbed = (command: string, ...args: string[]) => run('xtestbed', [command, '--dir', testbed, ...args]);
+  const ofRouter = (...args: string[]) => run('xrouter', [...args, '-c', join(testbed, 'config', 'R1.yaml')]);
+  const rssBytes = async () => (JSON.parse((await ofRouter('info')).stdout) as { rssBytes: number }).rssBytes;
+
+  beforeAll(async () => {
+    folder = await temporaryFolder();
+    testbed = join(folder.path, 't');
+    const up = await xtestbed('up', 'inter-ad');
+    expect(up.code, up.stderr).toBe(0);
+  });
+  afterAll(async () => {
+    const down = await xtestbed('down');
+    expect(down.code, down.stderr).toBe(0);
+    await folder.remove();
+  });
+
+  it('goes on carrying the echoes of others, keeps its bounds, and counts every packet once', async () => {
+    const rows = (await xtestbed('status', '--json')).stdout.trim().split('\n');
+    const status = rows.map((row) => JSON.parse(row) as { name: string; ad: string; hid: string; access: string });
+    const named = (name: string) => status.find((row) => row.name === name)!;
+    const router = JSON.parse((await ofRouter('info')).stdout) as { ad: string; hid: string };
+    const target = JSON.parse((await run('xrouter', ['info', '-c', join(testbed, 'config', 'HOST_B.yaml')])).stdout) as {
+      ad: string;
+      dag: string;
+    };
+    const rng = new SeededRandom(1);
+    const ad = Xid.parse(router.ad);
+    const hid = Xid.parse(router.hid);
+    const beacon = { ad, hid, token: rng.bytes(16) };
+    const prey: Prey = {
+      rng,
+      ad,
+      router: hid,
+      service: { ad: Xid.parse(target.ad), hid: Xid.parse(named('HOST_B').hid), sid: new Xid(PrincipalType.SID, rng.bytes(20)) },
+      beacon: () => beacon as never,
+    };
+    const kinds = Object.values(floods);
+    const [host = '', port = ''] = named('R1').access.split(':');
+    const before = await rssBytes();
+    // Each socket is another neighbour of the router.
+    const sockets = Array.from({ length: SOCKETS }, () => createSocket('udp4').bind(0, '127.0.0.1'));
+    await Promise.all(sockets.map((socket) => once(socket, 'listening')));
+    let sent = 0;
+    const flooding = setInterval(() => {
+      for (let count = 0; count < PACKETS_A_TICK; count++) {
+        sockets[sent % SOCKETS]!.send(kinds[sent % kinds.length]!(prey), Number(port), host);
+        sent++;
+      }
+    }, TICK_MS);
+    const args = ['--json', '--interval-ms', '10', '-c', `${PINGS}`, target.dag];
+    const ping = await xtestbed('exec', 'HOST_C', '--', process.execPath, binary('xping'), ...args);
+    clearInterval(flooding);
+    for (const socket of sockets) socket.close();
+    expect(ping.code, ping.stderr).toBe(0);
+    const summary = JSON.parse(ping.stdout.trim().split('\n').at(-1)!) as { sent: number; lost: number };
+    expect(sent).toBeGreaterThan(2000);
+    expect(summary.sent).toBe(PINGS);
+    // A machine that is busy with other things may lose one.
+    expect(summary.lost).toBeLessThanOrEqual(PINGS / 50);
+    const counters = JSON.parse((await ofRouter('show', 'counters', '--json')).stdout) as NodeCounters;
+    expect(imbalances(counters)).toEqual([]);
+    expect(counters['xcmp']!['errorsLimited'], 'it was a flood').toBeGreaterThan(0);
+    const bounds = JSON.parse((await ofRouter('show', 'bounds', '--json')).stdout) as Gauge[];
+    expect(bounds.filter(({ used, highWater, bound }) => !(used <= highWater && highWater <= bound))).toEqual([]);
+    expect((await rssBytes()) - before).toBeLessThan(MOST_GROWTH_BYTES);
+  });
+});
