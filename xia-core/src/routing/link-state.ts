@@ -296,6 +296,8 @@ export class LinkStateRouting {
     neighbour.up = false;
     this.counters.count(`neighbour:${why}`);
     this.#linksChanged(now);
+    // What was sent there is lost: this does not wait for the pause between computations.
+    this.#routes.computeNow(now);
     if (!this.#firstHops.some(({ router }) => router === hid.key)) this.#flooding.stop(hid);
     this.#options.onEvent({ kind: 'neighbour-down', hid, ad, hop });
   }

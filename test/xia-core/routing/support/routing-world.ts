@@ -1,6 +1,8 @@
 import { SeededRandom, TimerQueue } from '../../../../xia-core/src/bytes/index.js';
 import { LinkStateRouting, type RouteChange, type RoutingEvent, type RoutingLimits, type RoutingTimers } from '../../../../xia-core/src/routing/index.js';
 import { certificateSchema, sealCertificate } from '../../../../xia-core/src/wire/mobility-statements.js';
+import { RoutingKind, encodeRoutingStatement } from '../../../../xia-core/src/wire/routing-messages.js';
+import { sealLinkState, type LinkState } from '../../../../xia-core/src/wire/routing-statements.js';
 import { StatementKind, readStatement } from '../../../../xia-core/src/wire/statement.js';
 import { PrincipalType, Xid, xidOf, type Identity } from '../../../../xia-core/src/xid/index.js';
 import { cheapCrypto, cheapIdentity } from '../../mobility/support/cheap-crypto.js';
@@ -15,6 +17,15 @@ export const hostOf = (number: number): Xid => xidOf(PrincipalType.HID, cheapIde
 export function certificateFor(ad: number, identity: Identity): Uint8Array {
   const certificate = { ad: adOf(ad), hid: xidOf(PrincipalType.HID, identity), notBefore: 0, notAfter: WALL_START + DAY_MS };
   return sealCertificate(certificate, cheapIdentity(1000 + ad));
+}
+
+/** A message with what a router of that number might announce, as its key signs it unless another one does. */
+export function announcementOf(router: number, ad: number, body: Partial<LinkState>, identity = cheapIdentity(router)): Uint8Array {
+  const fields = {
+    ...{ ad: adOf(ad), router: hidOf(router), fragment: 0, sequence: WALL_START + DAY_MS, issuedMs: WALL_START, lifetimeMs: 60_000 },
+    ...{ links: [], hosts: [], certificate: certificateFor(ad, cheapIdentity(router)) },
+  };
+  return encodeRoutingStatement(RoutingKind.LINK_STATE, sealLinkState({ ...fields, ...body }, identity));
 }
 
 const certificates = new Map<string, { ad: Xid; hid: Xid } | undefined>();
