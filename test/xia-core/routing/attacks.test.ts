@@ -32,7 +32,8 @@ function scene(options: SimOptions = {}): Scene {
   world.connect([victim, friend]);
   world.connect([friend, world.addRouter(2)]);
   world.runUntil(() => differences(world).length === 0);
-  const attack = (message: Uint8Array, neighbour = 2): void => victim.machine.handleMessage(1, neighbour, message, world.now, victim.wallNow);
+  const attack = (message: Uint8Array, neighbour = 2): void =>
+    victim.machine.handleMessage(1, neighbour, message, world.now, victim.wallNow);
   return { world, victim, friend, attack };
 }
 
@@ -74,15 +75,24 @@ describe('an announcement', () => {
 
   it('of links that the other end does not announce makes no way', () => {
     const { victim, attack } = scene();
-    attack(announcementOf(9, 3, { links: [[hidOf(1), 1], [hidOf(2), 1], [hidOf(3), 1]] }));
+    attack(
+      announcementOf(9, 3, {
+        links: [
+          [hidOf(1), 1],
+          [hidOf(2), 1],
+          [hidOf(3), 1],
+        ],
+      }),
+    );
     expect(counter(victim, 'announcement:accepted')).toBeGreaterThan(0);
     expect(victim.routes.has(adOf(3).key)).toBe(false);
   });
 
   it('of a stranger is not looked at', () => {
     const { victim, attack } = scene();
+    const before = counter(victim, 'message:not-neighbour');
     attack(announcementOf(3, 2, { links }), 77);
-    expect(counter(victim, 'message:not-neighbour')).toBe(1);
+    expect(counter(victim, 'message:not-neighbour')).toBe(before + 1);
   });
 
   it('in our own name is outdone, and noticed when it goes on', () => {

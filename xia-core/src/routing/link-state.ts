@@ -1,6 +1,14 @@
 import { Counters, KeyedRateLimiter, copyBytes, equalBytes, type Gauge } from '../bytes/index.js';
 import { RoutingKind, decodeRoutingMessage, encodeRoutingStatement, type HaveEntry } from '../wire/routing-messages.js';
-import { MAX_LINK_COST, helloSchema, isHostFragment, linkStateSchema, sealHello, type Hello, type LinkState } from '../wire/routing-statements.js';
+import {
+  MAX_LINK_COST,
+  helloSchema,
+  isHostFragment,
+  linkStateSchema,
+  sealHello,
+  type Hello,
+  type LinkState,
+} from '../wire/routing-statements.js';
 import { StatementKind, isSigned, readStatement, signerIdOf } from '../wire/statement.js';
 import type { Xid } from '../xid/index.js';
 import type { RoutingCounter, SpeakerFault } from './counter-names.js';

@@ -98,7 +98,9 @@ export class Originator {
 
   #announce(fragment: number, now: number, wallNow: number): void {
     const { ad, hid, identity, certificate, rng, timers, publish } = this.#options;
-    const contents = this.#bookOf(fragment).contents(fragment).map(([entry, value]): [typeof entry, number] => [entry, value]);
+    const contents = this.#bookOf(fragment)
+      .contents(fragment)
+      .map(([entry, value]): [typeof entry, number] => [entry, value]);
     const sequence = this.#sequences.next(wallNow);
     const body = {
       ad,

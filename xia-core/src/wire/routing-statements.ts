@@ -77,10 +77,7 @@ export const linkStateSchema = v.pipe(
     /** How long after `issuedMs` it may be believed. */
     lifetimeMs: v.pipe(wholeField(MAX_ANNOUNCEMENT_LIFETIME_MS), v.minValue(1)),
     /** Routers at the other ends of links that are up, each with the cost of sending there. */
-    links: v.pipe(
-      v.array(v.strictTuple([hidField, v.pipe(wholeField(MAX_LINK_COST), v.minValue(1))])),
-      v.maxLength(MAX_FRAGMENT_LINKS),
-    ),
+    links: v.pipe(v.array(v.strictTuple([hidField, v.pipe(wholeField(MAX_LINK_COST), v.minValue(1))])), v.maxLength(MAX_FRAGMENT_LINKS)),
     /** Hosts that are reached through the router, each with the sequence of its binding. */
     hosts: v.pipe(v.array(v.strictTuple([hidField, wholeField()])), v.maxLength(MAX_FRAGMENT_HOSTS)),
     certificate: certificateField,

@@ -1,5 +1,11 @@
 import { SeededRandom, TimerQueue } from '../../../../xia-core/src/bytes/index.js';
-import { LinkStateRouting, type RouteChange, type RoutingEvent, type RoutingLimits, type RoutingTimers } from '../../../../xia-core/src/routing/index.js';
+import {
+  LinkStateRouting,
+  type RouteChange,
+  type RoutingEvent,
+  type RoutingLimits,
+  type RoutingTimers,
+} from '../../../../xia-core/src/routing/index.js';
 import { certificateSchema, sealCertificate } from '../../../../xia-core/src/wire/mobility-statements.js';
 import { RoutingKind, encodeRoutingStatement } from '../../../../xia-core/src/wire/routing-messages.js';
 import { sealLinkState, type LinkState } from '../../../../xia-core/src/wire/routing-statements.js';
