@@ -44,8 +44,16 @@ const helloOf = (number: number, ad: number, body: object = {}, identity = cheap
     RoutingKind.HELLO,
     sealHello(
       {
-        ...{ ad: adOf(ad), hid: hidOf(number), instance: WALL_START * 1.5, sequence: 1e9, helloMs: 150, deadMs: 600 },
-        ...{ challenge: new Uint8Array(8), heard: [], certificate: certificateFor(ad, cheapIdentity(number)), ...body },
+        ad: adOf(ad),
+        hid: hidOf(number),
+        instance: WALL_START * 1.5,
+        sequence: 1e9,
+        helloMs: 150,
+        deadMs: 600,
+        challenge: new Uint8Array(8),
+        heard: [],
+        certificate: certificateFor(ad, cheapIdentity(number)),
+        ...body,
       },
       identity,
     ),

@@ -28,10 +28,12 @@ describe('a line of routers', () => {
   });
 
   it('shows who is up, and what everybody said', () => {
-    const heard = [...routers[1]!.machine.neighbours(world.now)].map(({ hid, state, cost }) => [hid.key, state, cost]);
-    expect(heard.toSorted()).toEqual([1, 3].map((number) => [hidOf(number).key, 'up', 10]).toSorted());
-    const announced = [...routers[4]!.machine.lsdb(world.now)].map(({ router, fragment, links }) => [router.key, fragment, links.length]);
-    expect(announced.toSorted()).toEqual(routers.map(({ hid }, index) => [hid.key, 0, index === 0 || index === 4 ? 1 : 2]).toSorted());
+    const heard = [...routers[1]!.machine.neighbours(world.now)].map(({ hid, state, cost }) => `${hid} ${state} ${cost}`);
+    expect(heard.toSorted()).toEqual([1, 3].map((number) => `${hidOf(number)} up 10`).toSorted());
+    const announced = [...routers[4]!.machine.lsdb(world.now)].map(
+      ({ router, fragment, links }) => `${router} ${fragment} ${links.length}`,
+    );
+    expect(announced.toSorted()).toEqual(routers.map(({ hid }, index) => `${hid} 0 ${index === 0 || index === 4 ? 1 : 2}`).toSorted());
     for (const { name, used, highWater, bound } of routers[0]!.machine.gauges()) {
       expect([name, used <= highWater && highWater <= bound]).toEqual([name, true]);
     }
