@@ -133,7 +133,7 @@ export class LinkStateRouting {
 
   /** A face, or only one neighbour of it, is gone. */
   faceRemoved(face: number, now: number, neighbour?: number): void {
-    for (const gone of [...this.#neighbours.onFace(face)]) {
+    for (const gone of this.#neighbours.onFace(face)) {
       if (neighbour === undefined || gone.hop.neighbour === neighbour) this.#lose(gone, 'face-gone', now);
     }
     if (this.#instance !== undefined) this.#originator.run(now, now + this.#wallMinusNowMs);
@@ -197,7 +197,7 @@ export class LinkStateRouting {
 
   #lookAtFaces(now: number): void {
     for (const face of this.#greeter.look(this.#options.faces(), now)) {
-      for (const gone of [...this.#neighbours.onFace(face)]) this.#lose(gone, 'face-gone', now);
+      for (const gone of this.#neighbours.onFace(face)) this.#lose(gone, 'face-gone', now);
     }
     let changed = false;
     for (const neighbour of this.#neighbours.all()) {
@@ -304,6 +304,8 @@ export class LinkStateRouting {
     neighbour.up = false;
     this.counters.count(`neighbour:${why}`);
     this.#linksChanged(now);
+    // What was sent there is lost: this does not wait for the pause between computations.
+    this.#routes.computeNow(now);
     if (!this.#firstHops.some(({ router }) => router === hid.key)) this.#flooding.stop(hid);
     this.#options.onEvent({ kind: 'neighbour-down', hid, ad, hop });
   }
@@ -357,7 +359,13 @@ export class LinkStateRouting {
     this.#flooding.acknowledge(from, said, now);
     const { ad, router, fragment, sequence, links, hosts } = said;
     const announcement = {
-      ...{ key, ad, router, fragment, sequence, links, hosts },
+      key,
+      ad,
+      router,
+      fragment,
+      sequence,
+      links,
+      hosts,
       bytes: copyBytes(statement),
       heardMs: now,
       expiresMs: now + Math.min(said.lifetimeMs, leftMs),
