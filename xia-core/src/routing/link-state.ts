@@ -1,4 +1,4 @@
-import { Counters, KeyedRateLimiter, copyBytes, equalBytes, type Gauge } from '../bytes/index.js';
+import { Counters, KeyedRateLimiter, copyBytes, type Gauge } from '../bytes/index.js';
 import { RoutingKind, decodeRoutingMessage, encodeRoutingStatement, type HaveEntry } from '../wire/routing-messages.js';
 import {
   MAX_LINK_COST,
@@ -9,9 +9,9 @@ import {
   type Hello,
   type LinkState,
 } from '../wire/routing-statements.js';
-import { StatementKind, isSigned, readStatement, signerIdOf } from '../wire/statement.js';
+import { StatementKind, readStatement } from '../wire/statement.js';
 import type { Xid } from '../xid/index.js';
-import type { RoutingCounter, SpeakerFault } from './counter-names.js';
+import type { RoutingCounter } from './counter-names.js';
 import { Database, announcementKey, type Announcement } from './database.js';
 import { Flooding } from './flooding.js';
 import { Greeter } from './greeter.js';
@@ -22,6 +22,7 @@ import { Originator } from './originator.js';
 import { RouteComputer } from './route-computer.js';
 import { completeLimits, completeTimers, type Limits, type Timers } from './settings.js';
 import type { FirstHop } from './shortest-paths.js';
+import { speakerFault } from './speaker.js';
 
 /** Clocks of honest routers are this far apart at most. */
 const SKEW_MS = 30_000;
@@ -242,7 +243,7 @@ export class LinkStateRouting {
     if (hello.hid.equals(this.#options.hid)) return this.counters.count('hello:own');
     const known = this.#neighbours.find(face, from, hello.hid);
     if (known !== undefined && !isNewer(hello, known)) return this.counters.count('hello:replayed');
-    const fault = this.#speakerFault(statement, StatementKind.HELLO, hello.hid, hello, wallNow);
+    const fault = speakerFault(this.#options, statement, StatementKind.HELLO, { ...hello, router: hello.hid }, wallNow);
     if (fault !== undefined) return this.counters.count(`hello:${fault}`);
     const answer = hello.heard.find(([hid]) => hid.equals(this.#options.hid))?.[1];
     const isAnswer = answer !== undefined && this.#greeter.isAnswer(face, answer, now, this.#timers.deadMs + hello.deadMs);
@@ -267,21 +268,6 @@ export class LinkStateRouting {
     const cost = this.#costOf(face);
     const neighbour = { hid, ad, hop, cost, up: false, instance, sequence, challenge, deadMs, lastHeardMs: now };
     return this.#neighbours.add(neighbour) ? neighbour : undefined;
-  }
-
-  /** Whether a statement's key may speak as that router of that AD. The cheap questions come first. */
-  #speakerFault(
-    statement: Uint8Array,
-    kind: StatementKind,
-    router: Xid,
-    { ad, certificate }: { ad: Xid; certificate: Uint8Array },
-    wallNow: number,
-  ): SpeakerFault | undefined {
-    const { crypto, certified } = this.#options;
-    if (!equalBytes(signerIdOf(statement, crypto), router.id)) return 'wrong-signer';
-    if (!isSigned(statement, kind, crypto)) return 'bad-signature';
-    const holder = certified(certificate, wallNow);
-    return holder !== undefined && holder.ad.equals(ad) && holder.hid.equals(router) ? undefined : 'bad-certificate';
   }
 
   #up(neighbour: Neighbour, now: number): void {
@@ -317,17 +303,11 @@ export class LinkStateRouting {
 
   /** Finds the best link to each neighbour anew, announces what is different, and computes with it. */
   #linksChanged(now: number): void {
-    const best = new Map<string, Neighbour>();
-    for (const neighbour of this.#neighbours.all()) {
-      const other = best.get(neighbour.hid.key);
-      if (neighbour.up && (other === undefined || isPreferred(neighbour, other))) best.set(neighbour.hid.key, neighbour);
-    }
+    const best = this.#neighbours.bestLinks();
     const { links } = this.#originator;
     for (const { router } of this.#firstHops) if (!best.has(router)) links.delete(router);
     for (const { hid, cost } of best.values()) if (!links.set(hid, cost)) this.counters.count('link:too-many');
-    this.#firstHops = [...best]
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([router, { cost, hop }]): FirstHop => ({ router, cost, hop }));
+    this.#firstHops = [...best].map(([router, { cost, hop }]) => ({ router, cost, hop }));
     this.#routes.topologyChanged(now);
   }
 
@@ -354,7 +334,7 @@ export class LinkStateRouting {
     const leftMs = said.issuedMs + said.lifetimeMs + SKEW_MS - wallNow;
     if (leftMs <= 0) return this.counters.count('announcement:expired');
     if (said.issuedMs > wallNow + MAX_LAG_MS) return this.counters.count('announcement:future');
-    const fault = this.#speakerFault(statement, StatementKind.LINK_STATE, said.router, said, wallNow);
+    const fault = speakerFault(this.#options, statement, StatementKind.LINK_STATE, said, wallNow);
     if (fault !== undefined) return this.counters.count(`announcement:${fault}`);
     this.#flooding.acknowledge(from, said, now);
     const { ad, router, fragment, sequence, links, hosts } = said;
@@ -394,7 +374,7 @@ export class LinkStateRouting {
       if (age === 'older' && stored !== undefined) return this.#flooding.correct(from, stored, now);
       return this.#flooding.acknowledge(from, said, now);
     }
-    const fault = this.#speakerFault(statement, StatementKind.LINK_STATE, said.router, said, wallNow);
+    const fault = speakerFault(this.#options, statement, StatementKind.LINK_STATE, said, wallNow);
     if (fault !== undefined) return this.counters.count(`announcement:${fault}`);
     this.counters.count('announcement:own-ahead');
     this.#flooding.acknowledge(from, said, now);
@@ -451,11 +431,6 @@ export class LinkStateRouting {
 
 function isNewer(hello: Hello, known: Neighbour): boolean {
   return hello.instance > known.instance || (hello.instance === known.instance && hello.sequence > known.sequence);
-}
-
-/** Of two links to one router: the cheaper, then the one with the smaller number. */
-function isPreferred(a: Neighbour, b: Neighbour): boolean {
-  return a.cost - b.cost < 0 || (a.cost === b.cost && (a.hop.face - b.hop.face || a.hop.neighbour - b.hop.neighbour) < 0);
 }
 
 function sameLinks(a: Announcement, b: Announcement): boolean {
