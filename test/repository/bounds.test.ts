@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ControlServer, MemoryFace, MemoryRecordStore, NameServerCore, nodeCrypto, XiaNode, type Gauge } from 'xia-core';
 import { LmdbRecordStore } from '../../xnameserver/src/xnameserver/lmdb-record-store.js';
+import { startRouter } from '../xia-core/node/testbed.js';
 import { temporaryFolder } from '../xnameserver/support.js';
 
 const architecture = readFileSync(new URL('../../docs/architecture.md', import.meta.url), 'utf8');
@@ -24,7 +25,7 @@ function matches(pattern: string, name: string): boolean {
   return new RegExp(`^${parts.join('[^ ]+')}$`).test(name);
 }
 
-/** Every gauge that there is, of a node with a face of every kind, and of a name server. */
+/** Every gauge that there is, of a node with a face of every kind, of a router, and of a name server. */
 async function allGauges(): Promise<Gauge[]> {
   const folder = await temporaryFolder();
   await using node = await XiaNode.start({
@@ -37,8 +38,12 @@ async function allGauges(): Promise<Gauge[]> {
   });
   await using control = await ControlServer.listen(join(folder, 'control.sock'), {});
   await using records = new LmdbRecordStore({ path: join(folder, 'records'), maxRecords: 10 });
+  const router = await startRouter();
+  const known = new Set(node.gauges().map(({ name }) => name));
+  const ofRouter = router.node.gauges().filter(({ name }) => !known.has(name) && !name.startsWith('face '));
+  await router.node.close();
   const server = new NameServerCore({ crypto: nodeCrypto, store: new MemoryRecordStore(), send: () => {} });
-  return [...node.gauges(), ...control.gauges(), ...server.gauges(), records.gauge()];
+  return [...node.gauges(), ...ofRouter, ...control.gauges(), ...server.gauges(), records.gauge()];
 }
 
 describe('what bounds memory', () => {

@@ -74,6 +74,21 @@ export class Mesh {
     return host;
   }
 
+  /** A host with a link to each of some routers. */
+  hostBetween(name: string, routers: readonly string[]): SimNode {
+    const ups = routers.map((_, index) => ({ name: `up${index}`, role: 'uplink', mtu: 1472 }) as const);
+    const accesses = [0, 1].map((index) => ({ name: `access${index}`, role: 'access', mtu: 1472 }) as const);
+    const host = this.network.add(name, {
+      identity: simIdentity(this.network.rng),
+      role: { kind: 'host' },
+      faces: [...ups, ...accesses],
+    });
+    for (const [index, router] of routers.entries()) {
+      this.network.connect(host, `up${index}`, this.routers.get(router)!, this.#access(router), this.shape);
+    }
+    return host;
+  }
+
   /** A program or machine at a router, or on a host. */
   application(name: string, at: SimNode | string): SimNode {
     const node = addApplication(this.network, name);

@@ -109,6 +109,36 @@ describe('an AD with two routers', () => {
   });
 });
 
+describe('a host that hears two routers of one AD', () => {
+  it('stays at one, and goes to the other with its guests when that dies', () => {
+    const mesh = Mesh.ring(1);
+    const { network } = mesh;
+    const host = mesh.hostBetween('HOST', ['R1A', 'R1B']);
+    const vm = mesh.application('VM', host);
+    const client = mesh.application('CLIENT', 'R3');
+    expect(mesh.settle()).toBe(true);
+    network.runFor(500);
+    const first = host.stack.mobility.attachment!.router;
+    let moves = 0;
+    host.onEvent = (event) => {
+      if (event.layer === 'mobility' && event.event.kind === 'moved') moves++;
+    };
+    expect(mesh.runChecked(vm.stack.hid, 5000)).toBeUndefined();
+    expect(moves).toBe(0);
+    const pinger = new Pinger(mesh, client, () => vm.stack.dag());
+    network.runFor(500);
+    [...mesh.routers.values()].find(({ stack }) => stack.hid.equals(first))!.pause();
+    expect(mesh.runChecked(vm.stack.hid, 6000)).toBeUndefined();
+    expect(moves).toBe(1);
+    expect(host.stack.ad?.equals(mesh.ad('AD1'))).toBe(true);
+    expect(vm.stack.mobility.attachment!.router.equals(first)).toBe(false);
+    pinger.stop();
+    network.runFor(500);
+    // The lifetime of a beacon, after which its router counts as silent, and the time to bind elsewhere.
+    expect(pinger.longestGapMs(network.now - 500)).toBeLessThan(2500);
+  });
+});
+
 describe('two ADs with two border routers each', () => {
   function pairs(seed: number): Mesh {
     const mesh = new Mesh(seed, { delayMs: 1, jitterMs: 0.5 });

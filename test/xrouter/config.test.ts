@@ -19,7 +19,10 @@ const FOREIGN = `FOREIGN:${'4'.repeat(40)}`;
 describe('the configuration of a node', () => {
   it('is what the samples say, with paths beside the file', async () => {
     const router = await configFile(routerSample);
-    expect(await loadNodeConfig(router.file)).toMatchObject({ name: 'R1', role: 'router', key: join(router.folder, 'keys/R1.key') });
+    const loaded = await loadNodeConfig(router.file);
+    expect(loaded).toMatchObject({ name: 'R1', role: 'router', key: join(router.folder, 'keys/R1.key') });
+    expect(loaded.faces[1]?.cost).toBe(10);
+    expect(loaded.routing).toEqual({ enabled: true, helloMs: 150, deadMs: 600 });
     const host = await configFile(hostSample);
     const { faces, principals } = await loadNodeConfig(host.file);
     expect(faces[2]?.netdev).toEqual({ path: join(host.folder, 'run/vm0.sock') });
@@ -49,6 +52,13 @@ describe('the configuration of a node', () => {
       /R1\.yaml:\d+:\d+: faces\[0\]\.udp\.listen: .*nowhere/,
     ],
     ['routes', 'a route to a type that nobody added', routerSample.replace("'AD:2", "'0x98:2"), /R1\.yaml:\d+:\d+: routes.*principals/],
+    ['routing', 'timers', routerSample.replace('deadMs: 600', 'deadMs: 200'), /R1\.yaml:\d+:\d+: routing: "deadMs" is at least twice/],
+    [
+      'costs',
+      'one of an access face',
+      routerSample.replace('role: access', 'role: access\n    cost: 3'),
+      /R1\.yaml:\d+:\d+: faces\[0\]: only a face with the role "peer" has a "cost"/,
+    ],
     ['principals', 'a code that is taken', `principals: { MINE: 0x10 }\n${routerSample}`, /R1\.yaml:1:\d+: principals: .*taken/],
   ])('says where %s are wrong: %s', async (_key, _what, text, message) => {
     const { file } = await configFile(text);

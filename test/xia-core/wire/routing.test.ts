@@ -82,7 +82,11 @@ describe('statements of routers', () => {
       sealHello(
         {
           ...base,
-          ...{ hid: hidOf(1), instance: most, helloMs: 60_000, deadMs: 60_000, challenge: new Uint8Array(8) },
+          hid: hidOf(1),
+          instance: most,
+          helloMs: 60_000,
+          deadMs: 60_000,
+          challenge: new Uint8Array(8),
           heard: many(MAX_HEARD).map((router) => [router, new Uint8Array(8)]),
         },
         identity,
@@ -95,7 +99,10 @@ describe('statements of routers', () => {
         {
           ...base,
           ...times,
-          ...{ router: hidOf(1), fragment: MAX_FRAGMENT, links: [], hosts: many(MAX_FRAGMENT_HOSTS).map((host) => [host, most]) },
+          router: hidOf(1),
+          fragment: MAX_FRAGMENT,
+          links: [],
+          hosts: many(MAX_FRAGMENT_HOSTS).map((host) => [host, most]),
         },
         identity,
       ),
@@ -113,8 +120,15 @@ describe('statements of routers', () => {
   it('are refused with more in them, or with hosts among the links', () => {
     const entry = [hidOf(2).id, 1];
     const body = {
-      ...{ ad: adOf(1).id, router: hidOf(1).id, fragment: 0, sequence: 1, issuedMs: WALL_START, lifetimeMs: 1 },
-      ...{ links: [entry], hosts: [] as unknown[], certificate },
+      ad: adOf(1).id,
+      router: hidOf(1).id,
+      fragment: 0,
+      sequence: 1,
+      issuedMs: WALL_START,
+      lifetimeMs: 1,
+      links: [entry],
+      hosts: [] as unknown[],
+      certificate,
     };
     const reasonOf = (changes: object): unknown => {
       const opened = openStatement(

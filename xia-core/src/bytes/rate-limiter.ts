@@ -1,4 +1,4 @@
-import type { Gauge } from '../bytes/index.js';
+import type { Gauge } from './gauge.js';
 
 interface Bucket {
   tokens: number;

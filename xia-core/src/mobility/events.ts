@@ -46,5 +46,5 @@ export type CounterName =
   | `solicit:${'sent' | 'answered' | 'not-access' | 'rate-limited' | 'no-beacon'}`
   | `binding:${VerifyFault | BindingStatus | 'accepted' | 'repeated' | 'passed' | 'sent' | 'retransmitted' | 'not-access' | 'own-hid' | 'wrong-gateway' | 'not-attached' | 'replayed'}`
   | `ack:${VerifyFault | 'accepted' | 'refused' | 'passed' | 'from-access' | 'unmatched' | 'rate-limited'}`
-  | `patch:${VerifyFault | 'accepted' | 'duplicate' | 'stale' | 'sent' | 'retransmitted' | 'unanswered' | 'from-access' | 'rate-limited' | 'own-hid' | 'table-full' | 'too-many-pending'}`
+  | `patch:${VerifyFault | 'accepted' | 'duplicate' | 'stale' | 'sent' | 'retransmitted' | 'unanswered' | 'from-access' | 'rate-limited' | 'own-hid' | 'own-guest' | 'table-full' | 'too-many-pending'}`
   | `patch-ack:${'accepted' | 'unmatched'}`;

@@ -306,7 +306,13 @@ export class Mobility {
   }
 
   gauges(): Gauge[] {
-    return [...this.#table.gauges(), ...this.#patcher.gauges(), ...(this.#attachment?.gauges() ?? []), ...this.#limiterGauges()];
+    return [
+      ...this.#table.gauges(),
+      ...this.#patcher.gauges(),
+      ...(this.#ways?.gauges() ?? []),
+      ...(this.#attachment?.gauges() ?? []),
+      ...this.#limiterGauges(),
+    ];
   }
 
   #uplink(): Uplink | undefined {

@@ -84,6 +84,11 @@ export class Patcher {
       this.#acknowledge(from, binding.hid, binding.sequence);
       return counters.count('patch:own-hid');
     }
+    if (binding.router.equals(this.#options.hid)) {
+      // Ours from before a restart: who is bound here is known here, or binds anew.
+      this.#acknowledge(from, binding.hid, binding.sequence);
+      return counters.count('patch:own-guest');
+    }
     const known = table.get(binding.hid);
     if (known !== undefined && known.sequence >= binding.sequence) {
       const again = known.proof !== undefined && equalBytes(known.proof.bindingBytes, message.binding);

@@ -12,6 +12,6 @@ export type RoutingCounter =
   | `announcement:${'made' | 'sent' | 'retransmitted' | 'unanswered' | 'too-many-pending' | 'aged-out' | 'evicted'}`
   | `have:${'accepted' | 'sent'}`
   | `neighbour:${'up' | 'restarted' | 'silent' | 'deaf' | 'face-gone' | 'forgiven'}`
-  | `link:${'too-many'}`
+  | 'link:too-many'
   | `host:${'too-many' | 'elsewhere'}`
-  | `paths:${'computed'}`;
+  | 'paths:computed';

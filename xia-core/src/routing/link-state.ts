@@ -1,4 +1,4 @@
-import { Counters, KeyedRateLimiter, copyBytes, equalBytes, type Gauge } from '../bytes/index.js';
+import { Counters, KeyedRateLimiter, copyBytes, type Gauge } from '../bytes/index.js';
 import { RoutingKind, decodeRoutingMessage, encodeRoutingStatement, type HaveEntry } from '../wire/routing-messages.js';
 import {
   MAX_LINK_COST,
@@ -9,9 +9,9 @@ import {
   type Hello,
   type LinkState,
 } from '../wire/routing-statements.js';
-import { StatementKind, isSigned, readStatement, signerIdOf } from '../wire/statement.js';
+import { StatementKind, readStatement } from '../wire/statement.js';
 import type { Xid } from '../xid/index.js';
-import type { RoutingCounter, SpeakerFault } from './counter-names.js';
+import type { RoutingCounter } from './counter-names.js';
 import { Database, announcementKey, type Announcement } from './database.js';
 import { Flooding } from './flooding.js';
 import { Greeter } from './greeter.js';
@@ -22,6 +22,7 @@ import { Originator } from './originator.js';
 import { RouteComputer } from './route-computer.js';
 import { completeLimits, completeTimers, type Limits, type Timers } from './settings.js';
 import type { FirstHop } from './shortest-paths.js';
+import { speakerFault } from './speaker.js';
 
 /** Clocks of honest routers are this far apart at most. */
 const SKEW_MS = 30_000;
@@ -133,7 +134,7 @@ export class LinkStateRouting {
 
   /** A face, or only one neighbour of it, is gone. */
   faceRemoved(face: number, now: number, neighbour?: number): void {
-    for (const gone of [...this.#neighbours.onFace(face)]) {
+    for (const gone of this.#neighbours.onFace(face)) {
       if (neighbour === undefined || gone.hop.neighbour === neighbour) this.#lose(gone, 'face-gone', now);
     }
     if (this.#instance !== undefined) this.#originator.run(now, now + this.#wallMinusNowMs);
@@ -197,7 +198,7 @@ export class LinkStateRouting {
 
   #lookAtFaces(now: number): void {
     for (const face of this.#greeter.look(this.#options.faces(), now)) {
-      for (const gone of [...this.#neighbours.onFace(face)]) this.#lose(gone, 'face-gone', now);
+      for (const gone of this.#neighbours.onFace(face)) this.#lose(gone, 'face-gone', now);
     }
     let changed = false;
     for (const neighbour of this.#neighbours.all()) {
@@ -242,7 +243,7 @@ export class LinkStateRouting {
     if (hello.hid.equals(this.#options.hid)) return this.counters.count('hello:own');
     const known = this.#neighbours.find(face, from, hello.hid);
     if (known !== undefined && !isNewer(hello, known)) return this.counters.count('hello:replayed');
-    const fault = this.#speakerFault(statement, StatementKind.HELLO, hello.hid, hello, wallNow);
+    const fault = speakerFault(this.#options, statement, StatementKind.HELLO, { ...hello, router: hello.hid }, wallNow);
     if (fault !== undefined) return this.counters.count(`hello:${fault}`);
     const answer = hello.heard.find(([hid]) => hid.equals(this.#options.hid))?.[1];
     const isAnswer = answer !== undefined && this.#greeter.isAnswer(face, answer, now, this.#timers.deadMs + hello.deadMs);
@@ -269,21 +270,6 @@ export class LinkStateRouting {
     return this.#neighbours.add(neighbour) ? neighbour : undefined;
   }
 
-  /** Whether a statement's key may speak as that router of that AD. The cheap questions come first. */
-  #speakerFault(
-    statement: Uint8Array,
-    kind: StatementKind,
-    router: Xid,
-    { ad, certificate }: { ad: Xid; certificate: Uint8Array },
-    wallNow: number,
-  ): SpeakerFault | undefined {
-    const { crypto, certified } = this.#options;
-    if (!equalBytes(signerIdOf(statement, crypto), router.id)) return 'wrong-signer';
-    if (!isSigned(statement, kind, crypto)) return 'bad-signature';
-    const holder = certified(certificate, wallNow);
-    return holder !== undefined && holder.ad.equals(ad) && holder.hid.equals(router) ? undefined : 'bad-certificate';
-  }
-
   #up(neighbour: Neighbour, now: number): void {
     const { hid, ad, hop, instance } = neighbour;
     // What an earlier life of it knew by another link, this one does not.
@@ -304,6 +290,8 @@ export class LinkStateRouting {
     neighbour.up = false;
     this.counters.count(`neighbour:${why}`);
     this.#linksChanged(now);
+    // What was sent there is lost: this does not wait for the pause between computations.
+    this.#routes.computeNow(now);
     if (!this.#firstHops.some(({ router }) => router === hid.key)) this.#flooding.stop(hid);
     this.#options.onEvent({ kind: 'neighbour-down', hid, ad, hop });
   }
@@ -315,17 +303,11 @@ export class LinkStateRouting {
 
   /** Finds the best link to each neighbour anew, announces what is different, and computes with it. */
   #linksChanged(now: number): void {
-    const best = new Map<string, Neighbour>();
-    for (const neighbour of this.#neighbours.all()) {
-      const other = best.get(neighbour.hid.key);
-      if (neighbour.up && (other === undefined || isPreferred(neighbour, other))) best.set(neighbour.hid.key, neighbour);
-    }
+    const best = this.#neighbours.bestLinks();
     const { links } = this.#originator;
     for (const { router } of this.#firstHops) if (!best.has(router)) links.delete(router);
     for (const { hid, cost } of best.values()) if (!links.set(hid, cost)) this.counters.count('link:too-many');
-    this.#firstHops = [...best]
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([router, { cost, hop }]): FirstHop => ({ router, cost, hop }));
+    this.#firstHops = [...best].map(([router, { cost, hop }]) => ({ router, cost, hop }));
     this.#routes.topologyChanged(now);
   }
 
@@ -352,12 +334,18 @@ export class LinkStateRouting {
     const leftMs = said.issuedMs + said.lifetimeMs + SKEW_MS - wallNow;
     if (leftMs <= 0) return this.counters.count('announcement:expired');
     if (said.issuedMs > wallNow + MAX_LAG_MS) return this.counters.count('announcement:future');
-    const fault = this.#speakerFault(statement, StatementKind.LINK_STATE, said.router, said, wallNow);
+    const fault = speakerFault(this.#options, statement, StatementKind.LINK_STATE, said, wallNow);
     if (fault !== undefined) return this.counters.count(`announcement:${fault}`);
     this.#flooding.acknowledge(from, said, now);
     const { ad, router, fragment, sequence, links, hosts } = said;
     const announcement = {
-      ...{ key, ad, router, fragment, sequence, links, hosts },
+      key,
+      ad,
+      router,
+      fragment,
+      sequence,
+      links,
+      hosts,
       bytes: copyBytes(statement),
       heardMs: now,
       expiresMs: now + Math.min(said.lifetimeMs, leftMs),
@@ -386,7 +374,7 @@ export class LinkStateRouting {
       if (age === 'older' && stored !== undefined) return this.#flooding.correct(from, stored, now);
       return this.#flooding.acknowledge(from, said, now);
     }
-    const fault = this.#speakerFault(statement, StatementKind.LINK_STATE, said.router, said, wallNow);
+    const fault = speakerFault(this.#options, statement, StatementKind.LINK_STATE, said, wallNow);
     if (fault !== undefined) return this.counters.count(`announcement:${fault}`);
     this.counters.count('announcement:own-ahead');
     this.#flooding.acknowledge(from, said, now);
@@ -443,11 +431,6 @@ export class LinkStateRouting {
 
 function isNewer(hello: Hello, known: Neighbour): boolean {
   return hello.instance > known.instance || (hello.instance === known.instance && hello.sequence > known.sequence);
-}
-
-/** Of two links to one router: the cheaper, then the one with the smaller number. */
-function isPreferred(a: Neighbour, b: Neighbour): boolean {
-  return a.cost - b.cost < 0 || (a.cost === b.cost && (a.hop.face - b.hop.face || a.hop.neighbour - b.hop.neighbour) < 0);
 }
 
 function sameLinks(a: Announcement, b: Announcement): boolean {

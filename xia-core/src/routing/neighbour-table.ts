@@ -50,6 +50,16 @@ export class NeighbourTable {
     for (const neighbour of this.#neighbours.values()) if (neighbour.hop.face === face) yield neighbour;
   }
 
+  /** Of each router that is up the best link to it, by the key of the router and sorted by it. */
+  bestLinks(): Map<string, Neighbour> {
+    const best = new Map<string, Neighbour>();
+    for (const neighbour of this.#neighbours.values()) {
+      const other = best.get(neighbour.hid.key);
+      if (neighbour.up && (other === undefined || isPreferred(neighbour, other))) best.set(neighbour.hid.key, neighbour);
+    }
+    return new Map([...best].toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
   /** Takes a new one in. Without room, the one that was heard longest ago of those that never answered has to go. */
   add(neighbour: Neighbour): boolean {
     const onFace = [...this.onFace(neighbour.hop.face)];
@@ -95,4 +105,10 @@ export class NeighbourTable {
       refused: this.#refused,
     };
   }
+}
+
+/** Of two links to one router: the cheaper, then the one with the smaller number. */
+function isPreferred(a: Neighbour, b: Neighbour): boolean {
+  const order = a.cost - b.cost || a.hop.face - b.hop.face || a.hop.neighbour - b.hop.neighbour;
+  return order < 0;
 }

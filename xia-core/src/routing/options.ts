@@ -7,17 +7,17 @@ export interface RoutingHop {
   readonly neighbour: number;
 }
 
-/** A face to other routers, and what a packet that leaves by it costs: a whole number from 1 to {@link MAX_LINK_COST}. */
+/** A face to other routers, and what a packet that leaves by it costs: a whole number from 1 to 65,535. */
 export interface RoutingFace {
   readonly face: number;
   readonly cost: number;
 }
 
-/** Milliseconds. Routers with different timers get on with each other: what they announce says how long it is to be believed. */
+/** Milliseconds. Routers with different timers get on with each other: hellos and announcements say how long they are good for. */
 export interface RoutingTimers {
   /** How often a router greets its neighbours, give or take 10 %. Default 150. */
   readonly helloMs?: number | undefined;
-  /** Silence after which a neighbour is gone. Any message of it that proves itself is a sign of life. Default 600. */
+  /** Silence after which others are to give this router up; its hellos say so, and only hellos are a sign of life. Default 600. */
   readonly deadMs?: number | undefined;
   /** Own announcements are made anew this often. Default 20,000. */
   readonly refreshMs?: number | undefined;
@@ -27,7 +27,7 @@ export interface RoutingTimers {
 
 /** What bounds the memory and the work that other routers may cause. */
 export interface RoutingLimits {
-  /** Default 64. */
+  /** Default 16, which is also the most. */
   readonly maxNeighboursPerFace?: number | undefined;
   /** On all faces. Default 256. */
   readonly maxNeighbours?: number | undefined;
@@ -35,7 +35,7 @@ export interface RoutingLimits {
   readonly maxOwnRouters?: number | undefined;
   /** Routers of other ADs in the database. Default 1024. */
   readonly maxForeignRouters?: number | undefined;
-  /** Announcements of our own AD with hosts in them, about 40 hosts each. Default 4096. */
+  /** Announcements of our own AD with hosts in them, at most 20 hosts each. Default 4096. */
   readonly maxHostFragments?: number | undefined;
   /** Hosts of this router, and hosts that others announce. Default 65,536. */
   readonly maxHosts?: number | undefined;

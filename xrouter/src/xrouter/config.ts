@@ -96,8 +96,8 @@ export const configSchema = v.pipe(
       v.pipe(
         v.strictObject({
           enabled: v.optional(v.boolean(), true),
-          helloMs: v.optional(milliseconds(10, 60_000), 150),
-          deadMs: v.optional(milliseconds(20, 600_000), 600),
+          helloMs: v.optional(milliseconds(10, 30_000), 150),
+          deadMs: v.optional(milliseconds(20, 60_000), 600),
         }),
         v.check(
           ({ helloMs, deadMs }) => deadMs >= 2 * helloMs,

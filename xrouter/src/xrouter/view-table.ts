@@ -29,7 +29,7 @@ function faceSummary(face: Row): Row {
 function announcementSummary(announcement: Row): Row {
   const links = (announcement['links'] ?? []) as readonly { readonly hid: string; readonly cost: number }[];
   return { ...announcement, links: links.map(({ hid, cost }) => `${hid.slice(0, 'HID:'.length + 8)}…=${cost}`).join(' ') || '-' };
-  }
+}
 
 function boundSummary({ name, unit, used, highWater, bound, refused }: Row): Row {
   return { name, unit, used, 'high water': highWater, bound, refused };

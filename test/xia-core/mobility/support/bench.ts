@@ -54,6 +54,9 @@ export class Bench {
   readonly mobility: Mobility;
   readonly routes = new Map<string, Hop>();
   readonly adRoutes = new Map<string, Hop>();
+  readonly hidRoutes = new Map<string, Hop>();
+  /** HIDs whose route is gone, and that nobody else may have a route for. */
+  readonly held = new Set<string>();
   readonly events: MobilityEvent[] = [];
   readonly sent: Array<{ face: number; neighbour: number; message: MobilityMessage }> = [];
   now = 1000;
@@ -73,9 +76,14 @@ export class Bench {
       },
       routes: {
         set: (hid, hop) => void this.routes.set(hid.key, hop),
-        delete: (hid) => void this.routes.delete(hid.key),
+        delete: (hid, isHeld) => {
+          this.routes.delete(hid.key);
+          if (isHeld) this.held.add(hid.key);
+          else this.held.delete(hid.key);
+        },
       },
       adRoute: (ad) => this.adRoutes.get(ad.key),
+      hidRoute: (hid) => this.hidRoutes.get(hid.key),
       onEvent: (event) => this.events.push(event),
       limits,
     });

@@ -7,8 +7,10 @@ import {
   type RoutingTimers,
 } from '../../../../xia-core/src/routing/index.js';
 import { certificateSchema, sealCertificate } from '../../../../xia-core/src/wire/mobility-statements.js';
+import { RoutingKind, encodeRoutingStatement } from '../../../../xia-core/src/wire/routing-messages.js';
+import { sealLinkState, type LinkState } from '../../../../xia-core/src/wire/routing-statements.js';
 import { StatementKind, readStatement } from '../../../../xia-core/src/wire/statement.js';
-import { PrincipalType, Xid, xidOf, type Identity } from '../../../../xia-core/src/xid/index.js';
+import { PrincipalType, xidOf, type Identity, type Xid } from '../../../../xia-core/src/xid/index.js';
 import { cheapCrypto, cheapIdentity } from '../../mobility/support/cheap-crypto.js';
 
 export const WALL_START = 1_800_000_000_000;
@@ -23,10 +25,26 @@ export function certificateFor(ad: number, identity: Identity): Uint8Array {
   return sealCertificate(certificate, cheapIdentity(1000 + ad));
 }
 
+/** A message with what a router of that number might announce, as its key signs it unless another one does. */
+export function announcementOf(router: number, ad: number, body: Partial<LinkState>, identity = cheapIdentity(router)): Uint8Array {
+  const fields = {
+    ad: adOf(ad),
+    router: hidOf(router),
+    fragment: 0,
+    sequence: WALL_START + DAY_MS,
+    issuedMs: WALL_START,
+    lifetimeMs: 60_000,
+    links: [],
+    hosts: [],
+    certificate: certificateFor(ad, cheapIdentity(router)),
+  };
+  return encodeRoutingStatement(RoutingKind.LINK_STATE, sealLinkState({ ...fields, ...body }, identity));
+}
+
 const certificates = new Map<string, { ad: Xid; hid: Xid } | undefined>();
 
 /** Verifies a certificate as a node does, and remembers it. */
-export function certified(bytes: Uint8Array): { ad: Xid; hid: Xid } | undefined {
+function certified(bytes: Uint8Array): { ad: Xid; hid: Xid } | undefined {
   const text = Buffer.from(bytes).toString('latin1');
   if (!certificates.has(text)) {
     const read = readStatement(bytes, StatementKind.CERTIFICATE, certificateSchema);
