@@ -64,6 +64,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       cache: options.cache === undefined ? undefined : { bytes: options.cache.bytes, policy: options.cache.policy ?? 'fifo' },
       nameServer: options.role === 'router' ? undefined : options.nameServer,
       transmit: (face, neighbour, packet, body) => this.#faces.get(face)?.send(neighbour, packet, body) ?? false,
+      transmitRun: (face, neighbour, bytes, segmentBytes) => sendRun(this.#faces.get(face), neighbour, bytes, segmentBytes),
       onEvent: (event) => this.#handle(event),
       mobilityLimits: { maxMoves: options.moves?.limit, moveWindowMs: options.moves?.windowMs, ...options.mobilityLimits },
       ...(options.streamLimits === undefined ? {} : { streamLimits: options.streamLimits }),
@@ -264,6 +265,10 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
         this.#stack.receive(id, neighbour, bytes, this.#driver.now());
         this.#driver.rearm();
       },
+      run: (neighbour, bytes, segmentBytes) => {
+        this.#stack.receiveRun(id, neighbour, bytes, segmentBytes, this.#driver.now());
+        this.#driver.rearm();
+      },
       announced: (neighbour) => this.#enter((now) => this.#stack.announced(id, neighbour, now)),
       gone: (neighbour) => this.#enter((now) => this.#stack.neighbourGone(id, neighbour, now)),
       fault: (error) => this.#logger.warn({ face: face.name, code: error.code, reason: error.message }, 'face fault'),
@@ -352,6 +357,15 @@ function roleOf(options: XiaNodeOptions, identity: NodeIdentity): RoleOptions {
   if (router === undefined) throw new XiaError('bad-config', 'a router needs the certificate of its AD');
   const { certificate, beacon = {} } = router;
   return { kind: 'router', ad: certifiedAd(certificate, identity), certificate, beacon, nameServer };
+}
+
+/** Sends a run as a face can: whole, or each packet of it. Returns how many were not dropped. */
+function sendRun(face: Face | undefined, neighbour: number, bytes: Uint8Array, segmentBytes: number): number {
+  if (face === undefined) return 0;
+  if (face.sendRun !== undefined) return face.sendRun(neighbour, bytes, segmentBytes);
+  let sent = 0;
+  for (let at = 0; at < bytes.length; at += segmentBytes) if (face.send(neighbour, bytes.subarray(at, at + segmentBytes))) sent++;
+  return sent;
 }
 
 /** The facts of an event with addresses as text. */

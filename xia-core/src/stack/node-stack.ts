@@ -19,7 +19,7 @@ import { EchoEndpoint } from './echo-endpoint.js';
 import { FaceTable, type FaceSpec } from './face-table.js';
 import { NameKeeper } from './name-keeper.js';
 import { mobilityRole, type RoleOptions } from './role.js';
-import { PacketPath, type Transmit } from './packet-path.js';
+import { PacketPath, type Transmit, type TransmitRun } from './packet-path.js';
 import { PathMtuTable } from './path-mtu.js';
 import { SourceMemo } from './source-memo.js';
 import { XcmpAnswers } from './xcmp-answers.js';
@@ -43,6 +43,8 @@ export interface NodeStackOptions {
   /** On-path chunk cache; off by default. */
   readonly cache?: { readonly bytes: number; readonly policy: EvictionPolicyName } | undefined;
   readonly transmit: Transmit;
+  /** Output for packets that came in together and leave together; they are transmitted singly without it. */
+  readonly transmitRun?: TransmitRun;
   readonly onEvent: (event: StackEvent) => void;
   /** Used in place of the name server that beacons tell of. */
   readonly nameServer?: Dag | undefined;
@@ -117,6 +119,8 @@ export class NodeStack {
       engine: this.engine,
       faces: this.faces,
       transmit,
+      transmitRun: options.transmitRun,
+      observesChunks: () => this.content.cache.budgetBytes > 0,
       deliver: (view, face, neighbour, now) => this.#delivery.deliver(view, face, neighbour, now),
       observe: (view, now) => this.content.observe(view, now),
       report: (type, code, view, now, mtu) => this.xcmp.error(type, code, view, now, mtu),
@@ -250,6 +254,12 @@ export class NodeStack {
   receive(face: number, neighbour: number, packet: Uint8Array, now: number): void {
     this.#now = now;
     this.#path.receive(face, neighbour, packet, now);
+  }
+
+  /** Packets of one neighbour came in one after the other, each `segmentBytes` long, the last one shorter or equal. */
+  receiveRun(face: number, neighbour: number, bytes: Uint8Array, segmentBytes: number, now: number): void {
+    this.#now = now;
+    this.#path.receiveRun(face, neighbour, bytes, segmentBytes, now);
   }
 
   /** A machine announced itself on an access face, or the link to our own access point came up. */

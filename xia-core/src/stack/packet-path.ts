@@ -1,8 +1,9 @@
 import { concatBytes } from '../bytes/index.js';
 import { Disposition, type ForwardingEngine, FROM_FACE, FROM_SELF, LOCAL_FACE } from '../forwarding/index.js';
-import { XcmpCode, XcmpType, XipView, type XcmpErrorType, type XipFault } from '../wire/index.js';
+import { NextHeader, XcmpCode, XcmpType, XipView, type XcmpErrorType, type XipFault } from '../wire/index.js';
 import type { FaceTable } from './face-table.js';
 import { LocalQueue } from './local-queue.js';
+import { alikeBytes, spreadMarks } from './packet-run.js';
 
 /** Packets to ourselves that may wait, in bytes. A burst of chunk segments fits. */
 const LOCAL_QUEUE_BYTES = 16 * 1024 * 1024;
@@ -10,12 +11,19 @@ const LOCAL_QUEUE_BYTES = 16 * 1024 * 1024;
 /** Sends a packet by a face to one neighbour, or to all of them (0), as `Face.send` does. False when it was dropped. */
 export type Transmit = (face: number, neighbour: number, packet: Uint8Array, body?: Uint8Array) => boolean;
 
+/** Sends packets that lie one after the other by a face to one neighbour, as `Face.sendRun` does. Returns how many were not dropped. */
+export type TransmitRun = (face: number, neighbour: number, bytes: Uint8Array, segmentBytes: number) => number;
+
 export interface PacketPathOptions {
   readonly engine: ForwardingEngine;
   readonly faces: FaceTable;
   readonly transmit: Transmit;
+  /** Each packet of a run is transmitted singly without it. */
+  readonly transmitRun?: TransmitRun | undefined;
   /** A packet has arrived at something of ours: `view.last` says at what. */
   readonly deliver: (view: XipView, face: number, neighbour: number, now: number) => void;
+  /** Whether `observe` wants to see chunks that go through. */
+  readonly observesChunks: () => boolean;
   /** A packet that came from elsewhere is about to be sent on. */
   readonly observe: (view: XipView, now: number) => void;
   /** A packet gets no further and its source may be told. */
@@ -34,6 +42,8 @@ export class PacketPath {
   readonly #local = new LocalQueue(LOCAL_QUEUE_BYTES);
   readonly #drops = new Map<PathDrop, number>();
   #busy = false;
+  /** Whether the packet at hand lies among others, so that whoever keeps it would keep them all. */
+  #inRun = false;
   received = 0;
   originated = 0;
 
@@ -47,6 +57,21 @@ export class PacketPath {
     const wasBusy = this.#busy;
     this.#busy = true;
     this.#incomingPacket(face, neighbour, packet, now);
+    this.#busy = wasBusy;
+    if (!wasBusy) this.#drainLocal(now);
+  }
+
+  /**
+   * Packets of one neighbour came in together, each `segmentBytes` long, the last one shorter or equal. The effect is that of
+   * `receive` for each of them in turn, but for reports to their source, which gets one for packets that are alike.
+   */
+  receiveRun(face: number, neighbour: number, bytes: Uint8Array, segmentBytes: number, now: number): void {
+    this.received += Math.ceil(bytes.length / segmentBytes);
+    const wasBusy = this.#busy;
+    this.#busy = true;
+    this.#inRun = true;
+    for (let at = 0; at < bytes.length;) at += this.#incomingAlike(face, neighbour, bytes, at, segmentBytes, now);
+    this.#inRun = false;
     this.#busy = wasBusy;
     if (!wasBusy) this.#drainLocal(now);
   }
@@ -102,20 +127,41 @@ export class PacketPath {
       this.#drop(`malformed:${fault}`);
       return;
     }
-    const { engine, deliver, report } = this.#options;
     const reached = view.last;
-    switch (engine.forward(view, face, face === LOCAL_FACE ? FROM_SELF : FROM_FACE)) {
+    const disposition = this.#options.engine.forward(view, face, face === LOCAL_FACE ? FROM_SELF : FROM_FACE);
+    this.#finish(disposition, view, reached, face, neighbour, now);
+  }
+
+  /**
+   * Does what the engine has decided about a packet, or about several that are alike.
+   * @param reached what `last` was when it came
+   * @param run all of them, where there are several; the view is that of the first
+   */
+  #finish(
+    disposition: Disposition,
+    view: XipView,
+    reached: number,
+    face: number,
+    neighbour: number,
+    now: number,
+    packets = 1,
+    run?: Uint8Array,
+  ): void {
+    const { engine, deliver, report } = this.#options;
+    switch (disposition) {
       case Disposition.FORWARD:
         // Who sent it must have had a reason; sending it back would only let it circle until its hops are used up. Unless it has
         // come further in its address here: what is behind our AD may well lie where it came from.
         if (engine.outFace === face && engine.outNeighbour === neighbour && view.last === reached) {
-          this.#drop('sent-back');
+          this.#drop('sent-back', packets);
           report(XcmpType.UNREACHABLE, XcmpCode.HOST_UNREACHABLE, view, now);
           return;
         }
-        this.#sendOn(view, engine.outFace, engine.outNeighbour, now);
+        if (run === undefined) this.#sendOn(view, engine.outFace, engine.outNeighbour, now);
+        else this.#sendRunOn(view, engine.outFace, engine.outNeighbour, now, packets, run);
         return;
       case Disposition.DELIVER:
+        if (this.#inRun) view.bytes = view.bytes.slice();
         deliver(view, face, neighbour, now);
         return;
       case Disposition.UNREACHABLE:
@@ -129,9 +175,72 @@ export class PacketPath {
     }
   }
 
+  /**
+   * Takes the packet at `at`, and with it those behind it that are alike: they are decided about once.
+   * @returns the bytes of all that were taken
+   */
+  #incomingAlike(face: number, neighbour: number, bytes: Uint8Array, at: number, segmentBytes: number, now: number): number {
+    const first = bytes.subarray(at, at + segmentBytes);
+    const view = this.#incoming;
+    const fault = view.reset(first);
+    if (fault !== undefined) {
+      this.#drop(`malformed:${fault}`);
+      return first.length;
+    }
+    const alike = alikeBytes(view, bytes, at);
+    const reached = view.last;
+    const { engine, faces } = this.#options;
+    const disposition = engine.forward(view, face, FROM_FACE);
+    if (disposition === Disposition.DELIVER || alike === first.length) {
+      this.#finish(disposition, view, reached, face, neighbour, now);
+      this.#incomingEach(face, neighbour, bytes, at + first.length, at + alike, segmentBytes, now);
+      return alike;
+    }
+    // A shorter last one may fit where the others do not.
+    const whole = alike - (alike % segmentBytes);
+    const taken = disposition === Disposition.FORWARD && segmentBytes > faces.mtu(engine.outFace) ? whole : alike;
+    const packets = Math.ceil(taken / segmentBytes);
+    engine.countAlike(packets - 1, face);
+    if (disposition === Disposition.FORWARD) spreadMarks(view, bytes, at, at + taken);
+    this.#finish(disposition, view, reached, face, neighbour, now, packets, bytes.subarray(at, at + taken));
+    this.#incomingEach(face, neighbour, bytes, at + taken, at + alike, segmentBytes, now);
+    return alike;
+  }
+
+  #incomingEach(face: number, neighbour: number, bytes: Uint8Array, start: number, end: number, segmentBytes: number, now: number): void {
+    for (let at = start; at < end; at += segmentBytes) {
+      this.#incomingPacket(face, neighbour, bytes.subarray(at, Math.min(at + segmentBytes, end)), now);
+    }
+  }
+
   #sendOn(view: XipView, face: number, neighbour: number, now: number): void {
     this.#options.observe(view, now);
     this.#send(view, face, neighbour, now);
+  }
+
+  #sendRunOn(view: XipView, face: number, neighbour: number, now: number, packets: number, run: Uint8Array): void {
+    const { faces, transmit, transmitRun, report, observe, observesChunks } = this.#options;
+    const segmentBytes = view.bytes.length;
+    const mtu = faces.mtu(face);
+    if (view.nextHeader === NextHeader.CHUNK && observesChunks()) {
+      for (let at = 0; at < run.length; at += segmentBytes) {
+        view.reset(run.subarray(at, at + segmentBytes));
+        observe(view, now);
+      }
+    }
+    if (mtu === 0) {
+      this.#drop('no-face', packets);
+    } else if (segmentBytes > mtu) {
+      this.#drop('too-big', packets);
+      report(XcmpType.TOO_BIG, XcmpCode.NONE, view, now, mtu);
+    } else if (transmitRun !== undefined) {
+      const sent = transmitRun(face, neighbour, run, segmentBytes);
+      if (sent < packets) this.#drop('transmit', packets - sent);
+    } else {
+      for (let at = 0; at < run.length; at += segmentBytes) {
+        if (!transmit(face, neighbour, run.subarray(at, at + segmentBytes))) this.#drop('transmit');
+      }
+    }
   }
 
   #send(view: XipView, face: number, neighbour: number, now: number, body?: Uint8Array): boolean {
@@ -165,8 +274,8 @@ export class PacketPath {
     this.#busy = false;
   }
 
-  #drop(reason: PathDrop): false {
-    this.#drops.set(reason, (this.#drops.get(reason) ?? 0) + 1);
+  #drop(reason: PathDrop, packets = 1): false {
+    this.#drops.set(reason, (this.#drops.get(reason) ?? 0) + packets);
     return false;
   }
 }

@@ -49,7 +49,13 @@ const faceSchema = v.pipe(
     name: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9_-]{0,31}$/i, 'a face name is up to 32 letters, digits, - and _')),
     role: v.picklist(['access', 'uplink', 'peer']),
     mtu: v.optional(v.pipe(v.number(), v.integer(), v.minValue(MINIMUM_MTU), v.maxValue(MAXIMUM_MTU))),
-    udp: v.optional(v.strictObject({ listen: endpointSchema, peers: v.optional(v.array(endpointSchema), []) })),
+    udp: v.optional(
+      v.strictObject({
+        listen: endpointSchema,
+        peers: v.optional(v.array(endpointSchema), []),
+        offload: v.optional(v.picklist(['auto', 'off']), 'auto'),
+      }),
+    ),
     netdev: v.optional(v.strictObject({ path: v.pipe(v.string(), v.minLength(1)) })),
   }),
   v.check((face) => (face.udp === undefined) !== (face.netdev === undefined), 'a face has either "udp" or "netdev"'),
