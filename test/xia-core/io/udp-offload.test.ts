@@ -37,20 +37,19 @@ function fakeKernel(answer: Partial<UdpKernel>): () => Promise<UdpKernel> {
   return async () => ({ enableGro: () => 0, probeGso: () => 0, sendRun: () => 0, ...answer });
 }
 
-async function arrive(heard: RecordingHandler, sent: readonly Buffer[]): Promise<void> {
+async function expectArrival(heard: RecordingHandler, sent: readonly Buffer[]): Promise<void> {
   await heard.until(({ packets }) => packets.length >= sent.length);
   expect(heard.packets.map(({ bytes }) => bytes.toString('hex'))).toEqual(sent.map((bytes) => bytes.toString('hex')));
 }
 
-// Elsewhere nothing is offloaded, and the last group holds.
-describe.skipIf(process.platform !== 'linux')('UdpFace with offload', () => {
+describe('UdpFace with offload', () => {
   test('sends and receives runs, and says so', async () => {
     const a = await opened();
     const b = await opened({ peers: [a.address] });
     expect(a.face.describe().details).toMatchObject({ offload: 'gso+gro' });
     const sent = Array.from({ length: 100 }, (_, number) => packet(1000, number));
     for (const one of sent) expect(b.face.send(1, one)).toBe(true);
-    await arrive(a.heard, sent);
+    await expectArrival(a.heard, sent);
     expect(b.face.counters).toMatchObject({ packetsOut: 100, bytesOut: 100_000, runsOut: 2 });
     expect(a.face.counters).toMatchObject({ packetsIn: 100, bytesIn: 100_000, runsIn: 2 });
   });
@@ -59,7 +58,9 @@ describe.skipIf(process.platform !== 'linux')('UdpFace with offload', () => {
     const a = await opened();
     const b = await opened({ peers: [a.address] });
     const runs: object[] = [];
-    Object.assign(a.heard, { run: (neighbour: number, bytes: Uint8Array, segmentBytes: number) => runs.push({ neighbour, bytes: bytes.length, segmentBytes }) });
+    Object.assign(a.heard, {
+      run: (neighbour: number, bytes: Uint8Array, segmentBytes: number) => runs.push({ neighbour, bytes: bytes.length, segmentBytes }),
+    });
     const run = Buffer.concat([packet(1400, 1), packet(1400, 2), packet(700, 3)]);
     expect(b.face.sendRun(1, run, 1400)).toBe(3);
     await a.heard.until(() => runs.length === 1);
@@ -69,31 +70,32 @@ describe.skipIf(process.platform !== 'linux')('UdpFace with offload', () => {
     expect(b.face.counters.droppedNoNeighbour).toBe(3);
   });
 
-  test.each(listens.flatMap((listen) => (['auto', 'off'] as const).flatMap((from) => (['auto', 'off'] as const).map((to) => ({ listen, from, to })))))(
-    'every packet of any size arrives whole and in order: $listen, $from to $to',
-    async ({ listen, from, to }) => {
-      const receivers = [await opened({ listen, offload: to }), await opened({ listen, offload: to })];
-      const sender = await opened({ listen, offload: from, peers: receivers.map(({ address }) => address) });
-      const bytes = fc.oneof(fc.constantFrom(1400, 1400, 1400, 200, 65_507), fc.integer({ min: HEADER_BYTES + 4, max: 9000 }));
-      const script = fc.array(fc.record({ bytes, to: fc.constantFrom(0, 1), inTwo: fc.boolean() }), { minLength: 1, maxLength: 70 });
-      await fc.assert(
-        fc.asyncProperty(script, async (packets) => {
-          const sent: Buffer[][] = [[], []];
-          for (const [number, one] of packets.entries()) {
-            const whole = packet(one.bytes, number);
-            sent[one.to]!.push(whole);
-            if (one.inTwo) sender.face.send(one.to + 1, whole.subarray(0, 50), whole.subarray(50));
-            else sender.face.send(one.to + 1, whole);
-          }
-          for (const [index, { heard }] of receivers.entries()) {
-            await arrive(heard, sent[index]!);
-            heard.packets.length = 0;
-          }
-        }),
-        { numRuns: 8 },
-      );
-    },
-  );
+  test.each(
+    listens.flatMap((listen) =>
+      (['auto', 'off'] as const).flatMap((from) => (['auto', 'off'] as const).map((to) => ({ listen, from, to }))),
+    ),
+  )('every packet of any size arrives whole and in order: $listen, $from to $to', async ({ listen, from, to }) => {
+    const receivers = [await opened({ listen, offload: to }), await opened({ listen, offload: to })];
+    const sender = await opened({ listen, offload: from, peers: receivers.map(({ address }) => address) });
+    const bytes = fc.oneof(fc.constantFrom(1400, 1400, 1400, 200, 65_507), fc.integer({ min: HEADER_BYTES + 4, max: 9000 }));
+    const script = fc.array(fc.record({ bytes, to: fc.constantFrom(0, 1), inTwo: fc.boolean() }), { minLength: 1, maxLength: 70 });
+    await fc.assert(
+      fc.asyncProperty(script, async (packets) => {
+        const sent: Buffer[][] = [[], []];
+        for (const [number, one] of packets.entries()) {
+          const whole = packet(one.bytes, number);
+          sent[one.to]!.push(whole);
+          if (one.inTwo) sender.face.send(one.to + 1, whole.subarray(0, 50), whole.subarray(50));
+          else sender.face.send(one.to + 1, whole);
+        }
+        for (const [index, { heard }] of receivers.entries()) {
+          await expectArrival(heard, sent[index]!);
+          heard.packets.length = 0;
+        }
+      }),
+      { numRuns: 8 },
+    );
+  });
 
   test('a jumbo packet behind a run is one datagram', async () => {
     const socket = createSocket('udp4').bind(0, '127.0.0.1');
@@ -114,14 +116,15 @@ describe.skipIf(process.platform !== 'linux')('UdpFace with offload', () => {
     const b = await opened({ peers: [a.address] });
     b.face.send(1, packet(100, 1));
     await b.face.close();
-    await arrive(a.heard, [packet(100, 1)]);
+    await a.heard.until(({ packets }) => packets.length === 1);
+    expect(a.heard.packets[0]!.bytes).toEqual(packet(100, 1));
   });
 
   test('the MTU bounds the packets of a run', async () => {
     const a = await opened({ mtu: 1000 });
     const b = await opened({ mtu: 1000, peers: [a.address] });
     expect(b.face.sendRun(1, Buffer.concat([packet(1001, 1), packet(1001, 2), packet(500, 3)]), 1001)).toBe(1);
-    await arrive(a.heard, [packet(500, 3)]);
+    await expectArrival(a.heard, [packet(500, 3)]);
     expect(b.face.counters).toMatchObject({ packetsOut: 1, droppedTooBig: 2 });
   });
 
@@ -160,7 +163,7 @@ describe('UdpFace where runs are refused', () => {
       const b = await opened({ peers: [a.address], kernel: fakeKernel(answer) });
       expect(b.face.describe().details).toMatchObject({ offload: 'off', offloadReason: expect.stringMatching(reason) as string });
       for (const one of three) b.face.send(1, one);
-      await arrive(a.heard, three);
+      await expectArrival(a.heard, three);
       expect(b.face.counters).toMatchObject({ packetsOut: 3, runsOut: 0 });
       a.heard.packets.length = 0;
     }
@@ -178,7 +181,7 @@ describe('UdpFace where runs are refused', () => {
     const b = await opened({ peers: [a.address], kernel: fakeKernel({ sendRun }) });
     const sent = Array.from({ length: 150 }, (_, number) => packet(500, number));
     for (const one of sent) b.face.send(1, one);
-    await arrive(a.heard, sent);
+    await expectArrival(a.heard, sent);
     expect(calls).toBe(1);
     expect(b.heard.faults.map(({ code }) => code)).toEqual(['face-failed']);
     expect(b.face.describe().details).toMatchObject({ offload: 'off', offloadReason: expect.stringContaining('errno 22') as string });
@@ -190,7 +193,7 @@ describe('UdpFace where runs are refused', () => {
     const answers: number[] = [Errno.AGAIN, Errno.NONE];
     const b = await opened({ peers: [a.address], kernel: fakeKernel({ sendRun: () => answers.shift()! }) });
     expect(b.face.sendRun(1, Buffer.concat(three), 500)).toBe(3);
-    await arrive(a.heard, three);
+    await expectArrival(a.heard, three);
     expect(b.face.sendRun(1, Buffer.concat(three), 500)).toBe(3);
     expect(b.face.counters).toMatchObject({ packetsOut: 6, runsOut: 1, faults: 0 });
     expect(b.heard.faults).toEqual([]);
@@ -207,11 +210,11 @@ describe('UdpFace where runs are refused', () => {
 describe('encodeSockaddr', () => {
   test.each([
     ['192.0.2.1', 7000, '02001b58c00002010000000000000000'],
-    ['::1', 1, '0a00000100000000000000000000000000000000000000010000000000'.slice(0, 48) + '00000000'],
-    ['2001:db8::ff:1', 258, '0a000102000000002001' + '0db8' + '0000'.repeat(4) + '00ff0001' + '00000000'],
+    ['::1', 1, '0a000001000000000000000000000000000000000000000100000000'],
+    ['2001:db8::ff:1', 258, '0a0001020000000020010db8000000000000000000ff000100000000'],
     ['::ffff:192.0.2.1', 258, '0a0001020000000000000000000000000000ffffc000020100000000'],
-    ['1:2:3:4:5:6:7:8', 258, '0a0001020000000000010002000300040005000600070008' + '00000000'],
-    ['fe80::', 258, '0a00010200000000fe80' + '0000'.repeat(7) + '00000000'],
+    ['1:2:3:4:5:6:7:8', 258, '0a000102000000000001000200030004000500060007000800000000'],
+    ['fe80::', 258, '0a00010200000000fe80000000000000000000000000000000000000'],
   ])('%s port %i', (address, port, hex) => {
     const bytes = Buffer.from(encodeSockaddr(address, port)!);
     // The family is in the byte order of the machine, which is little-endian where this is used.

@@ -59,13 +59,20 @@ function recordingPath(options: { runs: boolean; observes: boolean }) {
     observe: (view) => {
       if (view.nextHeader === NextHeader.CHUNK) observed.push(hex(view.bytes));
     },
-    report: (type, code, view, _now, mtu) => void reports.add(`report ${type} ${code} ${hex(view.bytes.subarray(4, view.headerBytes))} ${mtu}`),
+    report: (type, code, view, _now, mtu) =>
+      void reports.add(`report ${type} ${code} ${hex(view.bytes.subarray(4, view.headerBytes))} ${mtu}`),
   });
   const observed: string[] = [];
   return {
     path,
     from,
-    effects: () => ({ lines, reports: [...reports], counters: path.counters(), engine: engine.counters(), observed: options.observes ? observed : [] }),
+    effects: () => ({
+      lines,
+      reports: [...reports],
+      counters: path.counters(),
+      engine: engine.counters(),
+      observed: options.observes ? observed : [],
+    }),
   };
 }
 
@@ -77,6 +84,14 @@ const kind = fc.record({
   nextHeader: fc.constantFrom<number>(NextHeader.TRANSPORT, NextHeader.CHUNK),
   chunkStart: fc.constantFrom('0903020002', '0903020001', '0003020002', 'ff03020006', '09'),
 });
+
+interface Kind {
+  readonly to: Xid;
+  readonly viaOurAd: boolean;
+  readonly hopLimit: number;
+  readonly nextHeader: number;
+  readonly chunkStart: string;
+}
 
 const segment = fc.record({
   kind: fc.nat(2),
@@ -92,7 +107,7 @@ const scene = fc.record({
   observes: fc.boolean(),
 });
 
-function packetOf({ to, viaOurAd, hopLimit, nextHeader, chunkStart }: typeof kind extends fc.Arbitrary<infer T> ? T : never, bytes: number, fill: number): Uint8Array {
+function packetOf({ to, viaOurAd, hopLimit, nextHeader, chunkStart }: Kind, bytes: number, fill: number): Uint8Array {
   const destination = viaOurAd ? Dag.parse(`RE ${OUR_AD.toString()} ${to.toString()}`) : Dag.parse(`RE ${to.toString()}`);
   const source = Dag.parse(`RE ${xid(PrincipalType.HID, 77).toString()}`);
   const headerBytes = encodeXip({ nextHeader, destination, source, payload: [] }).length;

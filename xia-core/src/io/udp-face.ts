@@ -140,14 +140,16 @@ export class UdpFace implements Face {
   }
 
   sendRun(neighbour: number, bytes: Uint8Array, segmentBytes: number): number {
-    const fits = segmentBytes <= this.mtu && bytes.length <= MAX_RUN_BYTES && bytes.length <= MAX_RUN_SEGMENTS * segmentBytes;
-    if (fits && neighbour !== 0 && this.#gatherer !== undefined) {
-      this.#gatherer.flushNeighbour(neighbour);
+    const isRun =
+      neighbour !== 0 && segmentBytes <= this.mtu && bytes.length <= MAX_RUN_BYTES && bytes.length <= MAX_RUN_SEGMENTS * segmentBytes;
+    if (isRun) {
+      this.#gatherer?.flushNeighbour(neighbour);
       if (this.#sendRunTo(neighbour, bytes, segmentBytes)) return Math.ceil(bytes.length / segmentBytes);
     }
     let sent = 0;
     for (let at = 0; at < bytes.length; at += segmentBytes) {
-      if (this.send(neighbour, bytes.subarray(at, at + segmentBytes))) sent++;
+      const packet = bytes.subarray(at, at + segmentBytes);
+      if (isRun ? this.#sendTo(neighbour, packet, undefined) : this.send(neighbour, packet)) sent++;
     }
     return sent;
   }

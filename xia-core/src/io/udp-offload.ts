@@ -7,7 +7,14 @@ export const RunOutcome = { SENT: 0, NOT_NOW: 1, REFUSED: 2 } as const;
 export type RunOutcome = (typeof RunOutcome)[keyof typeof RunOutcome];
 
 /** Errors that are about the socket or the system, not about one destination: no other run would fare better. */
-const REFUSALS: readonly number[] = [Errno.IO, Errno.INVALID, Errno.NO_CALL, Errno.TOO_LARGE, Errno.NO_OPTION, Errno.NOT_SUPPORTED];
+const REFUSALS: ReadonlySet<number> = new Set([
+  Errno.IO,
+  Errno.INVALID,
+  Errno.NO_CALL,
+  Errno.TOO_LARGE,
+  Errno.NO_OPTION,
+  Errno.NOT_SUPPORTED,
+]);
 
 /**
  * Runs of datagrams over one UDP socket: several packets in one system call, cut apart by the kernel or the network card
@@ -59,7 +66,7 @@ export class UdpOffload {
     if (to === null) return RunOutcome.NOT_NOW;
     const errno = this.#kernel.sendRun(this.#fd, to, bytes, segmentBytes);
     if (errno === Errno.NONE) return RunOutcome.SENT;
-    if (!REFUSALS.includes(errno)) return RunOutcome.NOT_NOW;
+    if (!REFUSALS.has(errno)) return RunOutcome.NOT_NOW;
     this.#refusal = `the system refused a run (errno ${errno})`;
     return RunOutcome.REFUSED;
   }
