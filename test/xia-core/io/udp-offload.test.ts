@@ -68,6 +68,13 @@ describe('UdpFace with offload', () => {
     expect(b.face.counters).toMatchObject({ packetsOut: 3, bytesOut: 3500, runsOut: 1 });
     expect(b.face.sendRun(7, run, 1400)).toBe(0);
     expect(b.face.counters.droppedNoNeighbour).toBe(3);
+    expect(b.face.sendRun(0, run, 1400)).toBe(3);
+    await a.heard.until(() => runs.length === 2);
+    expect(b.face.counters).toMatchObject({ packetsOut: 6, runsOut: 2 });
+    expect(a.face.sendRun(0, run, 1400)).toBe(3);
+    const nobody = await opened();
+    expect(nobody.face.sendRun(0, run, 1400)).toBe(0);
+    expect(nobody.face.counters.droppedNoNeighbour).toBe(3);
   });
 
   test.each(

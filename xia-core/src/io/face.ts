@@ -88,7 +88,7 @@ export interface Face {
   /**
    * Sends packets that lie one after the other, each `segmentBytes` long, the last one shorter or equal, as they are. As `send`
    * else. Faces without it are given each packet by `send`.
-   * @returns how many were not dropped
+   * @returns how many were not dropped; with neighbour 0, by the neighbour that most were sent to
    */
   sendRun?(neighbour: number, bytes: Uint8Array, segmentBytes: number): number;
   describe(): FaceDescription;

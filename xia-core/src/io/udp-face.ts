@@ -140,17 +140,10 @@ export class UdpFace implements Face {
   }
 
   sendRun(neighbour: number, bytes: Uint8Array, segmentBytes: number): number {
-    const isRun =
-      neighbour !== 0 && segmentBytes <= this.mtu && bytes.length <= MAX_RUN_BYTES && bytes.length <= MAX_RUN_SEGMENTS * segmentBytes;
-    if (isRun) {
-      this.#gatherer?.flushNeighbour(neighbour);
-      if (this.#sendRunTo(neighbour, bytes, segmentBytes)) return Math.ceil(bytes.length / segmentBytes);
-    }
+    if (neighbour !== 0) return this.#acceptRun(neighbour, bytes, segmentBytes);
     let sent = 0;
-    for (let at = 0; at < bytes.length; at += segmentBytes) {
-      const packet = bytes.subarray(at, at + segmentBytes);
-      if (isRun ? this.#sendTo(neighbour, packet, undefined) : this.send(neighbour, packet)) sent++;
-    }
+    for (let id = 1; id <= this.#neighbours.size; id++) sent = Math.max(sent, this.#acceptRun(id, bytes, segmentBytes));
+    if (this.#neighbours.size === 0) this.counters.droppedNoNeighbour += Math.ceil(bytes.length / segmentBytes);
     return sent;
   }
 
@@ -234,6 +227,20 @@ export class UdpFace implements Face {
     }
     gatherer.add(neighbour, packet, body);
     return true;
+  }
+
+  #acceptRun(neighbour: number, bytes: Uint8Array, segmentBytes: number): number {
+    const isRun = segmentBytes <= this.mtu && bytes.length <= MAX_RUN_BYTES && bytes.length <= MAX_RUN_SEGMENTS * segmentBytes;
+    if (isRun) {
+      this.#gatherer?.flushNeighbour(neighbour);
+      if (this.#sendRunTo(neighbour, bytes, segmentBytes)) return Math.ceil(bytes.length / segmentBytes);
+    }
+    let sent = 0;
+    for (let at = 0; at < bytes.length; at += segmentBytes) {
+      const packet = bytes.subarray(at, at + segmentBytes);
+      if (isRun ? this.#sendTo(neighbour, packet, undefined) : this.send(neighbour, packet)) sent++;
+    }
+    return sent;
   }
 
   /** False when nothing was sent, and nothing counted: the packets are to be sent one by one. */

@@ -202,7 +202,8 @@ export class PacketPath {
     const packets = Math.ceil(taken / segmentBytes);
     engine.countAlike(packets - 1, face);
     if (disposition === Disposition.FORWARD) spreadMarks(view, bytes, at, at + taken);
-    this.#finish(disposition, view, reached, face, neighbour, now, packets, bytes.subarray(at, at + taken));
+    const run = taken === bytes.length ? bytes : bytes.subarray(at, at + taken);
+    this.#finish(disposition, view, reached, face, neighbour, now, packets, run);
     this.#incomingEach(face, neighbour, bytes, at + taken, at + alike, segmentBytes, now);
     return alike;
   }
