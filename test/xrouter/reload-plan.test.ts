@@ -23,7 +23,7 @@ const face = fc
     isNetdev: fc.boolean(),
   })
   .map(({ ip, port, peers, isNetdev, ...rest }): FaceEntry => {
-    const kind = isNetdev ? { netdev: { path: `/vm${port}` } } : { udp: { listen: `${ip}:${port}`, peers } };
+    const kind = isNetdev ? { netdev: { path: `/vm${port}` } } : { udp: { listen: `${ip}:${port}`, peers, offload: 'auto' as const } };
     return { ...rest, ...kind };
   });
 
@@ -131,8 +131,8 @@ describe('a plan', () => {
 
 describe('a plan of one router', () => {
   const [peer, access]: FaceEntry[] = [
-    { name: 'r2', role: 'peer', mtu: 1472, udp: { listen: '127.0.0.1:1', peers: ['127.0.0.1:91'] } },
-    { name: 'apps', role: 'access', udp: { listen: '127.0.0.1:2', peers: [] } },
+    { name: 'r2', role: 'peer', mtu: 1472, udp: { listen: '127.0.0.1:1', peers: ['127.0.0.1:91'], offload: 'auto' as const } },
+    { name: 'apps', role: 'access', udp: { listen: '127.0.0.1:2', peers: [], offload: 'auto' as const } },
   ];
   const base: NodeConfig = {
     name: 'R',

@@ -45,6 +45,7 @@ export class ForwardingEngine {
   readonly #salt: number;
   readonly #dropped = new Float64Array(forwardReasons.length);
   #hairpins = 0;
+  #lastDisposition: Disposition = Disposition.DROP;
   readonly #disposed = new Float64Array(Object.keys(Disposition).length);
 
   /** Face of the last FORWARD. */
@@ -145,11 +146,17 @@ export class ForwardingEngine {
    * @param fromFace face that it came by; not used when it starts here
    */
   forward(view: XipView, fromFace: number, options: ForwardOptions): Disposition {
-    const disposition = this.#decide(view, options.origin);
-    this.#disposed[disposition] = this.#disposed[disposition]! + 1;
-    if (this.reason !== Reason.NONE) this.#dropped[this.reason] = this.#dropped[this.reason]! + 1;
-    if (disposition === Disposition.FORWARD && this.outFace === fromFace) this.#hairpins++;
-    return disposition;
+    this.#lastDisposition = this.#decide(view, options.origin);
+    this.countAlike(1, fromFace);
+    return this.#lastDisposition;
+  }
+
+  /** Counts further packets that are equal to the last one, and went the same way. */
+  countAlike(packets: number, fromFace: number): void {
+    const disposition = this.#lastDisposition;
+    this.#disposed[disposition] = this.#disposed[disposition]! + packets;
+    if (this.reason !== Reason.NONE) this.#dropped[this.reason] = this.#dropped[this.reason]! + packets;
+    if (disposition === Disposition.FORWARD && this.outFace === fromFace) this.#hairpins += packets;
   }
 
   /** Packets by what was done with them, and refused ones by reason. */

@@ -11,6 +11,12 @@ export interface FaceHandler {
    * They are not checked in any way, only bounded: 65,535.
    */
   packet(neighbour: number, bytes: Uint8Array): void;
+  /**
+   * Packets of one neighbour arrived together, one after the other in `bytes`: each `segmentBytes` long, the last one shorter or equal.
+   * Only the first one's length was looked at. They belong to the handler; whoever keeps one for long copies it, or it holds them all.
+   * A face that hears of no handler for this uses `packet` for each.
+   */
+  run?(neighbour: number, bytes: Uint8Array, segmentBytes: number): void;
   /** A link came up, or a machine announced itself (RARP, gratuitous ARP): something was started or resumed there. */
   announced(neighbour: number): void;
   /** The neighbour is no more, and its id may be given to another: forget every route by it. */
@@ -25,6 +31,9 @@ export class FaceCounters {
   bytesIn = 0;
   packetsOut = 0;
   bytesOut = 0;
+  /** Runs of several packets that came or went in one piece; their packets are counted above as all others. */
+  runsIn = 0;
+  runsOut = 0;
   /** Outgoing: too many bytes are waiting in the kernel or the connection already. */
   droppedQueueFull = 0;
   /** Outgoing: larger than the face's MTU. */
@@ -85,6 +94,12 @@ export interface Face {
    * @returns false when it was dropped, which is counted; with neighbour 0, when nobody was sent anything
    */
   send(neighbour: number, packet: Uint8Array, body?: Uint8Array): boolean;
+  /**
+   * Sends packets that lie one after the other, each `segmentBytes` long, the last one shorter or equal, as they are. As `send`
+   * else. Faces without it are given each packet by `send`.
+   * @returns how many were not dropped; with neighbour 0, by the neighbour that most were sent to
+   */
+  sendRun?(neighbour: number, bytes: Uint8Array, segmentBytes: number): number;
   describe(): FaceDescription;
   /** How full its queues and tables are; names are without that of the face. */
   gauges?(): Gauge[];

@@ -24,5 +24,5 @@ export { NETDEV_GATEWAY_ADDRESS, NETDEV_GUEST_ADDRESS, NETDEV_UDP_PORT } from '.
 export { nodeCrypto } from './node-crypto.js';
 export { nodeRandom } from './node-random.js';
 export { formatHostPort, isLoopback, parseHostPort, type HostPort } from './socket-address.js';
-export { DEFAULT_UDP_MTU, UdpFace, type UdpFaceOptions } from './udp-face.js';
+export { DEFAULT_UDP_MTU, UdpFace, type UdpFaceOptions, type UdpOffloadMode } from './udp-face.js';
 export { listenUnix } from './unix-listen.js';

@@ -53,7 +53,7 @@ export class NeighbourTable {
    * @throws XiaError `bad-config` when no place would be left for a neighbour that is not pinned
    */
   pin(address: string, port: number): number {
-    const known = this.#find(address, port);
+    const known = this.find(address, port);
     if (this.#isPinned[known] === 1) return known;
     if (this.room <= 0) {
       throw new XiaError('bad-config', `at most ${this.#capacity - 1} peers can be configured`, { capacity: this.#capacity });
@@ -67,7 +67,7 @@ export class NeighbourTable {
 
   /** Forgets a neighbour, pinned or not. Its id may be given to another one. Returns it, or 0 when it was not known. */
   remove(address: string, port: number): number {
-    const id = this.#find(address, port);
+    const id = this.find(address, port);
     if (id === 0) return 0;
     if (this.#isPinned[id] === 1) this.#pinned--;
     else this.#unlink(id);
@@ -83,7 +83,7 @@ export class NeighbourTable {
   /** The id of the neighbour that a datagram came from, which is now the most recently heard. */
   heard(address: string, port: number): number {
     if (port === this.#lastPort && address === this.#lastAddress) return this.#lastId;
-    let id = this.#find(address, port);
+    let id = this.find(address, port);
     if (id === 0) {
       id = this.#place(address, port);
       this.#linkAsNewest(id);
@@ -117,7 +117,8 @@ export class NeighbourTable {
     return this.#ports[id] ?? 0;
   }
 
-  #find(address: string, port: number): number {
+  /** The id of a neighbour, 0 when it is not known. */
+  find(address: string, port: number): number {
     return this.#idsByAddress.get(address)?.get(port) ?? 0;
   }
 

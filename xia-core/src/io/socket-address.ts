@@ -1,5 +1,5 @@
 import { isIP, SocketAddress } from 'node:net';
-import { XiaError } from '../bytes/index.js';
+import { writeU16BE, XiaError } from '../bytes/index.js';
 
 /** An IP address in its canonical text (as the operating system prints it), and a port. */
 export interface HostPort {
@@ -40,4 +40,39 @@ export function isLoopback({ address, family }: HostPort): boolean {
 /** The inverse of {@link parseHostPort}. */
 export function formatHostPort(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+
+/**
+ * The `sockaddr_in` or `sockaddr_in6` of Linux for a literal address; undefined for one with a scope, whose number only
+ * the system knows.
+ * @param address of the socket's own family, so `::ffff:192.0.2.1` on a socket for both
+ */
+export function encodeSockaddr(address: string, port: number): Uint8Array | undefined {
+  const family = isIP(address);
+  if (family === 0 || address.includes('%')) return undefined;
+  const bytes = new Uint8Array(family === 4 ? 16 : 28);
+  bytes[0] = family === 4 ? AF_INET : AF_INET6;
+  writeU16BE(bytes, 2, port);
+  bytes.set(family === 4 ? ipv4Bytes(address) : ipv6Bytes(address), family === 4 ? 4 : 8);
+  return bytes;
+}
+
+function ipv4Bytes(text: string): number[] {
+  return text.split('.').map(Number);
+}
+
+/** Of a text that is an IPv6 address. */
+function ipv6Bytes(text: string): number[] {
+  const [head = [], tail] = text.split('::').map((half) => (half === '' ? [] : half.split(':').flatMap(groupBytes)));
+  if (tail === undefined) return [...head];
+  return [...head, ...Array<number>(16 - head.length - tail.length).fill(0), ...tail];
+}
+
+function groupBytes(group: string): number[] {
+  if (group.includes('.')) return ipv4Bytes(group);
+  const value = Number.parseInt(group, 16);
+  return [value >> 8, value & 0xff];
 }

@@ -2,10 +2,14 @@ import type { RemoteInfo, Socket } from 'node:dgram';
 import { DgramAsPromised, type SocketAsPromised } from 'dgram-as-promised';
 import { XiaError, type Gauge } from '../bytes/index.js';
 import type { FaceRole } from '../stack/face-table.js';
+import { claimedPacketBytes } from '../wire/index.js';
 import { FaceCounters, MAX_PACKET_BYTES, type Face, type FaceDescription, type FaceHandler, type FaceSettings } from './face.js';
 import { checkedMtu } from './face-mtu.js';
 import { NeighbourTable } from './neighbour-table.js';
+import { RunGatherer } from './run-gatherer.js';
 import { formatHostPort, parseHostPort, type HostPort } from './socket-address.js';
+import { MAX_RUN_BYTES, MAX_RUN_SEGMENTS, type UdpKernel } from './udp-kernel.js';
+import { RunOutcome, UdpOffload } from './udp-offload.js';
 
 export interface UdpFaceOptions {
   readonly name: string;
@@ -22,12 +26,26 @@ export interface UdpFaceOptions {
   readonly sendQueueBytes?: number;
   /** How many neighbours are remembered, peers included. Default 4096. */
   readonly neighbours?: number;
+  /**
+   * `auto`: packets of one size to one neighbour are gathered until the end of the turn and leave in one system call, and
+   * arrive so, where the system can (Linux; `describe()` says it). Default `off`: each packet leaves at once. Loading what it
+   * needs takes some 50 ms at the start of a process, so it is for daemons rather than for short programs.
+   */
+  readonly offload?: UdpOffloadMode;
+  /** Gives the system calls of `offload`; for tests. */
+  readonly kernel?: () => Promise<UdpKernel>;
 }
+
+export type UdpOffloadMode = 'auto' | 'off';
 
 export const DEFAULT_UDP_MTU = 1472;
 const DEFAULT_SOCKET_BUFFER_BYTES = 8 * 1024 * 1024;
 const DEFAULT_SEND_QUEUE_BYTES = 16 * 1024 * 1024;
 const LEAST_SOCKET_BUFFER_BYTES = 64 * 1024;
+/** Shorter packets may have padding behind them that no header counts: such a datagram is never cut. */
+const LEAST_RUN_BYTES = 47;
+/** More of them than any kernel puts together were not put together by a kernel. */
+const MAX_RECEIVED_SEGMENTS = 128;
 
 type SendCallback = (error: null, address: string, family: number) => void;
 
@@ -49,6 +67,16 @@ export class UdpFace implements Face {
   readonly #neighbours: NeighbourTable;
   readonly #socketBufferBytes: number;
   readonly #sendQueueBytes: number;
+  readonly #offloadMode: UdpOffloadMode;
+  readonly #loadKernel: (() => Promise<UdpKernel>) | undefined;
+  /** Set while the face is open and runs are on. */
+  #offload: UdpOffload | undefined;
+  /** Whether the kernel may hand up runs; that is not taken back. */
+  #receivesRuns = false;
+  /** Why they are not. */
+  #offloadReason = 'not asked for';
+  /** Set while packets are gathered. */
+  #gatherer: RunGatherer | undefined;
   #binding: SocketAsPromised | undefined;
   /** Set while the face is open. */
   #socket: Socket | undefined;
@@ -63,8 +91,12 @@ export class UdpFace implements Face {
     this.#listen = parseHostPort(options.listen);
     this.#socketBufferBytes = options.socketBufferBytes ?? DEFAULT_SOCKET_BUFFER_BYTES;
     this.#sendQueueBytes = options.sendQueueBytes ?? DEFAULT_SEND_QUEUE_BYTES;
+    this.#offloadMode = options.offload ?? 'off';
+    this.#loadKernel = options.kernel;
     this.#neighbours = new NeighbourTable(options.neighbours, (id) => {
       this.counters.neighboursEvicted++;
+      this.#gatherer?.flushNeighbour(id);
+      this.#offload?.forget(id);
       this.#handler?.gone(id);
     });
     this.#peers = this.#parsePeers(options.peers ?? []);
@@ -89,10 +121,7 @@ export class UdpFace implements Face {
     this.#role = role;
     this.#mtu = checked;
     this.#peers = next;
-    for (const { address, port } of removed) {
-      const id = this.#neighbours.remove(address, port);
-      if (id !== 0) this.#handler?.gone(id);
-    }
+    for (const { address, port } of removed) this.#forgetPeer(address, port);
     for (const { address, port } of added) this.#neighbours.pin(address, port);
   }
 
@@ -115,6 +144,7 @@ export class UdpFace implements Face {
     });
     growBuffer(this.#socketBufferBytes, (bytes) => socket.setRecvBufferSize(bytes));
     growBuffer(this.#socketBufferBytes, (bytes) => socket.setSendBufferSize(bytes));
+    if (this.#offloadMode === 'auto') await this.#startOffload(socket);
     this.#socket = socket;
   }
 
@@ -123,15 +153,28 @@ export class UdpFace implements Face {
       this.counters.droppedTooBig++;
       return false;
     }
-    if (neighbour !== 0) return this.#sendTo(neighbour, packet, body);
+    if (neighbour !== 0) return this.#accept(neighbour, packet, body);
     let sent = false;
     let anybody = false;
     for (let id = 1; id <= this.#neighbours.size; id++) {
       if (!this.#neighbours.has(id)) continue;
       anybody = true;
-      sent = this.#sendTo(id, packet, body) || sent;
+      sent = this.#accept(id, packet, body) || sent;
     }
     if (!anybody) this.counters.droppedNoNeighbour++;
+    return sent;
+  }
+
+  sendRun(neighbour: number, bytes: Uint8Array, segmentBytes: number): number {
+    if (neighbour !== 0) return this.#acceptRun(neighbour, bytes, segmentBytes);
+    let sent = 0;
+    let anybody = false;
+    for (let id = 1; id <= this.#neighbours.size; id++) {
+      if (!this.#neighbours.has(id)) continue;
+      anybody = true;
+      sent = Math.max(sent, this.#acceptRun(id, bytes, segmentBytes));
+    }
+    if (!anybody) this.counters.droppedNoNeighbour += Math.ceil(bytes.length / segmentBytes);
     return sent;
   }
 
@@ -147,8 +190,9 @@ export class UdpFace implements Face {
     return {
       address: formatHostPort(bound.address, bound.port),
       neighbours,
-      // What the kernel gave: Linux silently clamps to net.core.rmem_max and wmem_max, and reports twice what it took.
       details: {
+        ...(this.#offload === undefined ? { offload: 'off', offloadReason: this.#offloadReason } : { offload: 'gso+gro' }),
+        // What the kernel gave: Linux silently clamps to net.core.rmem_max and wmem_max, and reports twice what it took.
         receiveBufferBytes: this.#socket.getRecvBufferSize(),
         sendBufferBytes: this.#socket.getSendBufferSize(),
       },
@@ -160,12 +204,16 @@ export class UdpFace implements Face {
     const refused = this.counters.droppedQueueFull;
     return [
       { name: 'send queue', unit: 'bytes', used, highWater: this.#mostQueuedBytes, bound: this.#sendQueueBytes, refused },
+      ...(this.#gatherer === undefined ? [] : [this.#gatherer.gauge()]),
       this.#neighbours.gauge(),
     ];
   }
 
   async close(): Promise<void> {
     const binding = this.#binding;
+    this.#gatherer?.flush();
+    this.#gatherer = undefined;
+    this.#offload = undefined;
     this.#socket = undefined;
     this.#handler = undefined;
     this.#binding = undefined;
@@ -179,9 +227,87 @@ export class UdpFace implements Face {
       this.counters.ignored++;
       return;
     }
-    this.counters.packetsIn++;
+    const neighbour = this.#neighbours.heard(from.address, from.port);
     this.counters.bytesIn += bytes.length;
-    handler.packet(this.#neighbours.heard(from.address, from.port), bytes);
+    const segmentBytes = this.#receivesRuns ? segmentBytesOf(bytes) : bytes.length;
+    if (segmentBytes === bytes.length) {
+      this.counters.packetsIn++;
+      handler.packet(neighbour, bytes);
+      return;
+    }
+    this.counters.packetsIn += Math.ceil(bytes.length / segmentBytes);
+    this.counters.runsIn++;
+    if (handler.run !== undefined) return handler.run(neighbour, bytes, segmentBytes);
+    for (let at = 0; at < bytes.length; at += segmentBytes) handler.packet(neighbour, bytes.subarray(at, at + segmentBytes));
+  }
+
+  async #startOffload(socket: Socket): Promise<void> {
+    const offload = await UdpOffload.start(socket, this.#loadKernel);
+    if (typeof offload === 'string') {
+      this.#offloadReason = offload;
+      return;
+    }
+    this.#receivesRuns = true;
+    this.#offload = offload;
+    this.#gatherer = new RunGatherer({
+      run: (neighbour, bytes, segmentBytes) => this.#sendRunTo(neighbour, bytes, segmentBytes),
+      single: (neighbour, packet, body) => void this.#sendTo(neighbour, packet, body),
+    });
+  }
+
+  /** Takes a packet for one neighbour, to be sent now or with those that follow in this turn. */
+  #accept(neighbour: number, packet: Uint8Array, body: Uint8Array | undefined): boolean {
+    const gatherer = this.#gatherer;
+    // What waits when runs are refused leaves first.
+    const isGathering = gatherer !== undefined && (this.#offload !== undefined || gatherer.bytes > 0);
+    if (!isGathering || !this.#neighbours.has(neighbour)) return this.#sendTo(neighbour, packet, body);
+    if (gatherer.bytes + packet.length + (body?.length ?? 0) > this.#sendQueueBytes) {
+      this.counters.droppedQueueFull++;
+      return false;
+    }
+    gatherer.add(neighbour, packet, body);
+    return true;
+  }
+
+  #acceptRun(neighbour: number, bytes: Uint8Array, segmentBytes: number): number {
+    const isRun = segmentBytes <= this.mtu && bytes.length <= MAX_RUN_BYTES && bytes.length <= MAX_RUN_SEGMENTS * segmentBytes;
+    if (isRun) {
+      this.#gatherer?.flushNeighbour(neighbour);
+      if (this.#sendRunTo(neighbour, bytes, segmentBytes)) return Math.ceil(bytes.length / segmentBytes);
+    }
+    let sent = 0;
+    for (let at = 0; at < bytes.length; at += segmentBytes) {
+      const packet = bytes.subarray(at, at + segmentBytes);
+      if (isRun ? this.#sendTo(neighbour, packet, undefined) : this.send(neighbour, packet)) sent++;
+    }
+    return sent;
+  }
+
+  /** False when nothing was sent, and nothing counted: the packets are to be sent one by one. */
+  #sendRunTo(neighbour: number, bytes: Uint8Array, segmentBytes: number): boolean {
+    const socket = this.#socket;
+    const offload = this.#offload;
+    if (socket === undefined || offload === undefined || !this.#neighbours.has(neighbour)) return false;
+    // What Node still keeps for the kernel was sent before.
+    if (socket.getSendQueueSize() > 0) return false;
+    const outcome = offload.send(neighbour, this.#neighbours.addressOf(neighbour), this.#neighbours.portOf(neighbour), bytes, segmentBytes);
+    if (outcome === RunOutcome.REFUSED) this.#stopSendingRuns(offload.refusal);
+    if (outcome !== RunOutcome.SENT) return false;
+    this.counters.packetsOut += Math.ceil(bytes.length / segmentBytes);
+    this.counters.bytesOut += bytes.length;
+    this.counters.runsOut++;
+    return true;
+  }
+
+  /** For good: a system that refuses one run refuses the next. What arrives as a run is taken on. */
+  #stopSendingRuns(reason = ''): void {
+    this.#offload = undefined;
+    this.#offloadReason = reason;
+    this.counters.faults++;
+    const message = `face ${this.name}: packets are sent one by one from now on: ${reason}`;
+    const handler = this.#handler;
+    // Not from inside `send`.
+    setImmediate(() => handler?.fault(new XiaError('face-failed', message, { face: this.name })));
   }
 
   #sendTo(neighbour: number, packet: Uint8Array, body: Uint8Array | undefined): boolean {
@@ -203,6 +329,15 @@ export class UdpFace implements Face {
     this.counters.packetsOut++;
     this.counters.bytesOut += bytes;
     return true;
+  }
+
+  #forgetPeer(address: string, port: number): void {
+    const id = this.#neighbours.find(address, port);
+    if (id === 0) return;
+    this.#gatherer?.flushNeighbour(id);
+    this.#offload?.forget(id);
+    this.#neighbours.remove(address, port);
+    this.#handler?.gone(id);
   }
 
   #parsePeers(texts: readonly string[]): HostPort[] {
@@ -244,6 +379,13 @@ export class UdpFace implements Face {
 
 function isSameEndpoint(a: HostPort, b: HostPort): boolean {
   return a.port === b.port && a.address === b.address;
+}
+
+/** The size of the packets that a datagram is made of, told by the first one; the datagram's own when it is one packet. */
+function segmentBytesOf(bytes: Uint8Array): number {
+  const first = claimedPacketBytes(bytes);
+  const isRun = first >= LEAST_RUN_BYTES && first < bytes.length && bytes.length <= MAX_RECEIVED_SEGMENTS * first;
+  return isRun ? first : bytes.length;
 }
 
 /** All addresses are literals, so nothing is looked up; Node's own lookup would cost a deferred call per packet. */

@@ -1,5 +1,5 @@
 import { XiaError } from '../bytes/index.js';
-import { MAX_PACKET_BYTES, NetdevFace, UdpFace, DEFAULT_UDP_MTU, type Face } from '../io/index.js';
+import { MAX_PACKET_BYTES, NetdevFace, UdpFace, DEFAULT_UDP_MTU, type Face, type UdpOffloadMode } from '../io/index.js';
 import type { FaceRole } from '../stack/index.js';
 
 /** A face as configuration describes it: exactly one of `udp`, `netdev` and `face`. */
@@ -10,8 +10,10 @@ export interface FaceConfig {
   readonly mtu?: number | undefined;
   /** Peer faces: what a packet that leaves here costs, for the choice of ways; 10 by default. */
   readonly cost?: number | undefined;
-  /** A UDP socket; `peers` are known before they are heard. */
-  readonly udp?: { readonly listen: string; readonly peers?: readonly string[] | undefined } | undefined;
+  /** A UDP socket; `peers` are known before they are heard, and `offload` is what `UdpFaceOptions` says of it. */
+  readonly udp?:
+    | { readonly listen: string; readonly peers?: readonly string[] | undefined; readonly offload?: UdpOffloadMode | undefined }
+    | undefined;
   /** A UNIX socket that QEMU's `-netdev stream` connects to. */
   readonly netdev?: { readonly path: string } | undefined;
   /** A face made by the caller, such as one end of a `MemoryFace` pair. */
@@ -24,7 +26,9 @@ export function makeFace({ name, role, mtu = DEFAULT_UDP_MTU, udp, netdev, face 
   if (kinds.length !== 1) throw new XiaError('bad-config', `face ${name}: exactly one of udp, netdev and face is needed`, { face: name });
   if (mtu > MAX_PACKET_BYTES)
     throw new XiaError('bad-config', `face ${name}: an MTU of ${mtu} is over ${MAX_PACKET_BYTES}`, { face: name });
-  if (udp !== undefined) return new UdpFace({ name, role, mtu, listen: udp.listen, peers: udp.peers ?? [] });
+  if (udp !== undefined) {
+    return new UdpFace({ name, role, mtu, listen: udp.listen, peers: udp.peers ?? [], offload: udp.offload ?? 'off' });
+  }
   if (netdev !== undefined) return new NetdevFace({ name, role, mtu, path: netdev.path });
   return face!;
 }

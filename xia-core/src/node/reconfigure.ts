@@ -1,21 +1,19 @@
 import { XiaError } from '../bytes/index.js';
 import type { CacheSettings } from '../content/index.js';
 import type { Dag } from '../dag/index.js';
-import type { Face, FaceSettings, NodeIdentity } from '../io/index.js';
+import type { FaceSettings, NodeIdentity } from '../io/index.js';
 import type { NodeStack } from '../stack/index.js';
 import type { Xid } from '../xid/index.js';
 import { makeFace, type FaceConfig } from './face-config.js';
+import type { NodeFaces } from './node-faces.js';
 import { certifiedAd } from './router-certificate.js';
 import type { Enter } from './stream-socket.js';
 
 export interface ReconfigurationOptions {
   readonly stack: NodeStack;
   readonly identity: NodeIdentity;
-  /** The node's faces by id; kept in step with the stack's. */
-  readonly faces: Map<number, Face>;
-  /** Name of a peer face -> what a packet that leaves by it costs. */
-  readonly costs: Map<string, number | undefined>;
-  readonly open: (id: number, face: Face) => Promise<void>;
+  /** The node's faces; kept in step with the stack's. */
+  readonly faces: NodeFaces;
   readonly enter: Enter;
   readonly isClosing: () => boolean;
 }
@@ -41,13 +39,13 @@ export class Reconfiguration {
    * @throws XiaError `address-in-use`, `face-failed`, `bad-config`, `bad-endpoint`, `limit-reached`; then nothing has changed
    */
   async addFace(config: FaceConfig): Promise<number> {
-    const { stack, faces, costs, open, enter, isClosing } = this.#options;
+    const { stack, faces, enter, isClosing } = this.#options;
     const face = makeFace(config);
-    costs.set(config.name, config.cost);
+    faces.costs.set(config.name, config.cost);
     const id = enter((now) => stack.addFace(face, now));
-    faces.set(id, face);
+    faces.byId.set(id, face);
     try {
-      await open(id, face);
+      await faces.open(id, face);
       if (isClosing()) throw new XiaError('interrupted', 'the node is being closed', { face: config.name });
     } catch (error) {
       await this.removeFace(id);
@@ -59,9 +57,9 @@ export class Reconfiguration {
   /** Closes a face. What is still routed through it has no way any more; a node that is attached by it looks for another place. */
   async removeFace(id: number): Promise<void> {
     const { stack, faces, enter } = this.#options;
-    const face = faces.get(id);
+    const face = faces.byId.get(id);
     if (face === undefined) return;
-    faces.delete(id);
+    faces.byId.delete(id);
     enter((now) => stack.removeFace(id, now));
     await face.close();
   }
@@ -72,15 +70,15 @@ export class Reconfiguration {
    * @throws XiaError `refused` when a face of this kind cannot be changed, `bad-endpoint`, `bad-config`; then nothing has changed
    */
   updateFace(id: number, settings: FaceSettings, cost?: number): void {
-    const { stack, faces, costs, enter } = this.#options;
-    const face = faces.get(id);
+    const { stack, faces, enter } = this.#options;
+    const face = faces.byId.get(id);
     if (face === undefined) throw new XiaError('bad-argument', `there is no face ${id}`, { id });
     if (face.update === undefined)
       throw new XiaError('refused', `face ${face.name} cannot be changed while it is open`, { face: face.name });
     const isOtherRole = face.role !== settings.role;
     enter((now) => {
       face.update?.(settings);
-      costs.set(face.name, cost);
+      faces.costs.set(face.name, cost);
       stack.faceChanged(id, isOtherRole, now);
     });
   }

@@ -7,12 +7,13 @@ import type { RoutingEvent } from '../routing/index.js';
 import { NodeStack, type NodeStackOptions, type RoleOptions, type StackEvent } from '../stack/index.js';
 import { PrincipalType, Xid } from '../xid/index.js';
 import { untilAttached } from './attach-wait.js';
-import { CaptureTaps, type CaptureListener, type CaptureOptions } from './capture.js';
+import type { CaptureListener, CaptureOptions } from './capture.js';
 import { DatagramSocket } from './datagram-socket.js';
 import { EchoSocket } from './echo-socket.js';
 import { makeFace } from './face-config.js';
 import { Fetches } from './fetches.js';
 import { Names } from './names.js';
+import { NodeFaces } from './node-faces.js';
 import type { NodeLogger, XiaNodeOptions } from './node-options.js';
 import { Reconfiguration } from './reconfigure.js';
 import { certifiedAd } from './router-certificate.js';
@@ -45,16 +46,13 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
   readonly identity: NodeIdentity;
   readonly #stack: NodeStack;
   readonly #driver: Driver;
-  readonly #faces = new Map<number, Face>();
-  /** Name of a peer face -> what a packet that leaves by it costs. */
-  readonly #costs = new Map<string, number | undefined>();
+  readonly #faces: NodeFaces;
   readonly #logger: NodeLogger;
   readonly #fetches: Fetches;
   readonly #names: Names;
   readonly #streams: StreamSockets;
   readonly #datagrams = new Map<string, DatagramSocket>();
   readonly #reconfiguration: Reconfiguration;
-  readonly #taps = new CaptureTaps();
   #closing: Promise<void> | undefined;
 
   private constructor(options: XiaNodeOptions, identity: NodeIdentity) {
@@ -62,7 +60,23 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     this.identity = identity;
     this.#logger = options.logger ?? DEFAULT_LOGGER;
     const faces = options.faces.map(makeFace);
-    for (const { name, cost } of options.faces) this.#costs.set(name, cost);
+    this.#faces = new NodeFaces(
+      {
+        packet: (id, neighbour, bytes) => {
+          this.#stack.receive(id, neighbour, bytes, this.#driver.now());
+          this.#driver.rearm();
+        },
+        run: (id, neighbour, bytes, segmentBytes) => {
+          this.#stack.receiveRun(id, neighbour, bytes, segmentBytes, this.#driver.now());
+          this.#driver.rearm();
+        },
+        announced: (id, neighbour) => this.#enter((now) => this.#stack.announced(id, neighbour, now)),
+        gone: (id, neighbour) => this.#enter((now) => this.#stack.neighbourGone(id, neighbour, now)),
+        fault: (face, error) => this.#logger.warn({ face: face.name, code: error.code, reason: error.message }, 'face fault'),
+      },
+      () => this.#driver.now() + this.#stack.wallOffsetMs,
+    );
+    for (const { name, cost } of options.faces) this.#faces.costs.set(name, cost);
     this.#stack = new NodeStack({
       identity,
       crypto: nodeCrypto,
@@ -70,16 +84,17 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       faces,
       role: roleOf(options, identity),
       ...(options.principals === undefined ? {} : { principals: options.principals }),
-      routing: routingOf(options, this.#costs),
+      routing: routingOf(options, this.#faces.costs),
       cache: options.cache,
       nameServer: options.role === 'router' ? undefined : options.nameServer,
-      transmit: (face, neighbour, packet, body) => this.#transmit(face, neighbour, packet, body),
+      transmit: (face, neighbour, packet, body) => this.#faces.transmit(face, neighbour, packet, body),
+      transmitRun: (face, neighbour, bytes, segmentBytes) => this.#faces.transmitRun(face, neighbour, bytes, segmentBytes),
       onEvent: (event) => this.#handle(event),
       mobilityLimits: { maxMoves: options.moves?.limit, moveWindowMs: options.moves?.windowMs, ...options.mobilityLimits },
       ...(options.streamLimits === undefined ? {} : { streamLimits: options.streamLimits }),
       ...(options.fetchLimits === undefined ? {} : { fetchLimits: options.fetchLimits }),
     });
-    for (const [id, spec] of this.#stack.faces.entries()) this.#faces.set(id, spec as Face);
+    for (const [id, spec] of this.#stack.faces.entries()) this.#faces.byId.set(id, spec as Face);
     for (const { to, via } of options.routes ?? []) this.#addRoute(to, via);
     this.#driver = new Driver(this.#stack);
     this.#fetches = new Fetches(this.#stack, this.#enter);
@@ -89,8 +104,6 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       stack: this.#stack,
       identity,
       faces: this.#faces,
-      costs: this.#costs,
-      open: (id, face) => this.#open(id, face),
       enter: this.#enter,
       isClosing: () => this.#closing !== undefined,
     });
@@ -104,7 +117,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     const node = new XiaNode(options, options.identity ?? generateIdentity());
     try {
       options.signal?.throwIfAborted();
-      for (const [id, face] of node.#faces) await node.#open(id, face);
+      for (const [id, face] of node.#faces.byId) await node.#faces.open(id, face);
       node.#enter((now) => node.#stack.handleTimeout(now));
       if (options.role !== 'router') await node.#attached(options.attachTimeoutMs ?? DEFAULT_ATTACH_TIMEOUT_MS, options.signal);
       options.signal?.addEventListener('abort', () => void node.close(), { once: true });
@@ -252,7 +265,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
   /** A table of the node as plain values. */
   show(view: NodeView): unknown {
     if (view === 'bounds') return this.gauges();
-    return nodeView(view, this.#stack, this.#faces, this.#driver.now());
+    return nodeView(view, this.#stack, this.#faces.byId, this.#driver.now());
   }
 
   /** All counters of the node, by part. */
@@ -262,17 +275,17 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
 
   /** How full every queue and table of the node and its faces is, and the most that each ever held. */
   gauges(): Gauge[] {
-    return [...nodeGauges(this.#stack, this.#faces), ...this.#streams.gauges(), this.#taps.gauge()];
+    return [...nodeGauges(this.#stack, this.#faces.byId), ...this.#streams.gauges(), this.#faces.taps.gauge()];
   }
 
   /** Face name -> the address that it listens on. */
   faceAddresses(): Record<string, string> {
-    return Object.fromEntries([...this.#faces.values()].map((face) => [face.name, face.describe().address]));
+    return Object.fromEntries(this.#faces.all().map((face) => [face.name, face.describe().address]));
   }
 
   /** The faces as people know them. */
   faceDescriptions(): { readonly name: string; readonly mtu: number; readonly description: string }[] {
-    return [...this.#faces.values()].map((face) => ({
+    return this.#faces.all().map((face) => ({
       name: face.name,
       mtu: face.mtu,
       description: `${face.role} ${face.describe().address}`,
@@ -286,7 +299,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
    * @throws XiaError `limit-reached`
    */
   capture(listener: CaptureListener, options: CaptureOptions = {}): () => void {
-    return this.#taps.add(listener, options);
+    return this.#faces.taps.add(listener, options);
   }
 
   /** Ends every stream, detaches, and closes the faces. May be called again. */
@@ -307,34 +320,9 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     return result;
   };
 
-  #transmit(id: number, neighbour: number, packet: Uint8Array, body: Uint8Array | undefined): boolean {
-    const face = this.#faces.get(id);
-    if (face === undefined || !face.send(neighbour, packet, body)) return false;
-    if (this.#taps.isActive) this.#taps.show('out', face, neighbour, this.#wallMs(), packet, body);
-    return true;
-  }
-
-  /** The time of a packet for people. */
-  #wallMs(): number {
-    return this.#driver.now() + this.#stack.wallOffsetMs;
-  }
-
-  async #open(id: number, face: Face): Promise<void> {
-    await face.open({
-      packet: (neighbour, bytes) => {
-        if (this.#taps.isActive) this.#taps.show('in', face, neighbour, this.#wallMs(), bytes);
-        this.#stack.receive(id, neighbour, bytes, this.#driver.now());
-        this.#driver.rearm();
-      },
-      announced: (neighbour) => this.#enter((now) => this.#stack.announced(id, neighbour, now)),
-      gone: (neighbour) => this.#enter((now) => this.#stack.neighbourGone(id, neighbour, now)),
-      fault: (error) => this.#logger.warn({ face: face.name, code: error.code, reason: error.message }, 'face fault'),
-    });
-  }
-
   async #attached(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
     if (timeoutMs === 0 || this.attachment !== undefined) return;
-    const asked = () => [...this.#faces.values()].flatMap((face) => face.describe().neighbours.map(({ address }) => address));
+    const asked = () => this.#faces.all().flatMap((face) => face.describe().neighbours.map(({ address }) => address));
     await untilAttached(this, timeoutMs, signal, asked);
   }
 
@@ -392,7 +380,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     for (const socket of this.#datagrams.values()) await socket.close();
     if (this.attachment !== undefined) this.#enter((now) => this.#stack.mobility.leave(now, now + this.#stack.wallOffsetMs));
     this.#driver.stop();
-    await Promise.all([...this.#faces.values()].map((face) => face.close()));
+    await this.#faces.close();
   }
 }
 

@@ -6,7 +6,7 @@ import type { RoutingEvent, RoutingTimers } from '../routing/index.js';
 import type { DatagramSocketHandle, StreamEvent, StreamLimits } from '../transport/index.js';
 import type { CryptoSuite, Identity } from '../xid/index.js';
 import type { FaceSpec } from './face-table.js';
-import type { Transmit } from './packet-path.js';
+import type { Transmit, TransmitRun } from './packet-path.js';
 import type { RoleOptions } from './role.js';
 
 /** What a node tells its owner. */
@@ -31,6 +31,8 @@ export interface NodeStackOptions {
   /** On-path chunk cache; off by default. */
   readonly cache?: CacheSettings | undefined;
   readonly transmit: Transmit;
+  /** Output for packets that came in together and leave together; they are transmitted singly without it. */
+  readonly transmitRun?: TransmitRun;
   readonly onEvent: (event: StackEvent) => void;
   /** Used in place of the name server that beacons tell of. */
   readonly nameServer?: Dag | undefined;

@@ -89,6 +89,8 @@ export class NodeStack {
       engine: this.engine,
       faces: this.faces,
       transmit,
+      transmitRun: options.transmitRun,
+      observesChunks: () => this.content.cache.budgetBytes > 0,
       deliver: (view, face, neighbour, now) => this.#delivery.deliver(view, face, neighbour, now),
       observe: (view, now) => this.content.observe(view, now),
       report: (type, code, view, face, neighbour, now, mtu) => this.xcmp.error(type, code, view, face, neighbour, now, mtu),
@@ -244,6 +246,12 @@ export class NodeStack {
   receive(face: number, neighbour: number, packet: Uint8Array, now: number): void {
     this.#now = now;
     this.#path.receive(face, neighbour, packet, now);
+  }
+
+  /** Packets of one neighbour came in one after the other, each `segmentBytes` long, the last one shorter or equal. */
+  receiveRun(face: number, neighbour: number, bytes: Uint8Array, segmentBytes: number, now: number): void {
+    this.#now = now;
+    this.#path.receiveRun(face, neighbour, bytes, segmentBytes, now);
   }
 
   /** A machine announced itself on an access face, or the link to our own access point came up. */

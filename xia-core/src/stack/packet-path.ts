@@ -8,9 +8,10 @@ import {
   FROM_SELF,
   LOCAL_FACE,
 } from '../forwarding/index.js';
-import { XcmpCode, XcmpType, XipView, type XcmpErrorType, type XipFault } from '../wire/index.js';
+import { NextHeader, XcmpCode, XcmpType, XipView, type XcmpErrorType, type XipFault } from '../wire/index.js';
 import type { FaceTable } from './face-table.js';
 import { LocalQueue } from './local-queue.js';
+import { alikeBytes, spreadMarks } from './packet-run.js';
 
 /** Packets to ourselves that may wait, in bytes. A burst of chunk segments fits. */
 const LOCAL_QUEUE_BYTES = 16 * 1024 * 1024;
@@ -20,13 +21,19 @@ export type Transmit = (face: number, neighbour: number, packet: Uint8Array, bod
 
 /** Tells the source of a packet why it got no further; `face` and `neighbour` are where the packet came from. */
 export type Report = (type: XcmpErrorType, code: number, view: XipView, face: number, neighbour: number, now: number, mtu?: number) => void;
+/** Sends packets that lie one after the other by a face to one neighbour, as `Face.sendRun` does. Returns how many were not dropped. */
+export type TransmitRun = (face: number, neighbour: number, bytes: Uint8Array, segmentBytes: number) => number;
 
 export interface PacketPathOptions {
   readonly engine: ForwardingEngine;
   readonly faces: FaceTable;
   readonly transmit: Transmit;
+  /** Each packet of a run is transmitted singly without it. */
+  readonly transmitRun?: TransmitRun | undefined;
   /** A packet has arrived at something of ours: `view.last` says at what. */
   readonly deliver: (view: XipView, face: number, neighbour: number, now: number) => void;
+  /** Whether `observe` wants to see chunks that go through. */
+  readonly observesChunks: () => boolean;
   /** A packet that came from elsewhere is about to be sent on. */
   readonly observe: (view: XipView, now: number) => void;
   /** A packet gets no further and its source may be told. */
@@ -57,6 +64,8 @@ export class PacketPath {
   readonly #local = new LocalQueue(LOCAL_QUEUE_BYTES);
   readonly #drops = new Map<PathDrop, number>();
   #busy = false;
+  /** Whether the packet at hand lies among others, so that whoever keeps it would keep them all. */
+  #inRun = false;
   received = 0;
   originated = 0;
   #forwarded = 0;
@@ -76,6 +85,24 @@ export class PacketPath {
       this.#incomingPacket(face, neighbour, packet, now);
     } finally {
       // A listener of the owner's may throw; the node goes on.
+      this.#busy = wasBusy;
+    }
+    if (!wasBusy) this.#drainLocal(now);
+  }
+
+  /**
+   * Packets of one neighbour came in together, each `segmentBytes` long, the last one shorter or equal. The effect is that of
+   * `receive` for each of them in turn, but for reports to their source, which gets one for packets that are alike.
+   */
+  receiveRun(face: number, neighbour: number, bytes: Uint8Array, segmentBytes: number, now: number): void {
+    this.received += Math.ceil(bytes.length / segmentBytes);
+    const wasBusy = this.#busy;
+    this.#busy = true;
+    this.#inRun = true;
+    try {
+      for (let at = 0; at < bytes.length;) at += this.#incomingAlike(face, neighbour, bytes, at, segmentBytes, now);
+    } finally {
+      this.#inRun = false;
       this.#busy = wasBusy;
     }
     if (!wasBusy) this.#drainLocal(now);
@@ -140,38 +167,137 @@ export class PacketPath {
       this.#drop(`malformed:${fault}`);
       return;
     }
-    const { engine, deliver, report } = this.#options;
     const reached = view.last;
-    switch (engine.forward(view, face, face === LOCAL_FACE ? FROM_SELF : FROM_FACE)) {
+    const disposition = this.#options.engine.forward(view, face, face === LOCAL_FACE ? FROM_SELF : FROM_FACE);
+    this.#finish(disposition, view, reached, face, neighbour, now);
+  }
+
+  /**
+   * Does what the engine has decided about a packet, or about several that are alike.
+   * @param reached what `last` was when it came
+   * @param run all of them, where there are several; the view is that of the first
+   */
+  #finish(
+    disposition: Disposition,
+    view: XipView,
+    reached: number,
+    face: number,
+    neighbour: number,
+    now: number,
+    packets = 1,
+    run?: Uint8Array,
+  ): void {
+    const { engine, deliver, report } = this.#options;
+    switch (disposition) {
       case Disposition.FORWARD:
         // Who sent it must have had a reason; sending it back would only let it circle until its hops are used up. Unless it has
         // come further in its address here: what is behind our AD may well lie where it came from.
         if (engine.outFace === face && engine.outNeighbour === neighbour && view.last === reached) {
-          this.#drop('sent-back');
+          this.#drop('sent-back', packets);
           report(XcmpType.UNREACHABLE, XcmpCode.HOST_UNREACHABLE, view, face, neighbour, now);
           return;
         }
-        this.#options.observe(view, now);
-        this.#send(view, face, neighbour, now);
+        if (run === undefined) this.#sendOn(view, face, neighbour, now);
+        else this.#sendRunOn(view, face, neighbour, now, packets, run);
         return;
       case Disposition.DELIVER:
         this.#delivered++;
+        if (this.#inRun) view.bytes = view.bytes.slice();
         deliver(view, face, neighbour, now);
         return;
       case Disposition.BROADCAST:
         // One of ours, which was on its way to something of ours that has gone meanwhile.
-        this.#broadcast(packet);
+        this.#broadcast(view.bytes);
         return;
       case Disposition.UNREACHABLE:
-        this.#dropAsDecided();
+        this.#dropAsDecided(packets);
         report(XcmpType.UNREACHABLE, XcmpCode.HOST_UNREACHABLE, view, face, neighbour, now);
         return;
       case Disposition.TIME_EXCEEDED:
-        this.#dropAsDecided();
+        this.#dropAsDecided(packets);
         report(XcmpType.TIME_EXCEEDED, XcmpCode.HOP_LIMIT, view, face, neighbour, now);
         return;
       default:
-        this.#dropAsDecided();
+        this.#dropAsDecided(packets);
+    }
+  }
+
+  /**
+   * Takes the packet at `at`, and with it those behind it that are alike: they are decided about once.
+   * @returns the bytes of all that were taken
+   */
+  #incomingAlike(face: number, neighbour: number, bytes: Uint8Array, at: number, segmentBytes: number, now: number): number {
+    const first = bytes.subarray(at, at + segmentBytes);
+    const view = this.#incoming;
+    const fault = view.reset(first);
+    if (fault !== undefined) {
+      this.#drop(`malformed:${fault}`);
+      return first.length;
+    }
+    const alike = alikeBytes(view, bytes, at);
+    const reached = view.last;
+    const { engine, faces } = this.#options;
+    const disposition = engine.forward(view, face, FROM_FACE);
+    if (disposition === Disposition.DELIVER || alike === first.length) {
+      this.#finish(disposition, view, reached, face, neighbour, now);
+      this.#incomingEach(face, neighbour, bytes, at + first.length, at + alike, segmentBytes, now);
+      return alike;
+    }
+    // A shorter last one may fit where the others do not.
+    const whole = alike - (alike % segmentBytes);
+    const taken = disposition === Disposition.FORWARD && segmentBytes > faces.mtu(engine.outFace) ? whole : alike;
+    const packets = Math.ceil(taken / segmentBytes);
+    engine.countAlike(packets - 1, face);
+    if (disposition === Disposition.FORWARD) spreadMarks(view, bytes, at, at + taken);
+    const run = taken === bytes.length ? bytes : bytes.subarray(at, at + taken);
+    this.#finish(disposition, view, reached, face, neighbour, now, packets, run);
+    this.#incomingEach(face, neighbour, bytes, at + taken, at + alike, segmentBytes, now);
+    return alike;
+  }
+
+  #incomingEach(face: number, neighbour: number, bytes: Uint8Array, start: number, end: number, segmentBytes: number, now: number): void {
+    for (let at = start; at < end; at += segmentBytes) {
+      this.#incomingPacket(face, neighbour, bytes.subarray(at, Math.min(at + segmentBytes, end)), now);
+    }
+  }
+
+  #sendOn(view: XipView, face: number, neighbour: number, now: number): void {
+    this.#options.observe(view, now);
+    this.#send(view, face, neighbour, now);
+  }
+
+  /** As `#send` for packets that are alike; the view is that of the first. */
+  #sendRunOn(view: XipView, face: number, neighbour: number, now: number, packets: number, run: Uint8Array): void {
+    const { engine, faces, transmit, transmitRun, report } = this.#options;
+    const { outFace, outNeighbour } = engine;
+    const segmentBytes = view.bytes.length;
+    const mtu = faces.mtu(outFace);
+    this.#observeRun(view, run, now);
+    if (mtu === 0) {
+      this.#drop('no-face', packets);
+    } else if (segmentBytes > mtu) {
+      this.#drop('too-big', packets);
+      report(XcmpType.TOO_BIG, XcmpCode.NONE, view, face, neighbour, now, mtu);
+    } else if (transmitRun !== undefined) {
+      const sent = transmitRun(outFace, outNeighbour, run, segmentBytes);
+      this.#forwarded += sent;
+      if (sent < packets) this.#drop('transmit', packets - sent);
+    } else {
+      for (let at = 0; at < run.length; at += segmentBytes) {
+        if (transmit(outFace, outNeighbour, run.subarray(at, at + segmentBytes))) this.#forwarded++;
+        else this.#drop('transmit');
+      }
+    }
+  }
+
+  /** Shows each packet of a run to the cache, if there is one. */
+  #observeRun(view: XipView, run: Uint8Array, now: number): void {
+    const { observe, observesChunks } = this.#options;
+    if (view.nextHeader !== NextHeader.CHUNK || !observesChunks()) return;
+    const segmentBytes = view.bytes.length;
+    for (let at = 0; at < run.length; at += segmentBytes) {
+      view.reset(run.subarray(at, at + segmentBytes));
+      observe(view, now);
     }
   }
 
@@ -219,13 +345,13 @@ export class PacketPath {
   }
 
   /** The engine refused it and knows why. */
-  #dropAsDecided(): false {
+  #dropAsDecided(packets = 1): false {
     const reason = forwardReasons[this.#options.engine.reason];
-    return reason === 'none' ? false : this.#drop(reason);
+    return reason === 'none' ? false : this.#drop(reason, packets);
   }
 
-  #drop(reason: PathDrop): false {
-    this.#drops.set(reason, (this.#drops.get(reason) ?? 0) + 1);
+  #drop(reason: PathDrop, packets = 1): false {
+    this.#drops.set(reason, (this.#drops.get(reason) ?? 0) + packets);
     return false;
   }
 }

@@ -75,6 +75,7 @@ export {
   type XcmpMessage,
 } from './xcmp.js';
 export {
+  claimedPacketBytes,
   DEFAULT_HOP_LIMIT,
   encodeXip,
   MAX_XIP_PAYLOAD_BYTES,

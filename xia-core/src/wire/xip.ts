@@ -1,4 +1,4 @@
-import { writeU16BE, XiaError } from '../bytes/index.js';
+import { readU16BE, writeU16BE, XiaError } from '../bytes/index.js';
 import { XIP_NODE_BYTES, type Dag } from '../dag/index.js';
 
 /** Bytes of the fixed part of the XIP header; the nodes follow it. */
@@ -77,4 +77,13 @@ export function uncountedBytes(packet: Uint8Array, nextHeader: number, headerByt
   if (packet[headerBytes + 2] !== 2 || packet[headerBytes + 3] !== 0) return 0;
   const opcode = packet[headerBytes + 4];
   return opcode === OPCODE_RESPONSE || opcode === OPCODE_PUSH ? packet[headerBytes + 1]! : 0;
+}
+
+/** The length in bytes that a packet at the start of `bytes` says it has; 0 when there is none, or not all of it. */
+export function claimedPacketBytes(bytes: Uint8Array): number {
+  if (bytes.length < XIP_HEADER_BYTES || bytes[0] !== XIP_VERSION) return 0;
+  const headerBytes = XIP_HEADER_BYTES + XIP_NODE_BYTES * (bytes[5]! + bytes[6]!);
+  if (headerBytes > bytes.length) return 0;
+  const claimed = headerBytes + readU16BE(bytes, 2) + uncountedBytes(bytes, bytes[1]!, headerBytes);
+  return claimed <= bytes.length ? claimed : 0;
 }

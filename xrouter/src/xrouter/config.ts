@@ -54,7 +54,13 @@ const faceSchema = v.pipe(
     role: v.picklist(['access', 'uplink', 'peer']),
     cost: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_LINK_COST))),
     mtu: v.optional(v.pipe(v.number(), v.integer(), v.minValue(MINIMUM_MTU), v.maxValue(MAXIMUM_MTU))),
-    udp: v.optional(v.strictObject({ listen: endpointSchema, peers: v.optional(v.array(endpointSchema), []) })),
+    udp: v.optional(
+      v.strictObject({
+        listen: endpointSchema,
+        peers: v.optional(v.array(endpointSchema), []),
+        offload: v.optional(v.picklist(['auto', 'off']), 'auto'),
+      }),
+    ),
     netdev: v.optional(v.strictObject({ path: v.pipe(v.string(), v.minLength(1)) })),
   }),
   v.check((face) => face.cost === undefined || face.role === 'peer', 'only a face with the role "peer" has a "cost"'),

@@ -32,6 +32,7 @@ export const reloadRules: Readonly<Record<string, ReloadRule>> = {
   'faces[].mtu': 'update',
   'faces[].udp.listen': 'reopen',
   'faces[].udp.peers': 'update',
+  'faces[].udp.offload': 'reopen',
   'faces[].netdev.path': 'reopen',
   'routes[].to': 'identity',
   'routes[].via': 'update',

@@ -16,7 +16,7 @@ faces:
     mtu: 65507                    # largest XIP packet in bytes; 65507 fits loopback, 1472 an Ethernet
   - name: r2                      # the link to the router of the next AD
     role: peer
-    udp: { listen: 127.0.0.1:7102, peers: [127.0.0.1:7202] }
+    udp: { listen: 127.0.0.1:7102, peers: [127.0.0.1:7202], offload: auto }   # auto: several packets per system call where the system can; off
     mtu: 65507
     cost: 10                      # of a packet that leaves here; the way with the least sum is taken; 10 unless said
 

@@ -1,0 +1,84 @@
+import type { Face, FaceHandler } from '../io/index.js';
+import { CaptureTaps } from './capture.js';
+
+/** What comes in by the faces of a node, by the number of the face. */
+export interface NodeFacesHandler {
+  readonly packet: (id: number, neighbour: number, bytes: Uint8Array) => void;
+  /** Packets that came in together, each `segmentBytes` long, the last one shorter or equal. */
+  readonly run: (id: number, neighbour: number, bytes: Uint8Array, segmentBytes: number) => void;
+  readonly announced: (id: number, neighbour: number) => void;
+  readonly gone: (id: number, neighbour: number) => void;
+  readonly fault: (face: Face, error: Parameters<FaceHandler['fault']>[0]) => void;
+}
+
+/** The faces of a node by the numbers that the stack gave them, and whoever listens to what passes there. */
+export class NodeFaces {
+  readonly byId = new Map<number, Face>();
+  readonly taps = new CaptureTaps();
+  /** Name of a peer face -> what a packet that leaves by it costs. */
+  readonly costs = new Map<string, number | undefined>();
+  readonly #handler: NodeFacesHandler;
+  readonly #wallMs: () => number;
+
+  /** @param wallMs the time of a packet for people, ms since 1970 */
+  constructor(handler: NodeFacesHandler, wallMs: () => number) {
+    this.#handler = handler;
+    this.#wallMs = wallMs;
+  }
+
+  all(): Face[] {
+    return [...this.byId.values()];
+  }
+
+  /** As `Face.send`. */
+  transmit(id: number, neighbour: number, packet: Uint8Array, body: Uint8Array | undefined): boolean {
+    const face = this.byId.get(id);
+    if (face === undefined || !face.send(neighbour, packet, body)) return false;
+    if (this.taps.isActive) this.taps.show('out', face, neighbour, this.#wallMs(), packet, body);
+    return true;
+  }
+
+  /** Sends a run as the face can: whole, or each packet of it. Returns how many were not dropped. */
+  transmitRun(id: number, neighbour: number, bytes: Uint8Array, segmentBytes: number): number {
+    const face = this.byId.get(id);
+    if (face === undefined) return 0;
+    const sent = face.sendRun === undefined ? sendEach(face, neighbour, bytes, segmentBytes) : face.sendRun(neighbour, bytes, segmentBytes);
+    if (this.taps.isActive) this.#showRun('out', face, neighbour, bytes.subarray(0, sent * segmentBytes), segmentBytes);
+    return sent;
+  }
+
+  /** @throws XiaError `address-in-use`, `face-failed` */
+  async open(id: number, face: Face): Promise<void> {
+    const { packet, run, announced, gone, fault } = this.#handler;
+    await face.open({
+      packet: (neighbour, bytes) => {
+        if (this.taps.isActive) this.taps.show('in', face, neighbour, this.#wallMs(), bytes);
+        packet(id, neighbour, bytes);
+      },
+      run: (neighbour, bytes, segmentBytes) => {
+        if (this.taps.isActive) this.#showRun('in', face, neighbour, bytes, segmentBytes);
+        run(id, neighbour, bytes, segmentBytes);
+      },
+      announced: (neighbour) => announced(id, neighbour),
+      gone: (neighbour) => gone(id, neighbour),
+      fault: (error) => fault(face, error),
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.all().map((face) => face.close()));
+  }
+
+  #showRun(direction: 'in' | 'out', face: Face, neighbour: number, bytes: Uint8Array, segmentBytes: number): void {
+    const wallMs = this.#wallMs();
+    for (let at = 0; at < bytes.length; at += segmentBytes) {
+      this.taps.show(direction, face, neighbour, wallMs, bytes.subarray(at, at + segmentBytes));
+    }
+  }
+}
+
+function sendEach(face: Face, neighbour: number, bytes: Uint8Array, segmentBytes: number): number {
+  let sent = 0;
+  for (let at = 0; at < bytes.length; at += segmentBytes) if (face.send(neighbour, bytes.subarray(at, at + segmentBytes))) sent++;
+  return sent;
+}
