@@ -1,28 +1,47 @@
 import { XiaError } from '../bytes/index.js';
-import { MAX_PACKET_BYTES, NetdevFace, UdpFace, DEFAULT_UDP_MTU, type Face } from '../io/index.js';
+import { DEFAULT_ETHERNET_MTU, EthernetFace, MAX_PACKET_BYTES, NetdevFace, UdpFace, DEFAULT_UDP_MTU, type Face } from '../io/index.js';
 import type { FaceRole } from '../stack/index.js';
+import type { Xid } from '../xid/index.js';
 
-/** A face as configuration describes it: exactly one of `udp`, `netdev` and `face`. */
+/** A face as configuration describes it: exactly one of `udp`, `ethernet`, `netdev` and `face`. */
 export interface FaceConfig {
   readonly name: string;
   readonly role: FaceRole;
-  /** Largest XIP packet in bytes; 1472 by default. */
+  /** Largest XIP packet in bytes; 1472 by default, 1458 on Ethernet. */
   readonly mtu?: number | undefined;
   /** A UDP socket; `peers` are known before they are heard. */
   readonly udp?: { readonly listen: string; readonly peers?: readonly string[] | undefined } | undefined;
+  /** Ethernet frames in UDP datagrams; MAC addresses are configured or found by XARP. */
+  readonly ethernet?:
+    | {
+        readonly listen: string;
+        readonly peers?: readonly string[] | undefined;
+        readonly mac?: string | undefined;
+        readonly neighbours?: readonly { readonly xid: Xid; readonly mac: string }[] | undefined;
+        readonly xarp?: boolean | undefined;
+      }
+    | undefined;
   /** A UNIX socket that QEMU's `-netdev stream` connects to. */
   readonly netdev?: { readonly path: string } | undefined;
   /** A face made by the caller, such as one end of a `MemoryFace` pair. */
   readonly face?: Face | undefined;
 }
 
-/** @throws XiaError `bad-config` */
-export function makeFace({ name, role, mtu = DEFAULT_UDP_MTU, udp, netdev, face }: FaceConfig): Face {
-  const kinds = [udp, netdev, face].filter((kind) => kind !== undefined);
-  if (kinds.length !== 1) throw new XiaError('bad-config', `face ${name}: exactly one of udp, netdev and face is needed`, { face: name });
-  if (mtu > MAX_PACKET_BYTES)
+/**
+ * @param hid the node's, which is its name on links whose stations have names
+ * @throws XiaError `bad-config`
+ */
+export function makeFace({ name, role, mtu, udp, ethernet, netdev, face }: FaceConfig, hid: Xid): Face {
+  const kinds = [udp, ethernet, netdev, face].filter((kind) => kind !== undefined);
+  if (kinds.length !== 1)
+    throw new XiaError('bad-config', `face ${name}: exactly one of udp, ethernet, netdev and face is needed`, { face: name });
+  if (mtu !== undefined && mtu > MAX_PACKET_BYTES)
     throw new XiaError('bad-config', `face ${name}: an MTU of ${mtu} is over ${MAX_PACKET_BYTES}`, { face: name });
-  if (udp !== undefined) return new UdpFace({ name, role, mtu, listen: udp.listen, peers: udp.peers ?? [] });
-  if (netdev !== undefined) return new NetdevFace({ name, role, mtu, path: netdev.path });
+  if (udp !== undefined) return new UdpFace({ name, role, mtu: mtu ?? DEFAULT_UDP_MTU, listen: udp.listen, peers: udp.peers ?? [] });
+  if (ethernet !== undefined) {
+    const { listen, peers = [], mac, neighbours = [], xarp } = ethernet;
+    return new EthernetFace({ name, role, hid, mtu: mtu ?? DEFAULT_ETHERNET_MTU, listen, peers, mac, neighbours, xarp });
+  }
+  if (netdev !== undefined) return new NetdevFace({ name, role, mtu: mtu ?? DEFAULT_UDP_MTU, path: netdev.path });
   return face!;
 }

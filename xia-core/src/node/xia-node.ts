@@ -53,7 +53,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     super();
     this.identity = identity;
     this.#logger = options.logger ?? DEFAULT_LOGGER;
-    const faces = options.faces.map(makeFace);
+    const faces = options.faces.map((face) => makeFace(face, new Xid(PrincipalType.HID, identity.id)));
     this.#stack = new NodeStack({
       identity,
       crypto: nodeCrypto,
@@ -70,7 +70,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       ...(options.fetchLimits === undefined ? {} : { fetchLimits: options.fetchLimits }),
     });
     for (const [id, spec] of this.#stack.faces.entries()) this.#faces.set(id, spec as Face);
-    for (const { to, via } of options.routes ?? []) this.#addRoute(to, via);
+    for (const { to, via, nextHop } of options.routes ?? []) this.#addRoute(to, via, nextHop);
     this.#driver = new Driver(this.#stack);
     this.#fetches = new Fetches(this.#stack, this.#enter);
     this.#streams = new StreamSockets(this.#stack, this.#enter, identity);
@@ -295,10 +295,14 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     });
   }
 
-  #addRoute(to: Xid, via: string): void {
+  #addRoute(to: Xid, via: string, nextHop: Xid | undefined): void {
     const face = this.#stack.faces.byName(via);
     if (face === undefined) throw new XiaError('bad-config', `route to ${to.toString()}: there is no face "${via}"`, { via });
-    this.#stack.addRoute(to, { face, neighbour: 0 });
+    const faceObject = this.#faces.get(face);
+    if (nextHop !== undefined && faceObject?.neighbourFor === undefined) {
+      throw new XiaError('bad-config', `route to ${to.toString()}: the neighbours of face "${via}" have no names`, { via });
+    }
+    this.#stack.addRoute(to, { face, neighbour: nextHop === undefined ? 0 : faceObject!.neighbourFor!(nextHop) });
   }
 
   async #address(destination: Dag | string, signal: AbortSignal | undefined): Promise<Dag> {

@@ -31,7 +31,9 @@ export type DeliveryDrop =
   | 'bad-xcmp'
   | 'bad-chunk'
   | 'not-a-service'
-  | 'foreign-quote';
+  | 'foreign-quote'
+  /** Told to whoever sent the packet, but nobody can prove it: it changes no route. */
+  | 'unsigned-redirect';
 
 /** Hands packets that have arrived to whatever they are for. */
 export class Delivery {
@@ -126,6 +128,7 @@ export class Delivery {
       const hid = destination.find(PrincipalType.HID);
       if (hid !== undefined) this.#options.tooBig(hid, mtu, now);
     }
+    if (type === XcmpType.REDIRECT) this.#drop('unsigned-redirect');
     this.#options.echoes.handleError(type, code, quoted, view, now);
   }
 

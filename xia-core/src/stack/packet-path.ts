@@ -1,6 +1,7 @@
 import { concatBytes } from '../bytes/index.js';
 import { Disposition, type ForwardingEngine, FROM_FACE, FROM_SELF, LOCAL_FACE } from '../forwarding/index.js';
 import { XcmpCode, XcmpType, XipView, type XcmpErrorType, type XipFault } from '../wire/index.js';
+import type { Xid } from '../xid/index.js';
 import type { FaceTable } from './face-table.js';
 import { LocalQueue } from './local-queue.js';
 
@@ -20,6 +21,8 @@ export interface PacketPathOptions {
   readonly observe: (view: XipView, now: number) => void;
   /** A packet gets no further and its source may be told. */
   readonly report: (type: XcmpErrorType, code: number, view: XipView, now: number, mtu?: number) => void;
+  /** A packet came to us for a neighbour on the link that it came by; `better` is that neighbour, `node` what was looked up. */
+  readonly redirect: (view: XipView, node: number, better: Xid, now: number) => void;
 }
 
 /** Why this node dropped a packet that the engine had not refused. */
@@ -113,7 +116,8 @@ export class PacketPath {
           report(XcmpType.UNREACHABLE, XcmpCode.HOST_UNREACHABLE, view, now);
           return;
         }
-        this.#sendOn(view, engine.outFace, engine.outNeighbour, now);
+        if (engine.outFace === face && engine.outNeighbour !== neighbour) this.#sendAcross(view, face, now);
+        else this.#sendOn(view, engine.outFace, engine.outNeighbour, now);
         return;
       case Disposition.DELIVER:
         deliver(view, face, neighbour, now);
@@ -127,6 +131,14 @@ export class PacketPath {
       default:
         return;
     }
+  }
+
+  /** Sends a packet on by the face that it came by, and tells its source who was nearer, if that one has a name. */
+  #sendAcross(view: XipView, face: number, now: number): void {
+    const { outNeighbour, outNode } = this.#options.engine;
+    const better = this.#options.faces.get(face)?.hidOf?.(outNeighbour);
+    this.#sendOn(view, face, outNeighbour, now);
+    if (better !== undefined) this.#options.redirect(view, outNode, better, now);
   }
 
   #sendOn(view: XipView, face: number, neighbour: number, now: number): void {
