@@ -1,3 +1,4 @@
+// oxlint-disable vitest/expect-expect -- A script expects in its own words: sends, sendsOn, sendsNothing, counts.
 import { describe, expect, it } from 'vitest';
 import {
   decodeXcmp,
