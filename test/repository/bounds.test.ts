@@ -31,7 +31,8 @@ async function allGauges(): Promise<Gauge[]> {
   await using node = await XiaNode.start({
     attachTimeoutMs: 0,
     faces: [
-      { name: 'udp', role: 'uplink', udp: { listen: LOOPBACK } },
+      { name: 'udp', role: 'uplink', udp: { listen: LOOPBACK, offload: 'auto' } },
+      { name: 'ether', role: 'access', ethernet: { listen: LOOPBACK } },
       { name: 'machines', role: 'access', netdev: { path: join(folder, 'machines.sock') } },
       { name: 'memory', role: 'access', face: new MemoryFace({ name: 'memory', role: 'access' }) },
     ],

@@ -14,6 +14,12 @@ async function configFile(text: string): Promise<{ folder: string; file: string 
   return { folder, file };
 }
 
+const NEIGHBOUR = 'HID:3000000000000000000000000000000000000003';
+/** The router's sample with its Ethernet face, which is a comment there, and the route by it. */
+const withEthernet = routerSample
+  .replaceAll(/^# ( *)(- name: eth0|  role: peer|  ethernet:|    (?:listen|peers|mac|xarp|neighbours):)/gm, '  $1$2')
+  .replace('via: r2 }', `via: eth0, nextHop: '${NEIGHBOUR}' }`);
+
 const FOREIGN = `FOREIGN:${'4'.repeat(40)}`;
 
 describe('the configuration of a node', () => {
@@ -42,6 +48,38 @@ describe('the configuration of a node', () => {
     const { principals, routes } = await loadNodeConfig(file);
     expect(principals).toEqual({ FOREIGN: 0x99 });
     expect(routes.map(({ to }) => to.toString())).toEqual([FOREIGN]);
+  });
+
+  it('has Ethernet faces, as the sample says behind its comment signs', async () => {
+    const { file } = await configFile(withEthernet);
+    const { faces, routes } = await loadNodeConfig(file);
+    expect(faces[2]).toMatchObject({ name: 'eth0', ethernet: { peers: ['127.0.0.1:7203'], mac: '02:00:00:00:00:01', xarp: true } });
+    expect(faces[2]!.ethernet!.neighbours.map(({ xid }) => xid.toString())).toEqual([NEIGHBOUR]);
+    expect(routes.map(({ nextHop }) => nextHop?.toString())).toEqual([NEIGHBOUR]);
+  });
+
+  it.each([
+    [
+      'a next hop on a UDP face',
+      routerSample.replace('via: r2 }', `via: r2, nextHop: '${NEIGHBOUR}' }`),
+      /R1\.yaml:\d+:\d+: routes.*Ethernet/,
+    ],
+    [
+      'a next hop that may not be asked for',
+      withEthernet.replace(/xarp: true.*/, 'xarp: false').replace(/neighbours: .*/, 'neighbours: []'),
+      /R1\.yaml:\d+:\d+: routes.*XARP/,
+    ],
+    ['the MAC address of a group', withEthernet.replace('02:00:00:00:00:01', '03:00:00:00:00:01'), /ethernet\.mac: .*one station/],
+    ['a neighbour that is no HID', withEthernet.replace(/xid: 'HID/, "xid: 'AD"), /neighbours\[0\]\.xid: a HID is needed/],
+    [
+      'two kinds of face in one',
+      withEthernet.replace('  ethernet:', '  udp: { listen: 127.0.0.1:7109 }\n    ethernet:'),
+      /faces\[2\].*exactly one/,
+    ],
+    ['an MTU that leaves no room for the header', withEthernet.replace('  ethernet:', '  mtu: 65507\n    ethernet:'), /faces\[2\].*65493/],
+  ])('refuses %s', async (_what, text, message) => {
+    const { file } = await configFile(text);
+    await expect(loadNodeConfig(file)).rejects.toMatchObject({ code: 'bad-config', message: expect.stringMatching(message) });
   });
 
   it.each([

@@ -1,7 +1,7 @@
 import { valueText, XiaError, type Xid } from 'xia-core';
 import type { NodeConfig } from '../../xrouter/src/xrouter/config.js';
 import type { ReloadTarget } from '../../xrouter/src/xrouter/reload-apply.js';
-import type { FaceEntry, LoadedConfig } from '../../xrouter/src/xrouter/reload-plan.js';
+import type { FaceEntry, LoadedConfig, RouteWay } from '../../xrouter/src/xrouter/reload-plan.js';
 import { faceKey, type SettingName } from '../../xrouter/src/xrouter/reload-rules.js';
 
 /** The sockets that a face of the tests takes; `*` stands for every address. */
@@ -95,10 +95,10 @@ export class ModelNode implements ReloadTarget {
     });
   }
 
-  setRoute(to: Xid, via: string): void {
+  setRoute(to: Xid, { face }: RouteWay): void {
     this.#do(() => {
-      if (!this.faces.has(via)) throw new Error(`${via} is not open`);
-      this.routes.set(to.key, via);
+      if (!this.faces.has(face)) throw new Error(`${face} is not open`);
+      this.routes.set(to.key, face);
     });
   }
 

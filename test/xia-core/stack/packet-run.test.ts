@@ -59,7 +59,8 @@ function recordingPath(options: { runs: boolean; observes: boolean }) {
     observe: (view) => {
       if (view.nextHeader === NextHeader.CHUNK) observed.push(hex(view.bytes));
     },
-    report: (type, code, view, _now, mtu) =>
+    redirect: () => {},
+    report: (type, code, view, _face, _neighbour, _now, mtu) =>
       void reports.add(`report ${type} ${code} ${hex(view.bytes.subarray(4, view.headerBytes))} ${mtu}`),
   });
   const observed: string[] = [];
@@ -157,6 +158,7 @@ test('packets that are alike leave as one run, and are decided once', () => {
     observesChunks: () => false,
     observe: () => {},
     report: () => {},
+    redirect: () => {},
   });
   const like = { to: FAR, viaOurAd: false, hopLimit: 9, nextHeader: NextHeader.TRANSPORT, chunkStart: '' };
   const bytes = Buffer.concat([...Array.from({ length: 40 }, (_, fill) => packetOf(like, 1000, fill)), packetOf(like, 300, 1)]);

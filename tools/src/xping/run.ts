@@ -58,13 +58,14 @@ export async function ping(node: XiaNode, options: PingOptions): Promise<PingSum
         rttMs: microseconds(now - sentMs),
         wallMs: clock.wallMs(now),
         bytes: reply.bytes,
+        intact: reply.intact,
         from,
       });
     } else if (output === 'flood') {
       process.stdout.write('\b \b');
     } else if (output === 'text' && (kind === AnswerKind.NEW || options.verbose)) {
       const time = sentMs === undefined ? '?' : formatMs(now - sentMs);
-      const remark = kind === AnswerKind.NEW ? '' : ` (${kind})`;
+      const remark = (kind === AnswerKind.NEW ? '' : ` (${kind})`) + (reply.intact ? '' : ' (damaged)');
       process.stdout.write(`${reply.bytes} bytes from ${from}: icmp_seq=${sequence} time=${time} ms${remark}\n`);
     }
   });

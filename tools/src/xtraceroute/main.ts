@@ -15,11 +15,12 @@ import {
 import { checkSource } from '../common/addresses.js';
 import { microseconds, Stopwatch, writeJsonLine } from '../common/json-output.js';
 import { formatMs } from '../xping/print.js';
-import { HopTable } from './hop-table.js';
+import { HopTable, type HopResult } from './hop-table.js';
 
 interface Options extends AttachOptions {
   readonly f?: true;
-  readonly q?: true;
+  readonly queries: number;
+  readonly quiet?: true;
   readonly v?: true;
   readonly t: number;
   readonly s?: string;
@@ -28,12 +29,15 @@ interface Options extends AttachOptions {
 const DEFAULT_SIZE_BYTES = 56;
 const DEFAULT_HOPS = 30;
 const LARGEST_HOPS = 250;
+const DEFAULT_QUERIES = 3;
+const MOST_QUERIES = 10;
 const POLL_MS = 2;
 
 interface TraceOptions {
   readonly target: Dag;
   readonly sizeBytes: number;
   readonly maximumHops: number;
+  readonly queries: number;
   readonly atOnce: number;
   readonly timeoutMs: number;
   readonly output: 'text' | 'json' | 'quiet';
@@ -56,25 +60,38 @@ async function trace(node: XiaNode, options: TraceOptions): Promise<number> {
     table.answer(reply.sequence, reply.from.toString(), isTarget, clock.now());
   });
   while (!table.done && !signal.aborted) {
-    const hopLimit = table.nextProbe(clock.now());
-    if (hopLimit !== undefined) {
-      echo.send(target, { sequence: hopLimit, size: options.sizeBytes, hopLimit });
+    const probe = table.nextProbe(clock.now());
+    if (probe !== undefined) {
+      echo.send(target, { ...probe, size: options.sizeBytes });
       continue;
     }
-    const answer = table.take(clock.now());
-    if (answer === undefined) {
-      await delay(POLL_MS);
-    } else if (output === 'json') {
-      const known = answer.from !== undefined;
-      writeJsonLine({ type: 'hop', hop: answer.hop, from: answer.from ?? null, rttMs: known ? microseconds(answer.rttMs) : null });
-    } else if (output === 'text') {
-      process.stdout.write(
-        `${String(answer.hop).padStart(2)}  ${answer.from === undefined ? '*' : `${answer.from}  ${formatMs(answer.rttMs)} ms`}\n`,
-      );
-    }
+    const result = table.take(clock.now());
+    if (result === undefined) await delay(POLL_MS);
+    else if (output === 'json') writeJsonLine(hopJson(result));
+    else if (output === 'text') process.stdout.write(`${hopText(result)}\n`);
   }
   await echo.close();
   return table.hops;
+}
+
+/** One hop as people read it: who answered, and the round trip of each probe; `*` for one without an answer. */
+function hopText({ hop, answers }: HopResult): string {
+  let from: string | undefined;
+  const words = answers.map((answer) => {
+    if (answer === undefined) return '*';
+    const time = `${formatMs(answer.rttMs)} ms`;
+    if (answer.from === from) return time;
+    from = answer.from;
+    return `${from}  ${time}`;
+  });
+  return `${String(hop).padStart(2)}  ${words.join('  ')}`;
+}
+
+/** `from` and `rttMs` are those of the first answer, `probes` has all of them. */
+function hopJson({ hop, answers }: HopResult): object {
+  const probes = answers.map((answer) => ({ from: answer?.from ?? null, rttMs: answer === undefined ? null : microseconds(answer.rttMs) }));
+  const first = probes.find(({ from }) => from !== null);
+  return { type: 'hop', hop, from: first?.from ?? null, rttMs: first?.rttMs ?? null, probes };
 }
 
 /** The `xtraceroute` program. */
@@ -88,7 +105,8 @@ function program(signal: AbortSignal): Command {
     .option('-t <secs>', 'how long to wait for a hop', numberArgument(0.001, 3600), 1)
     .option('-s <src>', "fail unless this is the node's own HID or address")
     .option('-f', 'probe every hop at once')
-    .option('-q', 'quiet: only the number of hops')
+    .option('-q, --queries <n>', 'probes for each hop', integerArgument(1, MOST_QUERIES), DEFAULT_QUERIES)
+    .option('--quiet', 'print only the number of hops')
     .option('-v', 'print other XCMP messages on stderr')
     .option('-d', 'accepted for old scripts, changes nothing')
     .option('-r', 'accepted for old scripts, changes nothing');
@@ -106,9 +124,10 @@ function program(signal: AbortSignal): Command {
         target,
         sizeBytes: size ?? DEFAULT_SIZE_BYTES,
         maximumHops,
+        queries: options.queries,
         atOnce: options.f ? maximumHops : (preload ?? 1),
         timeoutMs: options.t * 1000,
-        output: options.json ? 'json' : options.q ? 'quiet' : 'text',
+        output: options.json ? 'json' : options.quiet ? 'quiet' : 'text',
         verbose: options.v === true,
         signal,
       });

@@ -35,7 +35,8 @@ const LOW_TYPES = 256;
  * edge without an entry, or of a type without a table, leaves it to the next edge. That is the fallback which lets a
  * network carry addresses that it only partly understands.
  *
- * Allocates nothing per packet. Answers of the last `forward` are in `outFace`, `outNeighbour`, `reason` and `byBroadcast`.
+ * Allocates nothing per packet. Answers of the last `forward` are in `outFace`, `outNeighbour`, `outNode`, `reason` and
+ * `byBroadcast`.
  */
 export class ForwardingEngine {
   readonly #low: Array<RouteTable | undefined> = Array.from({ length: LOW_TYPES });
@@ -52,6 +53,8 @@ export class ForwardingEngine {
   outFace: number = NO_FACE;
   /** Neighbour of the last FORWARD; 0 means every neighbour of the face. */
   outNeighbour = 0;
+  /** Destination node whose entry, or default, led to the last FORWARD. */
+  outNode = -1;
   /** Why the last packet was dropped, unreachable or out of hops. */
   reason: Reason = Reason.NONE;
   /** Whether the last packet passed the broadcast identifier here, which proves that its sender is on our link. */
@@ -228,6 +231,7 @@ export class ForwardingEngine {
       // What came as a broadcast is for this node or for nobody.
       if (this.byBroadcast && !origin && face >= 0) continue;
       this.outFace = face;
+      this.outNode = next;
       this.outNeighbour = entry >= 0 ? table.neighbourAt(entry) : table.defaultNeighbour;
       return slot;
     }

@@ -1,5 +1,6 @@
 import type { Gauge, XiaError } from '../bytes/index.js';
 import type { FaceRole } from '../stack/face-table.js';
+import type { Xid } from '../xid/index.js';
 
 /** The largest UDP payload over IPv4 (65,535 less the IPv4 and UDP headers): no face carries a larger packet. */
 export const MAX_PACKET_BYTES = 65_507;
@@ -82,6 +83,13 @@ export interface Face {
   /** The largest XIP packet that `send` takes, in bytes. */
   readonly mtu: number;
   readonly counters: FaceCounters;
+  /**
+   * The id of a neighbour by its HID, the same for ever, on links whose stations have names; so a route can lead to it.
+   * @throws XiaError `bad-config` when the link cannot find it, `limit-reached`
+   */
+  neighbourFor?(hid: Xid): number;
+  /** The HID that a neighbour was named by. */
+  hidOf?(neighbour: number): Xid | undefined;
   /**
    * Starts the face. Resolves when packets can arrive and be sent.
    * @throws XiaError `address-in-use` or `face-failed`, naming the face and its address

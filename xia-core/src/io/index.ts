@@ -1,4 +1,5 @@
 export { Driver, type Driven } from './driver.js';
+export { DEFAULT_ETHERNET_MTU, EthernetFace, type EthernetFaceOptions } from './ethernet-face.js';
 export {
   FaceCounters,
   MAX_PACKET_BYTES,

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { XiaError } from '../bytes/index.js';
+import { writeU32LE, XiaError } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import type { EchoAnswer, NodeStack } from '../stack/index.js';
 import type { Enter } from './stream-socket.js';
@@ -12,6 +12,8 @@ const MEMORY = 8192;
 /** An answer with its round-trip time, where the question is still remembered. */
 export interface EchoReply extends EchoAnswer {
   readonly rttMs: number | undefined;
+  /** Whether what was compared of the data came back as it was sent; always true for errors, which bring none back. */
+  readonly intact: boolean;
 }
 
 export interface EchoOptions {
@@ -37,7 +39,7 @@ export class EchoSocket extends EventEmitter<{ reply: [EchoReply] }> implements 
     this.#enter = enter;
     this.#id = stack.echoes.open((answer, now) => {
       const sentMs = this.#sentMs.get(answer.sequence);
-      this.emit('reply', { ...answer, rttMs: sentMs === undefined ? undefined : now - sentMs });
+      this.emit('reply', { ...answer, rttMs: sentMs === undefined ? undefined : now - sentMs, intact: isIntact(answer.data) });
     });
   }
 
@@ -52,7 +54,7 @@ export class EchoSocket extends EventEmitter<{ reply: [EchoReply] }> implements 
       this.#sentMs.delete(number);
       this.#sentMs.set(number, now);
       if (this.#sentMs.size > MEMORY) this.#sentMs.delete(this.#sentMs.keys().next().value ?? 0);
-      const message = this.#stack.echoes.message(this.#id, number, patternOf(size));
+      const message = this.#stack.echoes.message(this.#id, number, dataOf(size, Date.now()));
       return this.#stack.sendEcho(destination, message, hopLimit, now);
     });
   }
@@ -67,9 +69,31 @@ export class EchoSocket extends EventEmitter<{ reply: [EchoReply] }> implements 
   }
 }
 
-/** The counting pattern that ping has always sent: a damaged answer shows. */
-function patternOf(size: number): Uint8Array {
+/** The time of sending as the prototype writes it: seconds and microseconds, 64 bits each, little-endian. */
+const TIME_BYTES = 16;
+/** The prototype writes over the data of a reply from here on, byte 52 of the message. */
+const COMPARED_BYTES = 44;
+
+/** The time, then the counting pattern that ping has always sent: a damaged answer shows. */
+function dataOf(size: number, wallMs: number): Uint8Array {
   const data = new Uint8Array(size);
-  for (let index = 0; index < size; index++) data[index] = (index + 8) & 0xff;
+  if (size >= TIME_BYTES) {
+    const seconds = Math.floor(wallMs / 1000);
+    writeU32LE(data, 0, seconds % 0x1_0000_0000);
+    writeU32LE(data, 4, Math.floor(seconds / 0x1_0000_0000));
+    writeU32LE(data, 8, (wallMs % 1000) * 1000);
+  }
+  for (let index = TIME_BYTES; index < size; index++) data[index] = patternAt(index);
   return data;
+}
+
+function isIntact(data: Uint8Array): boolean {
+  for (let index = TIME_BYTES; index < Math.min(data.length, COMPARED_BYTES); index++) {
+    if (data[index] !== patternAt(index)) return false;
+  }
+  return true;
+}
+
+function patternAt(index: number): number {
+  return (index - TIME_BYTES + 8) & 0xff;
 }

@@ -1,12 +1,22 @@
 import { XiaError } from '../bytes/index.js';
-import { MAX_PACKET_BYTES, NetdevFace, UdpFace, DEFAULT_UDP_MTU, type Face, type UdpOffloadMode } from '../io/index.js';
+import {
+  DEFAULT_ETHERNET_MTU,
+  EthernetFace,
+  MAX_PACKET_BYTES,
+  NetdevFace,
+  UdpFace,
+  DEFAULT_UDP_MTU,
+  type Face,
+  type UdpOffloadMode,
+} from '../io/index.js';
 import type { FaceRole } from '../stack/index.js';
+import type { Xid } from '../xid/index.js';
 
-/** A face as configuration describes it: exactly one of `udp`, `netdev` and `face`. */
+/** A face as configuration describes it: exactly one of `udp`, `ethernet`, `netdev` and `face`. */
 export interface FaceConfig {
   readonly name: string;
   readonly role: FaceRole;
-  /** Largest XIP packet in bytes; 1472 by default. */
+  /** Largest XIP packet in bytes; 1472 by default, 1458 on Ethernet. */
   readonly mtu?: number | undefined;
   /** Peer faces: what a packet that leaves here costs, for the choice of ways; 10 by default. */
   readonly cost?: number | undefined;
@@ -14,21 +24,40 @@ export interface FaceConfig {
   readonly udp?:
     | { readonly listen: string; readonly peers?: readonly string[] | undefined; readonly offload?: UdpOffloadMode | undefined }
     | undefined;
+  /** Ethernet frames in UDP datagrams; MAC addresses are configured or found by XARP. */
+  readonly ethernet?:
+    | {
+        readonly listen: string;
+        readonly peers?: readonly string[] | undefined;
+        readonly mac?: string | undefined;
+        readonly neighbours?: readonly { readonly xid: Xid; readonly mac: string }[] | undefined;
+        readonly xarp?: boolean | undefined;
+      }
+    | undefined;
   /** A UNIX socket that QEMU's `-netdev stream` connects to. */
   readonly netdev?: { readonly path: string } | undefined;
   /** A face made by the caller, such as one end of a `MemoryFace` pair. */
   readonly face?: Face | undefined;
 }
 
-/** @throws XiaError `bad-config` */
-export function makeFace({ name, role, mtu = DEFAULT_UDP_MTU, udp, netdev, face }: FaceConfig): Face {
-  const kinds = [udp, netdev, face].filter((kind) => kind !== undefined);
-  if (kinds.length !== 1) throw new XiaError('bad-config', `face ${name}: exactly one of udp, netdev and face is needed`, { face: name });
-  if (mtu > MAX_PACKET_BYTES)
+/**
+ * @param hid the node's, which is its name on links whose stations have names
+ * @throws XiaError `bad-config`
+ */
+export function makeFace({ name, role, mtu, udp, ethernet, netdev, face }: FaceConfig, hid: Xid): Face {
+  const kinds = [udp, ethernet, netdev, face].filter((kind) => kind !== undefined);
+  if (kinds.length !== 1)
+    throw new XiaError('bad-config', `face ${name}: exactly one of udp, ethernet, netdev and face is needed`, { face: name });
+  if (mtu !== undefined && mtu > MAX_PACKET_BYTES)
     throw new XiaError('bad-config', `face ${name}: an MTU of ${mtu} is over ${MAX_PACKET_BYTES}`, { face: name });
   if (udp !== undefined) {
-    return new UdpFace({ name, role, mtu, listen: udp.listen, peers: udp.peers ?? [], offload: udp.offload ?? 'off' });
+    const { listen, peers = [], offload = 'off' } = udp;
+    return new UdpFace({ name, role, mtu: mtu ?? DEFAULT_UDP_MTU, listen, peers, offload });
   }
-  if (netdev !== undefined) return new NetdevFace({ name, role, mtu, path: netdev.path });
+  if (ethernet !== undefined) {
+    const { listen, peers = [], mac, neighbours = [], xarp } = ethernet;
+    return new EthernetFace({ name, role, hid, mtu: mtu ?? DEFAULT_ETHERNET_MTU, listen, peers, mac, neighbours, xarp });
+  }
+  if (netdev !== undefined) return new NetdevFace({ name, role, mtu: mtu ?? DEFAULT_UDP_MTU, path: netdev.path });
   return face!;
 }

@@ -1,4 +1,6 @@
+import { XiaError } from '../bytes/index.js';
 import type { Face, FaceHandler } from '../io/index.js';
+import type { Xid } from '../xid/index.js';
 import { CaptureTaps } from './capture.js';
 
 /** What comes in by the faces of a node, by the number of the face. */
@@ -28,6 +30,19 @@ export class NodeFaces {
 
   all(): Face[] {
     return [...this.byId.values()];
+  }
+
+  /**
+   * The neighbour of a face with a HID; all of them (0) without one.
+   * @throws XiaError `bad-config` when the neighbours of the face have no names, or it cannot find this one
+   */
+  neighbourFor(id: number, hid: Xid | undefined): number {
+    if (hid === undefined) return 0;
+    const face = this.byId.get(id);
+    if (face?.neighbourFor !== undefined) return face.neighbourFor(hid);
+    throw new XiaError('bad-config', `next hop ${hid.toString()}: the neighbours of face "${face?.name ?? id}" have no names`, {
+      face: id,
+    });
   }
 
   /** As `Face.send`. */

@@ -33,8 +33,8 @@ export interface XiaNodeOptions {
   readonly nameServer?: Dag;
   /** Codes of further principal types to route by. A node of another type in an address is passed over, to its fallback. */
   readonly principals?: readonly number[];
-  /** Static routes, by the name of the face. */
-  readonly routes?: readonly { readonly to: Xid; readonly via: string }[];
+  /** Static routes, by the name of the face; on an Ethernet face to the neighbour with the HID `nextHop`, else to all. */
+  readonly routes?: readonly { readonly to: Xid; readonly via: string; readonly nextHop?: Xid | undefined }[];
   /** Routers: link-state routing on the peer faces, on unless `enabled` is false. Silence of `deadMs` ends a neighbour. */
   readonly routing?: {
     readonly enabled?: boolean | undefined;

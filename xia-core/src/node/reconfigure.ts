@@ -40,7 +40,7 @@ export class Reconfiguration {
    */
   async addFace(config: FaceConfig): Promise<number> {
     const { stack, faces, enter, isClosing } = this.#options;
-    const face = makeFace(config);
+    const face = makeFace(config, stack.hid);
     faces.costs.set(config.name, config.cost);
     const id = enter((now) => stack.addFace(face, now));
     faces.byId.set(id, face);
@@ -83,9 +83,14 @@ export class Reconfiguration {
     });
   }
 
-  /** Sets or turns a static route, without a moment in which there is none. @throws XiaError `bad-argument` */
-  setRoute(to: Xid, face: number): void {
-    this.#options.stack.addRoute(to, { face, neighbour: 0 });
+  /**
+   * Sets or turns a static route, without a moment in which there is none.
+   * @param nextHop the HID of the neighbour, on a face whose neighbours have names; all of them without it
+   * @throws XiaError `bad-argument`, `bad-config`
+   */
+  setRoute(to: Xid, face: number, nextHop?: Xid): void {
+    const { stack, faces } = this.#options;
+    stack.addRoute(to, { face, neighbour: faces.neighbourFor(face, nextHop) });
   }
 
   removeRoute(to: Xid): void {

@@ -59,7 +59,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     super();
     this.identity = identity;
     this.#logger = options.logger ?? DEFAULT_LOGGER;
-    const faces = options.faces.map(makeFace);
+    const faces = options.faces.map((face) => makeFace(face, new Xid(PrincipalType.HID, identity.id)));
     this.#faces = new NodeFaces(
       {
         packet: (id, neighbour, bytes) => {
@@ -95,7 +95,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       ...(options.fetchLimits === undefined ? {} : { fetchLimits: options.fetchLimits }),
     });
     for (const [id, spec] of this.#stack.faces.entries()) this.#faces.byId.set(id, spec as Face);
-    for (const { to, via } of options.routes ?? []) this.#addRoute(to, via);
+    for (const { to, via, nextHop } of options.routes ?? []) this.#addRoute(to, via, nextHop);
     this.#driver = new Driver(this.#stack);
     this.#fetches = new Fetches(this.#stack, this.#enter);
     this.#streams = new StreamSockets(this.#stack, this.#enter, identity);
@@ -326,10 +326,10 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     await untilAttached(this, timeoutMs, signal, asked);
   }
 
-  #addRoute(to: Xid, via: string): void {
+  #addRoute(to: Xid, via: string, nextHop: Xid | undefined): void {
     const face = this.#stack.faces.byName(via);
     if (face === undefined) throw new XiaError('bad-config', `route to ${to.toString()}: there is no face "${via}"`, { via });
-    this.#stack.addRoute(to, { face, neighbour: 0 });
+    this.#stack.addRoute(to, { face, neighbour: this.#faces.neighbourFor(face, nextHop) });
   }
 
   async #address(destination: Dag | string, signal: AbortSignal | undefined): Promise<Dag> {

@@ -172,6 +172,7 @@ export class Delivery {
       const hid = destination.find(PrincipalType.HID);
       if (hid !== undefined) this.#options.tooBig(hid, mtu, now);
     }
+    if (type === XcmpType.REDIRECT) this.#options.xcmp.counters.redirectsIgnored++;
     this.#options.echoes.handleError(type, code, quoted, view, now);
   }
 

@@ -1,4 +1,5 @@
 import { XiaError, type Gauge } from '../bytes/index.js';
+import type { Xid } from '../xid/index.js';
 
 /** Which way a face looks: to nodes that attach to us, to the node that we attach to, or to another router. */
 export type FaceRole = 'access' | 'uplink' | 'peer';
@@ -9,6 +10,8 @@ export interface FaceSpec {
   readonly role: FaceRole;
   /** Largest XIP packet in bytes. */
   readonly mtu: number;
+  /** The name of a neighbour, where the link has names for its stations. */
+  hidOf?(neighbour: number): Xid | undefined;
 }
 
 const MAXIMUM_FACES = 256;

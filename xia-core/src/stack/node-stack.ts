@@ -94,6 +94,7 @@ export class NodeStack {
       deliver: (view, face, neighbour, now) => this.#delivery.deliver(view, face, neighbour, now),
       observe: (view, now) => this.content.observe(view, now),
       report: (type, code, view, face, neighbour, now, mtu) => this.xcmp.error(type, code, view, face, neighbour, now, mtu),
+      redirect: (view, node, better, face, neighbour, now) => this.xcmp.redirect(view, node, better, face, neighbour, now),
     });
     this.xcmp = new XcmpAnswers(
       (nextHeader, destination, source, payload) => this.#originate(nextHeader, destination, source, payload),

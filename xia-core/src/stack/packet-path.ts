@@ -9,6 +9,7 @@ import {
   LOCAL_FACE,
 } from '../forwarding/index.js';
 import { NextHeader, XcmpCode, XcmpType, XipView, type XcmpErrorType, type XipFault } from '../wire/index.js';
+import type { Xid } from '../xid/index.js';
 import type { FaceTable } from './face-table.js';
 import { LocalQueue } from './local-queue.js';
 import { alikeBytes, spreadMarks } from './packet-run.js';
@@ -38,6 +39,11 @@ export interface PacketPathOptions {
   readonly observe: (view: XipView, now: number) => void;
   /** A packet gets no further and its source may be told. */
   readonly report: Report;
+  /**
+   * A packet came by a face for another neighbour there, `better`; `node` is what was looked up, `face` and `neighbour` where it
+   * came from.
+   */
+  readonly redirect: (view: XipView, node: number, better: Xid, face: number, neighbour: number, now: number) => void;
 }
 
 /** Why this node dropped a packet: the engine's reason, or one that comes before or after it. */
@@ -197,8 +203,7 @@ export class PacketPath {
           report(XcmpType.UNREACHABLE, XcmpCode.HOST_UNREACHABLE, view, face, neighbour, now);
           return;
         }
-        if (run === undefined) this.#sendOn(view, face, neighbour, now);
-        else this.#sendRunOn(view, face, neighbour, now, packets, run);
+        this.#pass(view, face, neighbour, now, packets, run);
         return;
       case Disposition.DELIVER:
         this.#delivered++;
@@ -259,6 +264,17 @@ export class PacketPath {
     for (let at = start; at < end; at += segmentBytes) {
       this.#incomingPacket(face, neighbour, bytes.subarray(at, Math.min(at + segmentBytes, end)), now);
     }
+  }
+
+  /** Sends on what the engine has decided about. If it leaves by the face that it came by, its source is told who was nearer. */
+  #pass(view: XipView, face: number, neighbour: number, now: number, packets: number, run: Uint8Array | undefined): void {
+    const { engine, faces, redirect } = this.#options;
+    const { outFace, outNeighbour, outNode } = engine;
+    if (run === undefined) this.#sendOn(view, face, neighbour, now);
+    else this.#sendRunOn(view, face, neighbour, now, packets, run);
+    if (outFace !== face || outNeighbour === neighbour) return;
+    const better = faces.get(face)?.hidOf?.(outNeighbour);
+    if (better !== undefined) redirect(view, outNode, better, face, neighbour, now);
   }
 
   #sendOn(view: XipView, face: number, neighbour: number, now: number): void {

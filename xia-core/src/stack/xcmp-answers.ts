@@ -4,18 +4,21 @@ import {
   encodeXcmpError,
   NextHeader,
   quoteOf,
+  XcmpCode,
   XcmpType,
   type XcmpEcho,
   type XcmpErrorType,
   type XipView,
 } from '../wire/index.js';
-import { BROADCAST_HID } from '../xid/index.js';
-import { equalBytes, NeighbourLimiter, type Gauge } from '../bytes/index.js';
+import { BROADCAST_HID, Xid, XID_ID_BYTES } from '../xid/index.js';
+import { copyBytes, equalBytes, NeighbourLimiter, type Gauge } from '../bytes/index.js';
 
 /** Errors about the packets of one neighbour. RFC 4443 (2.4 f) asks for such a limit. */
 const ERRORS = { ratePerSecond: 100, burst: 50 };
 /** Echoes of one neighbour that are answered: enough for a flood ping, not enough to be a weapon. */
 const ECHOES = { ratePerSecond: 20_000, burst: 2000, faceShares: 2 };
+/** Redirects repeat themselves until the source acts on them, if it ever does. */
+const REDIRECTS = { ratePerSecond: 10, burst: 10 };
 
 /** Sends a message of ours: it starts its way here. */
 export type Originate = (nextHeader: number, destination: Dag, source: Dag, payload: Uint8Array) => void;
@@ -31,7 +34,20 @@ export class XcmpAnswers {
   readonly #localDag: () => Dag;
   readonly #errors = new NeighbourLimiter(ERRORS);
   readonly #echoes = new NeighbourLimiter(ECHOES);
-  readonly counters = { echoReplies: 0, echoesLimited: 0, echoesUnanswerable: 0, errors: 0, errorsLimited: 0, errorsUnanswerable: 0 };
+  readonly #redirects = new NeighbourLimiter(REDIRECTS);
+  readonly counters = {
+    echoReplies: 0,
+    echoesLimited: 0,
+    echoesUnanswerable: 0,
+    errors: 0,
+    errorsLimited: 0,
+    errorsUnanswerable: 0,
+    redirects: 0,
+    redirectsLimited: 0,
+    redirectsUnanswerable: 0,
+    /** Received: nobody can prove one, so it changes no route. */
+    redirectsIgnored: 0,
+  };
 
   constructor(originate: Originate, localDag: () => Dag) {
     this.#originate = originate;
@@ -83,8 +99,33 @@ export class XcmpAnswers {
     );
   }
 
+  /**
+   * Tells the source of a packet that a neighbour on its own link is the better next hop towards destination node `node`.
+   * Nobody can prove it, so nodes of ours do not act on it; the C++ prototype does.
+   */
+  redirect(view: XipView, node: number, better: Xid, face: number, neighbour: number, now: number): void {
+    const mayReport = this.#mayReport(view);
+    if (mayReport && !this.#redirects.take(face, neighbour, now)) {
+      this.counters.redirectsLimited++;
+      return;
+    }
+    const source = mayReport ? view.trySourceDag() : undefined;
+    if (source === undefined) {
+      this.counters.redirectsUnanswerable++;
+      return;
+    }
+    this.counters.redirects++;
+    const bad = new Xid(view.nodeType(node), copyBytes(view.bytes, view.nodeIdOffset(node), XID_ID_BYTES));
+    const message = { type: XcmpType.REDIRECT, code: XcmpCode.REDIRECT_HOST, quoted: quoteOf(view), xids: [bad, better] } as const;
+    this.#originate(NextHeader.XCMP, source, this.#localDag(), encodeXcmpError(message));
+  }
+
   gauges(): Gauge[] {
-    return [this.#errors.gauge('XCMP error budgets'), this.#echoes.gauge('XCMP echo budgets')];
+    return [
+      this.#errors.gauge('XCMP error budgets'),
+      this.#echoes.gauge('XCMP echo budgets'),
+      this.#redirects.gauge('XCMP redirect budgets'),
+    ];
   }
 
   #mayReport(view: XipView): boolean {

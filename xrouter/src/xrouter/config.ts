@@ -20,6 +20,8 @@ import {
 /** Largest XIP packet that fits a UDP datagram over IPv4. */
 const MAXIMUM_MTU = 65_507;
 const MINIMUM_MTU = 576;
+/** The header of a frame is in the datagram, too. */
+const MAXIMUM_ETHERNET_MTU = MAXIMUM_MTU - 14;
 
 function parsed<Output>(parse: (text: string) => Output) {
   return v.pipe(
@@ -46,6 +48,17 @@ const endpointSchema = parsed((text) => {
   return text;
 });
 
+const hidSchema = parsed((text) => {
+  const xid = Xid.parse(text);
+  if (xid.type === PrincipalType.HID) return xid;
+  throw new XiaError('bad-xid' satisfies ErrorCode, `a HID is needed, this is ${text}`);
+});
+
+const macSchema = v.pipe(
+  v.string(),
+  v.regex(/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i, 'the MAC address of one station is needed, such as 02:00:00:00:00:01'),
+);
+
 const milliseconds = (minimum: number, maximum: number) => v.pipe(v.number(), v.minValue(minimum), v.maxValue(maximum));
 
 const faceSchema = v.pipe(
@@ -61,10 +74,26 @@ const faceSchema = v.pipe(
         offload: v.optional(v.picklist(['auto', 'off']), 'auto'),
       }),
     ),
+    ethernet: v.optional(
+      v.strictObject({
+        listen: endpointSchema,
+        peers: v.optional(v.array(endpointSchema), []),
+        mac: v.optional(macSchema),
+        neighbours: v.optional(v.array(v.strictObject({ xid: hidSchema, mac: macSchema })), []),
+        xarp: v.optional(v.boolean(), true),
+      }),
+    ),
     netdev: v.optional(v.strictObject({ path: v.pipe(v.string(), v.minLength(1)) })),
   }),
   v.check((face) => face.cost === undefined || face.role === 'peer', 'only a face with the role "peer" has a "cost"'),
-  v.check((face) => (face.udp === undefined) !== (face.netdev === undefined), 'a face has either "udp" or "netdev"'),
+  v.check(
+    ({ udp, ethernet, netdev }) => [udp, ethernet, netdev].filter((kind) => kind !== undefined).length === 1,
+    'a face has exactly one of "udp", "ethernet" and "netdev"',
+  ),
+  v.check(
+    ({ ethernet, mtu = 0 }) => ethernet === undefined || mtu <= MAXIMUM_ETHERNET_MTU,
+    `the mtu of an Ethernet face is at most ${MAXIMUM_ETHERNET_MTU}`,
+  ),
 );
 
 /** The schema of a configuration file. */
@@ -89,7 +118,10 @@ export const configSchema = v.pipe(
       v.maxLength(64),
       v.check((faces) => new Set(faces.map((face) => face.name)).size === faces.length, 'two faces have one name'),
     ),
-    routes: v.optional(v.array(v.strictObject({ to: parsed((text) => Xid.parse(text)), via: v.string() })), []),
+    routes: v.optional(
+      v.array(v.strictObject({ to: parsed((text) => Xid.parse(text)), via: v.string(), nextHop: v.optional(hidSchema) })),
+      [],
+    ),
     cache: v.optional(
       v.strictObject({
         bytes: v.pipe(v.number(), v.integer(), v.minValue(0)),
@@ -146,12 +178,24 @@ export const configSchema = v.pipe(
   ),
   v.forward(
     v.check(
+      ({ routes, faces }) => routes.every(({ via, nextHop }) => nextHop === undefined || hasNamedNeighbour(faces, via, nextHop)),
+      'a "nextHop" is a neighbour on an Ethernet face, with XARP or in its "neighbours"',
+    ),
+    ['routes'],
+  ),
+  v.forward(
+    v.check(
       (config) => config.routes.every(({ to }) => isRoutable(to.type, config.principals)),
       'a route leads to a principal type that is not in "principals"',
     ),
     ['routes'],
   ),
 );
+
+function hasNamedNeighbour(faces: readonly v.InferOutput<typeof faceSchema>[], via: string, nextHop: Xid): boolean {
+  const ethernet = faces.find(({ name }) => name === via)?.ethernet;
+  return ethernet !== undefined && (ethernet.xarp || ethernet.neighbours.some(({ xid }) => xid.equals(nextHop)));
+}
 
 function isRoutable(type: number, userTypes: Readonly<Record<string, number>>): boolean {
   return [...Object.values(PrincipalType), ...Object.values(userTypes)].includes(type);

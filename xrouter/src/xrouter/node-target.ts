@@ -3,7 +3,7 @@ import { certificateBytes } from './certificate-file.js';
 import type { NodeConfig } from './config.js';
 import type { ControlSockets } from './control-sockets.js';
 import type { ReloadTarget } from './reload-apply.js';
-import type { FaceEntry } from './reload-plan.js';
+import type { FaceEntry, RouteWay } from './reload-plan.js';
 import { faceKey, type SettingName } from './reload-rules.js';
 
 /** The running daemon, as a reload changes it. */
@@ -55,12 +55,12 @@ export class NodeTarget implements ReloadTarget {
   }
 
   updateFace(face: FaceEntry): void {
-    const { role, mtu, cost, udp } = face;
-    this.#node.reconfigure.updateFace(this.#id(faceKey(face)), { role, mtu, peers: udp?.peers }, cost);
+    const { role, mtu, cost, udp, ethernet } = face;
+    this.#node.reconfigure.updateFace(this.#id(faceKey(face)), { role, mtu, peers: (udp ?? ethernet)?.peers }, cost);
   }
 
-  setRoute(to: NodeConfig['routes'][number]['to'], via: string): void {
-    this.#node.reconfigure.setRoute(to, this.#id(via));
+  setRoute(to: NodeConfig['routes'][number]['to'], { face, nextHop }: RouteWay): void {
+    this.#node.reconfigure.setRoute(to, this.#id(face), nextHop);
   }
 
   removeRoute(to: NodeConfig['routes'][number]['to']): void {

@@ -1,6 +1,6 @@
 import { XiaError } from 'xia-core';
 import type { NodeConfig } from './config.js';
-import { inverse, type FaceEntry, type ReloadStep } from './reload-plan.js';
+import { inverse, type FaceEntry, type ReloadStep, type RouteWay } from './reload-plan.js';
 import type { SettingName } from './reload-rules.js';
 
 /** What a plan is carried out on. Faces are named by their keys (see `faceKey`). Whatever throws has changed nothing. */
@@ -13,7 +13,7 @@ export interface ReloadTarget {
   openFace(face: FaceEntry): Promise<void>;
   closeFace(face: FaceEntry): Promise<void>;
   updateFace(face: FaceEntry): void;
-  setRoute(to: ReloadStepOf<'route'>['to'], via: string): void;
+  setRoute(to: ReloadStepOf<'route'>['to'], via: RouteWay): void;
   removeRoute(to: ReloadStepOf<'route'>['to']): void;
   setCertificate(base64: string): void;
   set(setting: SettingName, config: NodeConfig): void;

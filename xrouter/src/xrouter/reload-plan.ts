@@ -19,6 +19,14 @@ export interface LoadedConfig {
   readonly certificate: string | undefined;
 }
 
+/** Where a static route leads. */
+export interface RouteWay {
+  /** Key of the face, see `faceKey`. */
+  readonly face: string;
+  /** The HID of the neighbour, where the face knows its neighbours by name. */
+  readonly nextHop: Xid | undefined;
+}
+
 /** One thing that is done to a running node. Each can be undone by another one; see `inverse`. */
 export type ReloadStep =
   | { readonly kind: 'log'; readonly from: NodeConfig['log']; readonly to: NodeConfig['log'] }
@@ -26,8 +34,8 @@ export type ReloadStep =
   | { readonly kind: 'add-principal' | 'remove-principal'; readonly code: number }
   | { readonly kind: 'open-face' | 'close-face'; readonly face: FaceEntry }
   | { readonly kind: 'update-face'; readonly from: FaceEntry; readonly to: FaceEntry }
-  /** A static route: `from` and `via` are keys of faces (see `faceKey`), undefined for no route. */
-  | { readonly kind: 'route'; readonly to: Xid; readonly from: string | undefined; readonly via: string | undefined }
+  /** A static route: the way that it had and the one that it has, undefined for no route. */
+  | { readonly kind: 'route'; readonly to: Xid; readonly from: RouteWay | undefined; readonly via: RouteWay | undefined }
   | { readonly kind: 'certificate'; readonly from: string; readonly to: string }
   | { readonly kind: 'setting'; readonly setting: SettingName; readonly from: NodeConfig; readonly to: NodeConfig };
 
@@ -53,7 +61,13 @@ export function reloadPlan(running: LoadedConfig, next: LoadedConfig): ReloadPla
   const settings = new Set(top.map(({ rule }) => rule).filter(isSetting));
   const codes = (config: NodeConfig) => [...new Set(Object.values(config.principals))];
   const isEarly = (key: string | undefined) => key !== undefined && faces.early.has(key);
-  const turned = routes.turns.map(({ to, from, via }): ReloadStep => ({ kind: 'route', to, from: isEarly(from) ? undefined : from, via }));
+  const isEarlyWay = (way: RouteWay | undefined) => isEarly(way?.face);
+  const turned = routes.turns.map(({ to, from, via }): ReloadStep => ({
+    kind: 'route',
+    to,
+    from: isEarlyWay(from) ? undefined : from,
+    via,
+  }));
   return {
     refused: differences.filter(({ rule }) => NEVER.has(rule)).map(change),
     changes: [...differences.filter(({ rule }) => rule !== 'file' && !NEVER.has(rule)).map(change), ...certificate.changes],
@@ -62,7 +76,7 @@ export function reloadPlan(running: LoadedConfig, next: LoadedConfig): ReloadPla
       ...(top.some(({ rule }) => rule === 'log') ? [{ kind: 'log', from: a.log, to: b.log } as const] : []),
       ...(a.control !== b.control && b.control !== undefined ? [{ kind: 'open-control', path: b.control } as const] : []),
       // The address of a face that goes is wanted by one that comes: no way around a moment without either.
-      ...routes.turns.flatMap(({ to, from }): ReloadStep[] => (isEarly(from) ? [{ kind: 'route', to, from, via: undefined }] : [])),
+      ...routes.turns.flatMap(({ to, from }): ReloadStep[] => (isEarlyWay(from) ? [{ kind: 'route', to, from, via: undefined }] : [])),
       ...faces.closed.flatMap((face): ReloadStep[] => (isEarly(faceKey(face)) ? [{ kind: 'close-face', face }] : [])),
       ...faces.opened.map((face): ReloadStep => ({ kind: 'open-face', face })),
       ...faces.updated.map(({ from, to }): ReloadStep => ({ kind: 'update-face', from, to })),
@@ -156,40 +170,43 @@ function compareFaces(a: NodeConfig, b: NodeConfig): FaceComparison {
 
 /** Whether two faces cannot be open at the same time. */
 function haveOneAddress(a: FaceEntry, b: FaceEntry): boolean {
-  if (a.udp !== undefined && b.udp !== undefined) {
-    const [one, other] = [parseHostPort(a.udp.listen), parseHostPort(b.udp.listen)];
-    const isAnywhere = [one, other].some(({ address }) => address === '0.0.0.0' || address === '::');
-    return one.port !== 0 && one.port === other.port && (isAnywhere || one.address === other.address);
-  }
-  const { name: _nameA, role: _roleA, mtu: _mtuA, udp: _udpA, ...kindOfA } = a;
-  const { name: _nameB, role: _roleB, mtu: _mtuB, udp: _udpB, ...kindOfB } = b;
-  return valueText(kindOfA) === valueText(kindOfB) && (a.udp === undefined) === (b.udp === undefined);
+  const [listenA, listenB] = [(a.udp ?? a.ethernet)?.listen, (b.udp ?? b.ethernet)?.listen];
+  if (listenA === undefined || listenB === undefined) return a.netdev !== undefined && a.netdev.path === b.netdev?.path;
+  const [one, other] = [parseHostPort(listenA), parseHostPort(listenB)];
+  const isAnywhere = [one, other].some(({ address }) => address === '0.0.0.0' || address === '::');
+  return one.port !== 0 && one.port === other.port && (isAnywhere || one.address === other.address);
+}
+
+interface RouteTurn {
+  readonly to: Xid;
+  readonly from: RouteWay | undefined;
+  readonly via: RouteWay | undefined;
 }
 
 interface RouteComparison {
   readonly differences: readonly PartDifference[];
-  /** Routes that are set, turned or removed; `from` and `via` are keys of faces. */
-  readonly turns: readonly { readonly to: Xid; readonly from: string | undefined; readonly via: string | undefined }[];
+  /** Routes that are set, turned or removed. */
+  readonly turns: readonly RouteTurn[];
 }
 
 function compareRoutes(a: NodeConfig, b: NodeConfig): RouteComparison {
   // Of two routes to one destination the last one counts.
   const before = new Map(a.routes.map((route) => [route.to.key, route]));
   const after = new Map(b.routes.map((route) => [route.to.key, route]));
-  const key = (config: NodeConfig, via: string | undefined) => {
-    const face = config.faces.find(({ name }) => name === via);
-    return face === undefined ? undefined : faceKey(face);
+  const wayOf = (config: NodeConfig, route: NodeConfig['routes'][number] | undefined): RouteWay | undefined => {
+    const face = config.faces.find(({ name }) => name === route?.via);
+    return face === undefined ? undefined : { face: faceKey(face), nextHop: route?.nextHop };
   };
   const destinations = [...new Map([...before, ...after]).values()].map(({ to }) => to);
   const differences: PartDifference[] = [];
-  const turns: { to: Xid; from: string | undefined; via: string | undefined }[] = [];
+  const turns: RouteTurn[] = [];
   for (const to of destinations) {
     const [old, present] = [before.get(to.key), after.get(to.key)];
     const name = to.toString();
     if (old !== undefined && present !== undefined) differences.push(...partDifferences('routes', name, old, present));
     else differences.push({ path: `routes.${name}`, from: old?.via, to: present?.via, rule: 'parts' });
-    const [from, via] = [key(a, old?.via), key(b, present?.via)];
-    if (from !== via) turns.push({ to, from, via });
+    const [from, via] = [wayOf(a, old), wayOf(b, present)];
+    if (from?.face !== via?.face || from?.nextHop?.key !== via?.nextHop?.key) turns.push({ to, from, via });
   }
   return { differences, turns };
 }

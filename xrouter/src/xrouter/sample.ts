@@ -19,11 +19,20 @@ faces:
     udp: { listen: 127.0.0.1:7102, peers: [127.0.0.1:7202], offload: auto }   # auto: several packets per system call where the system can; off
     mtu: 65507
     cost: 10                      # of a packet that leaves here; the way with the least sum is taken; 10 unless said
+# - name: eth0                    # Ethernet frames in UDP datagrams, as a router of the C++ prototype speaks; mtu 1458 unless given
+#   role: peer
+#   ethernet:
+#     listen: 127.0.0.1:7103
+#     peers: [127.0.0.1:7203]
+#     mac: 02:00:00:00:00:01      # follows from the HID unless given
+#     xarp: true                  # find the MAC addresses of neighbours; those listed here are not asked for
+#     neighbours: [{ xid: 'HID:3000000000000000000000000000000000000003', mac: 02:00:00:00:00:03 }]
 
 routing: { enabled: true, helloMs: 150, deadMs: 600 }   # link-state routing on the peer faces; a silence of deadMs ends a neighbour
 
 # principals: { U4ID: 0x15 }      # further principal types to route by, name and code; others are left to the fallback
-routes:                           # static routes: a destination and the face towards it; they count before what routing finds
+routes:                           # static routes, which count before what routing finds: a destination and the face towards it
+                                  # (on Ethernet also the neighbour's HID, nextHop: HID:...)
   - { to: 'AD:2000000000000000000000000000000000000002', via: r2 }
 
 cache:                            # on-path chunk cache
