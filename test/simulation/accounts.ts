@@ -16,6 +16,10 @@ const MOBILITY_OUTPUTS = new Set([
   'patch:too-many-pending',
 ]);
 
+/** What routing counts of messages that came in; the rest is about what it made of them, or sent. */
+const ROUTING_INPUTS =
+  /^(not-from-peer|message:.*|hello:(?!sent$).*|have:accepted|announcement:(?!(made|sent|retransmitted|unanswered|too-many-pending|aged-out|evicted)$).*)$/;
+
 const total = (part: Readonly<Record<string, number>>, except: readonly string[] = []): number =>
   Object.entries(part).reduce((sum, [name, count]) => (except.includes(name) ? sum : sum + count), 0);
 
@@ -38,6 +42,8 @@ export function imbalances(counters: NodeCounters): string[] {
   check('stream packets', streams['packetsReceived']!, total(streams, ['packetsReceived']));
   check('datagrams', delivery['datagram']!, total(datagrams));
   check('mobility', delivery['bootstrap']!, ofMobility);
+  const ofRouting = Object.entries(part('routing')).reduce((sum, [name, count]) => (ROUTING_INPUTS.test(name) ? sum + count : sum), 0);
+  check('routing', delivery['routing']!, ofRouting);
   check('chunk requests', delivery['chunk-request']!, responder['requests']!);
   check('answers to chunk requests', responder['requests']!, total(responder, ['requests', 'segments', 'bytes']));
   check('chunk responses', delivery['chunk-response']!, fetcher['segments']! + fetcher['unexpected']!);

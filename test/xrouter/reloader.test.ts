@@ -17,7 +17,7 @@ const texts = async (router: RunningRouter, params = {}) => (await reload(router
 const show = (router: RunningRouter, what: string) =>
   controlCall(join(router.folder, 'R.ctl'), 'show', { what }) as Promise<Record<string, unknown>[]>;
 
-const ACCESS = `control: R.ctl\nfaces:\n  - { name: access, role: access, udp: { listen: '${LOOPBACK}' } }\n`;
+const ACCESS = `control: R.ctl\nrouting: { enabled: false }\nfaces:\n  - { name: access, role: access, udp: { listen: '${LOOPBACK}' } }\n`;
 
 describe('a router under load', () => {
   it('loses no datagram while its configuration turns', async () => {

@@ -41,7 +41,7 @@ it('routes by a type that one line of configuration adds, and passes over it whe
   expect(Dag.parse(withFallback.toDagText()).toString()).toBe(withFallback.toString());
 
   const routes = knowing.show('routes') as { type: string; xid: string; next: string }[];
-  expect(routes).toContainEqual({ type: 'U4ID', xid: U4ID, next: 'out' });
+  expect(routes).toContainEqual({ type: 'U4ID', xid: U4ID, next: 'out', source: 'static', cost: null });
   expect((plain.show('routes') as { type: string }[]).filter(({ type }) => type === 'U4ID')).toEqual([]);
 
   // The one that knows the type sends by its entry, though it has no way to the AD; the other one by the fallback.

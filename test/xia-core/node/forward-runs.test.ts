@@ -17,6 +17,8 @@ async function startRouter(peer: string, offload: 'auto' | 'off'): Promise<XiaNo
       { name: 'out', role: 'peer', udp: { listen: '127.0.0.1:0', peers: [peer], offload } },
     ],
     routes: [{ to: FAR_AD, via: 'out' }],
+    // The receiver is to hear nothing else.
+    routing: { enabled: false },
   });
 }
 

@@ -1,4 +1,4 @@
-import { configDifferences, parseHostPort, valueText, type Xid } from 'xia-core';
+import { configDifferences, parseHostPort, type Xid } from 'xia-core';
 import type { NodeConfig } from './config.js';
 import {
   faceKey,

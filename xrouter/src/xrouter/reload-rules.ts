@@ -37,8 +37,6 @@ export const reloadRules: Readonly<Record<string, ReloadRule>> = {
   'faces[].ethernet.peers': 'update',
   'faces[].ethernet.mac': 'reopen',
   'faces[].ethernet.neighbours': 'reopen',
-  'faces[].ethernet.neighbours[].xid': 'reopen',
-  'faces[].ethernet.neighbours[].mac': 'reopen',
   'faces[].ethernet.xarp': 'reopen',
   'faces[].netdev.path': 'reopen',
   'routes[].to': 'identity',
