@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
-import { generateIdentity, PrincipalType, sealCertificate, Xid, xidOf, type XiaNode } from 'xia-core';
+import { generateIdentity, PrincipalType, sealCertificate, UdpFace, Xid, xidOf, type XiaNode } from 'xia-core';
+import { RecordingHandler } from '../io/recording-handler.js';
 import { startApplication, startHost, startRouter } from './testbed.js';
 
 const LOOPBACK = '127.0.0.1:0';
@@ -114,6 +115,20 @@ describe('a node that is changed while it runs', () => {
     router.node.reconfigure.setNameServer(server);
     while (application.nameServer === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
     expect(application.nameServer.equals(server)).toBe(true);
+  });
+
+  it('tells a renewed certificate to the routers next to it', async () => {
+    const router = await startRouter();
+    nodes.push(router.node);
+    const neighbour = new UdpFace({ name: 'next', role: 'peer', listen: LOOPBACK, peers: [router.link] });
+    const heard = new RecordingHandler();
+    await neighbour.open(heard);
+    neighbour.send(1, Buffer.alloc(8));
+    const { ad, adIdentity, node } = router;
+    const certificate = sealCertificate({ ad, hid: node.hid, notBefore: 0, notAfter: Date.now() + 9e9 }, adIdentity);
+    node.reconfigure.setCertificate(certificate);
+    await heard.until(({ packets }) => packets.some(({ bytes }) => Buffer.from(bytes).includes(Buffer.from(certificate))));
+    await neighbour.close();
   });
 
   it('takes a certificate of its AD, of no other, and for nobody else', async () => {

@@ -124,6 +124,7 @@ export class Reconfiguration {
     const ad = certifiedAd(certificate, identity);
     if (stack.ad?.equals(ad) !== true) throw new XiaError('refused', `the certificate is of another AD, ${ad.toString()}`);
     enter((now) => stack.mobility.configure({ certificate }, now));
+    stack.routing?.renew(certificate);
   }
 
   /** Routers tell it in their beacons; others use it in place of what beacons say, undefined for that again. */

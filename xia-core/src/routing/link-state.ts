@@ -228,7 +228,7 @@ export class LinkStateRouting {
         deadMs: Math.max(1, Math.round(deadMs)),
         challenge,
         heard,
-        certificate,
+        certificate: certificate(),
       };
       this.counters.count('hello:sent');
       sink.sendLink(face, 0, encodeRoutingStatement(RoutingKind.HELLO, sealHello(hello, identity)));

@@ -67,8 +67,8 @@ export interface LinkStateOptions {
   readonly identity: Identity;
   readonly crypto: CryptoSuite;
   readonly rng: RandomSource;
-  /** The AD's certificate for this router's key, as a statement. */
-  readonly certificate: Uint8Array;
+  /** The AD's certificate for this router's key, as a statement; it is renewed now and then. */
+  readonly certificate: () => Uint8Array;
   /** The faces to other routers, as they are now. */
   readonly faces: () => Iterable<RoutingFace>;
   /** Sends a datagram to `RE BHID SID_ROUTING` on one link; neighbour 0 stands for all of them. */

@@ -111,7 +111,7 @@ export class Originator {
       hosts: isHostFragment(fragment) ? contents : [],
     };
     const issuedMs = Math.max(0, Math.floor(wallNow));
-    const bytes = sealLinkState({ ...body, issuedMs, lifetimeMs: timers.maxAgeMs, certificate }, identity);
+    const bytes = sealLinkState({ ...body, issuedMs, lifetimeMs: timers.maxAgeMs, certificate: certificate() }, identity);
     // An empty fragment is told once, and then forgotten by all; the first one keeps the router known.
     const isLasting = contents.length > 0 || fragment === 0;
     const refreshMs = isLasting ? now + timers.refreshMs * (0.9 + 0.1 * rng.unit()) : Infinity;

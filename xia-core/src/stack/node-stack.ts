@@ -1,12 +1,13 @@
 import { XiaError, type Gauge } from '../bytes/index.js';
-import { BufferPool, DEFAULT_EVICTION_POLICY, Fetcher, LocalContent, Responder } from '../content/index.js';
+import type { Fetcher, LocalContent } from '../content/index.js';
 import { hostDag, linkLocalDag, serviceDag, type Dag } from '../dag/index.js';
 import { ForwardingEngine, type NextHop } from '../forwarding/index.js';
 import { Mobility, type AttachmentInfo, type MobilityEvent, type NameClient } from '../mobility/index.js';
 import { DatagramEndpoint, StreamEndpoint, type StreamEndpointCounters } from '../transport/index.js';
-import { encodeDgramHeader, encodeXip, NextHeader, type XipView } from '../wire/index.js';
+import { encodeDgramHeader, encodeXip, NextHeader } from '../wire/index.js';
 import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, xidOf, Xid } from '../xid/index.js';
-import { Delivery, type ServeOutcome } from './delivery.js';
+import { ContentPart } from './content-part.js';
+import { Delivery } from './delivery.js';
 import { EchoEndpoint } from './echo-endpoint.js';
 import { FaceTable, type FaceSpec } from './face-table.js';
 import { Naming } from './naming.js';
@@ -18,9 +19,6 @@ import { PacketPath } from './packet-path.js';
 import { PathMtuTable } from './path-mtu.js';
 import { SourceMemo } from './source-memo.js';
 import { XcmpAnswers } from './xcmp-answers.js';
-
-/** Memory of fetched chunks that is kept for the next ones. */
-const IDLE_BUFFER_BYTES = 16 * 1024 * 1024;
 
 /** Principal types that a host sends to its access point when it knows nothing better. */
 const DEFAULTED_TYPES = [PrincipalType.AD, PrincipalType.HID, PrincipalType.IP] as const;
@@ -36,8 +34,6 @@ export class NodeStack {
   readonly hid: Xid;
   readonly faces = new FaceTable();
   readonly engine: ForwardingEngine;
-  readonly content: LocalContent;
-  readonly fetcher: Fetcher;
   readonly streams: StreamEndpoint;
   readonly datagrams: DatagramEndpoint;
   readonly echoes: EchoEndpoint;
@@ -47,16 +43,12 @@ export class NodeStack {
   /** Undefined for a node that takes no part in routing. */
   readonly routing: RoutingPart | undefined;
   readonly #naming: Naming;
+  readonly #content: ContentPart;
   #configuredNameServer: Dag | undefined;
   readonly #path: PacketPath;
   readonly #delivery: Delivery;
-  readonly #responder = new Responder();
   readonly #pathMtu = new PathMtuTable();
-  readonly #buffers = new BufferPool(IDLE_BUFFER_BYTES);
   readonly #sources = new SourceMemo();
-  readonly #fetchSid: Xid;
-  /** Where chunks are asked from. */
-  #fetchDag: Dag;
   readonly #onEvent: (event: StackEvent) => void;
   #ad: Xid | undefined;
   #dag: Dag;
@@ -78,13 +70,6 @@ export class NodeStack {
     this.engine.setLocal(this.hid);
     if (this.#ad !== undefined) this.engine.setLocal(this.#ad);
     for (const face of options.faces) this.faces.add(face);
-    this.content = new LocalContent({
-      cache: { crypto, budgetBytes: options.cache?.bytes ?? 0, policy: options.cache?.policy ?? DEFAULT_EVICTION_POLICY },
-      admit: options.cache?.admit,
-      buffers: this.#buffers,
-      onLocal: (id) => this.engine.setLocal(new Xid(PrincipalType.CID, id.slice())),
-      onGone: (id) => this.engine.unsetLocal(new Xid(PrincipalType.CID, id.slice())),
-    });
     this.#path = new PacketPath({
       engine: this.engine,
       faces: this.faces,
@@ -101,16 +86,19 @@ export class NodeStack {
       () => this.#dag,
     );
     this.echoes = new EchoEndpoint(rng.below(0x10000));
-    this.#fetchSid = new Xid(PrincipalType.SID, rng.bytes(20).slice());
-    this.#fetchDag = this.dag(this.#fetchSid);
-    this.engine.setLocal(this.#fetchSid);
-    this.fetcher = new Fetcher({
+    this.#content = new ContentPart({
       crypto,
       rng,
-      send: (destination, payload) => this.#originate(NextHeader.CHUNK, destination, this.#fetchDag, payload),
+      cache: options.cache,
+      fetchLimits: options.fetchLimits,
+      sources: this.#sources,
+      setLocal: (xid) => this.engine.setLocal(xid),
+      unsetLocal: (xid) => this.engine.unsetLocal(xid),
+      dag: (sid) => this.dag(sid),
+      mtuTowards: (destination) => this.mtuTowards(destination),
+      request: (destination, source, payload) => this.#originate(NextHeader.CHUNK, destination, source, payload),
+      respond: (head, body, now) => this.#path.originate(head, now, body),
       onEvent: (event) => this.#onEvent({ layer: 'fetch', event }),
-      buffers: this.#buffers,
-      ...options.fetchLimits,
     });
     this.streams = new StreamEndpoint({
       crypto,
@@ -190,7 +178,7 @@ export class NodeStack {
       sources: this.#sources,
       echoes: this.echoes,
       xcmp: this.xcmp,
-      serve: (view, request, cid, now) => this.#serve(view, request, cid, now),
+      serve: (view, request, cid, now) => this.#content.serve(view, request, cid, now),
       bootstrap: (face, neighbour, payload, now) =>
         this.mobility.handleMessage(face, neighbour, payload, this.faces.isAccess(face), now, now + this.wallOffsetMs),
       routing: part && ((face, neighbour, payload, now) => part.handleMessage(face, neighbour, payload, now, now + this.wallOffsetMs)),
@@ -200,6 +188,14 @@ export class NodeStack {
         this.#pathMtu.learn(hid, mtu, now);
       },
     });
+  }
+
+  get content(): LocalContent {
+    return this.#content.local;
+  }
+
+  get fetcher(): Fetcher {
+    return this.#content.fetcher;
   }
 
   get names(): NameClient {
@@ -326,7 +322,7 @@ export class NodeStack {
 
   /** Takes the memory of a fetched chunk back, for other chunks. Nobody may read it any more. */
   recycle(bytes: Uint8Array): void {
-    this.#buffers.give(bytes);
+    this.#content.recycle(bytes);
   }
 
   /** The largest XIP packet that is known to pass towards an address, in bytes. */
@@ -349,8 +345,7 @@ export class NodeStack {
     return Math.min(
       this.mobility.nextTimeout(),
       this.streams.nextTimeout(),
-      this.fetcher.nextTimeout(),
-      this.content.nextTimeout(),
+      this.#content.nextTimeout(),
       this.#naming.nextTimeout(),
       this.routing?.nextTimeout() ?? Infinity,
     );
@@ -360,8 +355,7 @@ export class NodeStack {
     this.#now = now;
     if (this.mobility.nextTimeout() <= now) this.mobility.handleTimeout(now, now + this.wallOffsetMs);
     if (this.streams.nextTimeout() <= now) this.streams.handleTimeout(now);
-    if (this.fetcher.nextTimeout() <= now) this.fetcher.handleTimeout(now);
-    if (this.content.nextTimeout() <= now) this.content.handleTimeout(now);
+    if (this.#content.nextTimeout() <= now) this.#content.handleTimeout(now);
     if (this.#naming.nextTimeout() <= now) this.#naming.handleTimeout(now, now + this.wallOffsetMs);
     if (this.routing !== undefined && this.routing.nextTimeout() <= now) this.routing.handleTimeout(now, now + this.wallOffsetMs);
   }
@@ -375,8 +369,7 @@ export class NodeStack {
       xcmp: { ...this.xcmp.counters },
       mobility: this.mobility.counters.toJSON(),
       ...(this.routing === undefined ? {} : { routing: this.routing.counters() }),
-      responder: { ...this.#responder.counters },
-      fetcher: { ...this.fetcher.counters },
+      ...this.#content.counters(),
       streams: streamCounters(this.streams.counters),
       datagrams: this.datagrams.counters(),
       echoes: { ...this.echoes.counters },
@@ -390,9 +383,7 @@ export class NodeStack {
       ...this.faces.gauges(),
       ...this.engine.gauges(),
       ...this.#path.gauges(),
-      ...this.content.gauges(),
-      ...this.#buffers.gauges(),
-      ...this.fetcher.gauges(),
+      ...this.#content.gauges(),
       ...this.streams.gauges(),
       ...this.datagrams.gauges(),
       ...this.echoes.gauges(),
@@ -428,17 +419,6 @@ export class NodeStack {
     this.#path.sendLink(face, neighbour, packet);
   }
 
-  #serve(view: XipView, request: { readonly offset: number; readonly length: number }, cid: Uint8Array, now: number): ServeOutcome {
-    const chunk = this.content.find(cid, now);
-    if (chunk === undefined) return 'chunk-gone';
-    const asker = this.#sources.of(view);
-    if (asker === undefined) return 'no-source';
-    this.#responder.respond(view, request, chunk, this.mtuTowards(asker), this.#dag, now, (head, data) =>
-      this.#path.originate(head, now, data),
-    );
-    return 'served';
-  }
-
   #routeOf(ad: Xid): NextHop | undefined {
     if (this.engine.isLocal(ad)) return undefined;
     return this.engine.nextHop(ad);
@@ -462,11 +442,10 @@ export class NodeStack {
     else if (this.#ad !== undefined && !this.#ad.equals(to.ad)) this.engine.unsetLocal(this.#ad);
     this.#ad = to.ad;
     this.#dag = hostDag(to.ad, this.hid);
-    this.#fetchDag = this.dag(this.#fetchSid);
     this.engine.setLocal(to.ad);
     for (const type of DEFAULTED_TYPES) this.engine.table(type).setDefault(to.hop.face, to.hop.neighbour);
     this.streams.addressChanged(this.#now);
-    this.fetcher.addressChanged(this.#now);
+    this.#content.addressChanged(this.#now);
     this.#naming.keeper.addressChanged(this.#now, this.#now + this.wallOffsetMs);
   }
 }

@@ -43,6 +43,7 @@ export class RoutingPart {
   readonly #options: RoutingPartOptions;
   readonly #protocol: LinkStateRouting;
   readonly #certificates: CertificateMemo;
+  #certificate: Uint8Array;
   /** The HIDs that are announced, by key; those that have moved on are not here. Not more than mobility has bindings. */
   readonly #announced = new Map<string, { readonly hid: Xid; isHere: boolean }>();
   #notFromPeers = 0;
@@ -51,9 +52,10 @@ export class RoutingPart {
     this.#options = options;
     this.#certificates = new CertificateMemo(options.crypto);
     const { role, hid, identity, crypto, rng, sendLink, timers } = options;
+    this.#certificate = role.certificate;
     this.#protocol = new LinkStateRouting({
       ad: role.ad,
-      certificate: role.certificate,
+      certificate: () => this.#certificate,
       hid,
       identity,
       crypto,
@@ -98,6 +100,11 @@ export class RoutingPart {
       const entry = this.#options.mobility().binding(hid);
       if (entry === undefined || (entry.hop === undefined && !entry.patched)) this.#withdraw(hid, now);
     }
+  }
+
+  /** Another certificate of the same AD for the same key: told from the next hello and announcement on. */
+  renew(certificate: Uint8Array): void {
+    this.#certificate = certificate;
   }
 
   faceRemoved(face: number, now: number, neighbour?: number): void {

@@ -108,7 +108,7 @@ export class SimRouter {
       identity: this.identity,
       crypto: cheapCrypto,
       rng: new SeededRandom(this.#world.rng.below(2 ** 32)),
-      certificate: certificateFor(this.adNumber, this.identity),
+      certificate: () => certificateFor(this.adNumber, this.identity),
       faces: () => this.segments.map(({ members }) => members.find(({ router }) => router === this)!),
       sink: { sendLink: (face, neighbour, payload) => this.#world.send(this, face, neighbour, payload) },
       certified,
