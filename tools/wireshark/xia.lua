@@ -23,12 +23,12 @@ local stream_names = { [0] = "data", [1] = "opening", [2] = "gone" }
 local frame_names = {
   "PING", "ACK", "DATA", "MAX_DATA", "DATA_BLOCKED", "OPEN", "ACCEPT", "REFUSE", "RESET", "CLOSE", "REBIND", "PATH_CHALLENGE", "PATH_RESPONSE",
 }
-local statement_names = { "certificate", "beacon", "relay", "binding", "binding-ack", "record" }
+local statement_names = { "certificate", "beacon", "relay", "binding", "binding-ack", "record", "hello", "link-state" }
 local services = {
   ["1110000000000000000000000000000000001111"] = {
     name = "bootstrap", kinds = { "beacon", "solicit", "binding", "binding-ack", "patch", "patch-ack" },
   },
-  ["1110000000000000000000000000000000001112"] = { name = "routing", kinds = {} },
+  ["1110000000000000000000000000000000001112"] = { name = "routing", kinds = { "hello", "link-state", "have" } },
   ["1110000000000000000000000000000000001113"] = { name = "name-service", kinds = { "register", "query", "reply" } },
 }
 
@@ -434,7 +434,12 @@ local function dissect_message(tvb, tree, service)
   local kind = tvb:range(0, 1):uint()
   local name = service.kinds[kind] or tostring(kind)
   tree:add(f.message_kind, tvb:range(0, 1), name)
-  dissect_map(tvb, tree, 1, 1)
+  -- Of routers' messages the statements stand for themselves.
+  if tvb:len() > 1 and looks_like_statement(tvb, 1, tvb:len() - 1) then
+    dissect_statement(tvb:range(1):tvb(), tree, 1)
+  else
+    dissect_map(tvb, tree, 1, 1)
+  end
   return service.name .. " " .. name
 end
 

@@ -3,16 +3,19 @@ import {
   Dag,
   encodeBeaconMessage,
   encodeDgramHeader,
+  encodeHave,
   encodeKindMessage,
   encodePatch,
   encodeQuery,
   encodeReply,
+  encodeRoutingStatement,
   encodeXip,
   NextHeader,
+  RoutingKind,
   SID_BOOTSTRAP,
   SID_NAME_SERVICE,
   SID_ROUTING,
-  type Xid,
+  Xid,
 } from 'xia-core';
 import { decodePacket } from '../../../tools/src/xdump/decode-packet.js';
 import { recordText } from '../../../tools/src/xdump/describe.js';
@@ -88,7 +91,26 @@ describe('datagrams of the well-known services', () => {
     expect(recordText({}, decodePacket(reply))).toContain('name-service reply calc.example ok');
   });
 
-  test('messages of routers and kinds that are not known, by their form', () => {
+  test('messages of routers', () => {
+    expect(upperOf(datagram(encodeRoutingStatement(RoutingKind.HELLO, statement('hello')), SID_ROUTING))).toMatchObject({
+      service: 'routing',
+      message: {
+        kind: 'hello',
+        statement: {
+          statement: 'hello',
+          signatureValid: true,
+          body: { helloMs: expect.any(Number), certificate: { statement: 'certificate' } },
+        },
+      },
+    });
+    const hid = Xid.parse(`HID:${'d'.repeat(40)}`);
+    const have = encodeHave([{ router: hid, fragment: 16, sequence: 7 }]);
+    expect(upperOf(datagram(have, SID_ROUTING))).toMatchObject({
+      message: { kind: 'have', have: [{ router: hid.toString(), fragment: 16, sequence: 7 }] },
+    });
+  });
+
+  test('messages of kinds that are not known, by their form', () => {
     const message = encodeKindMessage(9, { area: 1, links: [statement('certificate')] }, 2048);
     expect(upperOf(datagram(message, SID_ROUTING))).toMatchObject({
       service: 'routing',

@@ -1,8 +1,10 @@
 import {
   decodeMobilityMessage,
   decodeNameMessage,
+  decodeRoutingMessage,
   MobilityKind,
   NameKind,
+  RoutingKind,
   SID_BOOTSTRAP,
   SID_NAME_SERVICE,
   SID_ROUTING,
@@ -11,8 +13,13 @@ import {
 import { genericBody, withStatements } from './decode-statement.js';
 import { textOf, type JsonObject } from './json-value.js';
 
-const mobilityNames = namesOf(MobilityKind);
-const nameNames = namesOf(NameKind);
+const kindNames: Readonly<Record<Service, ReadonlyMap<number, string>>> = {
+  bootstrap: namesOf(MobilityKind),
+  routing: namesOf(RoutingKind),
+  'name-service': namesOf(NameKind),
+};
+
+const decoders = { bootstrap: decodeMobilityMessage, routing: decodeRoutingMessage, 'name-service': decodeNameMessage } as const;
 
 /** `BINDING_ACK` is called `binding-ack`. */
 function namesOf(kinds: Readonly<Record<string, number>>): ReadonlyMap<number, string> {
@@ -38,15 +45,13 @@ export function decodeServiceMessage(destination: Dag, source: Dag, payload: Uin
 
 function messageOf(service: Service, payload: Uint8Array): JsonObject {
   if (payload.length === 0) return { error: `${service} message: empty` };
-  const decoded =
-    service === 'bootstrap' ? decodeMobilityMessage(payload) : service === 'name-service' ? decodeNameMessage(payload) : undefined;
-  // Routers' messages have one outer form whatever they say: a kind, and a map.
-  if (decoded === undefined || (!decoded.ok && decoded.reason === 'unknown-kind')) {
+  const decoded = decoders[service](payload);
+  // Most messages have one outer form whatever they say: a kind, and a map.
+  if (!decoded.ok && decoded.reason === 'unknown-kind') {
     const { body, error } = genericBody(payload.subarray(1));
     return error === undefined ? { kind: payload[0]!, body } : { error: `${service} message: ${textOf(error)}` };
   }
   if (!decoded.ok) return { error: `${service} message: ${decoded.reason}` };
   const { kind, ...fields } = decoded.message;
-  const names = service === 'bootstrap' ? mobilityNames : nameNames;
-  return { kind: names.get(kind) ?? kind, ...(withStatements(fields) as JsonObject) };
+  return { kind: kindNames[service].get(kind) ?? kind, ...(withStatements(fields) as JsonObject) };
 }

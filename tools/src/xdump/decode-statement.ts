@@ -4,6 +4,8 @@ import {
   bindingSchema,
   certificateSchema,
   decodeStrict,
+  helloSchema,
+  linkStateSchema,
   nodeCrypto,
   openStatement,
   recordSchema,
@@ -28,6 +30,8 @@ const knownKinds: ReadonlyMap<number, KnownKind> = new Map<number, KnownKind>([
   [StatementKind.BINDING, { name: 'binding', schema: bindingSchema }],
   [StatementKind.BINDING_ACK, { name: 'binding-ack', schema: bindingAckSchema }],
   [StatementKind.RECORD, { name: 'record', schema: recordSchema }],
+  [StatementKind.HELLO, { name: 'hello', schema: helloSchema }],
+  [StatementKind.LINK_STATE, { name: 'link-state', schema: linkStateSchema }],
 ]);
 
 /** Statements inside of statements: a certificate in a beacon, and no deeper. */
