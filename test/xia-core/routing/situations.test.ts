@@ -172,6 +172,21 @@ describe('a face', () => {
   });
 });
 
+describe('a router that takes leave', () => {
+  it('is given up by its neighbours at once, not when it has been silent for long', () => {
+    const world = new RoutingWorld(10);
+    const [a, b] = pair(world);
+    world.connect([a, b]);
+    converge(world);
+    a.machine.takeLeave();
+    a.isAlive = false;
+    world.run(20);
+    expect(b.events.at(-1)).toMatchObject({ kind: 'neighbour-down', hid: a.hid });
+    expect(b.routes.size).toBe(0);
+    expect(counter(b, 'neighbour:deaf')).toBe(1);
+  });
+});
+
 describe('two hundred routers with five thousand hosts', () => {
   it('are found by one that hears of them by its neighbour', () => {
     const world = new RoutingWorld(9);

@@ -19,6 +19,7 @@ export class NodeFaces {
   readonly taps = new CaptureTaps();
   /** Name of a peer face -> what a packet that leaves by it costs. */
   readonly costs = new Map<string, number | undefined>();
+  readonly #dropped = new Set<Face>();
   readonly #handler: NodeFacesHandler;
   readonly #wallMs: () => number;
 
@@ -80,8 +81,20 @@ export class NodeFaces {
     });
   }
 
+  /** Takes a face out: nothing leaves by it any more, what comes in still does. Returns what closes it. */
+  drop(id: number): () => Promise<void> {
+    const face = this.byId.get(id);
+    if (face === undefined) return async () => {};
+    this.byId.delete(id);
+    this.#dropped.add(face);
+    return async () => {
+      await face.close();
+      this.#dropped.delete(face);
+    };
+  }
+
   async close(): Promise<void> {
-    await Promise.all(this.all().map((face) => face.close()));
+    await Promise.all([...this.all(), ...this.#dropped].map((face) => face.close()));
   }
 
   #showRun(direction: 'in' | 'out', face: Face, neighbour: number, bytes: Uint8Array, segmentBytes: number): void {

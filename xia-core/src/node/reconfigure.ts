@@ -18,6 +18,9 @@ export interface ReconfigurationOptions {
   readonly isClosing: () => boolean;
 }
 
+/** How long a face that is removed still takes what is under way to it. */
+const DRAIN_MS = 100;
+
 /**
  * Changes a node while packets go through it. Each method is one change that is whole when it returns; the order in which
  * several are made is the caller's: a new face before the routes to it, the routes before the old face goes.
@@ -48,20 +51,22 @@ export class Reconfiguration {
       await faces.open(id, face);
       if (isClosing()) throw new XiaError('interrupted', 'the node is being closed', { face: config.name });
     } catch (error) {
-      await this.removeFace(id);
+      await this.#dropFace(id)();
       throw error;
     }
     return id;
   }
 
-  /** Closes a face. What is still routed through it has no way any more; a node that is attached by it looks for another place. */
+  /**
+   * Closes a face, a moment after the last packet left by it: what is under way to it still comes in. What is routed through it
+   * takes another way; a node that is attached by it looks for another place.
+   */
   async removeFace(id: number): Promise<void> {
-    const { stack, faces, enter } = this.#options;
-    const face = faces.byId.get(id);
-    if (face === undefined) return;
-    faces.byId.delete(id);
-    enter((now) => stack.removeFace(id, now));
-    await face.close();
+    if (!this.#options.faces.byId.has(id)) return;
+    this.#options.enter(() => this.#options.stack.routing?.takeLeave(id));
+    const close = this.#dropFace(id);
+    await new Promise((resolve) => setTimeout(resolve, DRAIN_MS));
+    await close();
   }
 
   /**
@@ -140,5 +145,13 @@ export class Reconfiguration {
   /** A HID that moves more than `limit` times within `windowMs` is frozen for a while. */
   setMoves(moves: { readonly limit: number; readonly windowMs: number }): void {
     this.#options.enter((now) => this.#options.stack.mobility.configure({ moves }, now));
+  }
+
+  /** Sends nothing by a face any more. Returns what closes it. */
+  #dropFace(id: number): () => Promise<void> {
+    const { stack, faces, enter } = this.#options;
+    const close = faces.drop(id);
+    enter((now) => stack.removeFace(id, now));
+    return close;
   }
 }

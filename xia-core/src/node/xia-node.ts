@@ -379,6 +379,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     await this.#streams.closeAll();
     for (const socket of this.#datagrams.values()) await socket.close();
     if (this.attachment !== undefined) this.#enter((now) => this.#stack.mobility.leave(now, now + this.#stack.wallOffsetMs));
+    this.#enter(() => this.#stack.routing?.takeLeave());
     this.#driver.stop();
     await this.#faces.close();
   }

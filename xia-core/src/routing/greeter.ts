@@ -47,6 +47,11 @@ export class Greeter {
     return [...gone];
   }
 
+  /** The faces that other routers are greeted on. */
+  faces(): number[] {
+    return [...this.#faces.keys()];
+  }
+
   /** What a face costs; undefined for one that other routers are not greeted on. */
   costOf(face: number): number | undefined {
     return this.#faces.get(face)?.cost;

@@ -1,6 +1,7 @@
 import { Counters, KeyedRateLimiter, copyBytes, type Gauge } from '../bytes/index.js';
 import { RoutingKind, decodeRoutingMessage, encodeRoutingStatement, type HaveEntry } from '../wire/routing-messages.js';
 import {
+  CHALLENGE_BYTES,
   MAX_LINK_COST,
   helloSchema,
   isHostFragment,
@@ -140,6 +141,17 @@ export class LinkStateRouting {
     if (this.#instance !== undefined) this.#originator.run(now, now + this.#wallMinusNowMs);
   }
 
+  /**
+   * A face, or all of them, is about to be closed. The neighbours there are told that nothing of theirs is heard any more, so that
+   * they need not wait for our silence.
+   */
+  takeLeave(face?: number): void {
+    if (this.#instance === undefined) return;
+    for (const known of this.#greeter.faces()) {
+      if (face === undefined || known === face) this.#sayHello(known, this.#options.rng.bytes(CHALLENGE_BYTES).slice(), []);
+    }
+  }
+
   nextTimeout(): number {
     if (this.#instance === undefined) return 0;
     return Math.min(
@@ -214,25 +226,29 @@ export class LinkStateRouting {
   }
 
   #greet(now: number): void {
-    const { ad, hid, identity, certificate, sink } = this.#options;
-    const { helloMs, deadMs } = this.#timers;
     for (const { face, challenge } of this.#greeter.due(now)) {
       const heard = [...this.#neighbours.onFace(face)].map((neighbour): [Xid, Uint8Array] => [neighbour.hid, neighbour.challenge]);
-      this.#helloSequence += 1;
-      const hello = {
-        ad,
-        hid,
-        instance: this.#instance!,
-        sequence: this.#helloSequence,
-        helloMs: Math.max(1, Math.round(helloMs)),
-        deadMs: Math.max(1, Math.round(deadMs)),
-        challenge,
-        heard,
-        certificate: certificate(),
-      };
-      this.counters.count('hello:sent');
-      sink.sendLink(face, 0, encodeRoutingStatement(RoutingKind.HELLO, sealHello(hello, identity)));
+      this.#sayHello(face, challenge, heard);
     }
+  }
+
+  #sayHello(face: number, challenge: Uint8Array, heard: Hello['heard']): void {
+    const { ad, hid, identity, certificate, sink } = this.#options;
+    const { helloMs, deadMs } = this.#timers;
+    this.#helloSequence += 1;
+    const hello = {
+      ad,
+      hid,
+      instance: this.#instance!,
+      sequence: this.#helloSequence,
+      helloMs: Math.max(1, Math.round(helloMs)),
+      deadMs: Math.max(1, Math.round(deadMs)),
+      challenge,
+      heard,
+      certificate: certificate(),
+    };
+    this.counters.count('hello:sent');
+    sink.sendLink(face, 0, encodeRoutingStatement(RoutingKind.HELLO, sealHello(hello, identity)));
   }
 
   #onHello(face: number, from: number, statement: Uint8Array, now: number, wallNow: number): void {

@@ -107,6 +107,11 @@ export class RoutingPart {
     this.#certificate = certificate;
   }
 
+  /** A face, or the whole node, is about to be closed: the routers there are told. */
+  takeLeave(face?: number): void {
+    this.#protocol.takeLeave(face);
+  }
+
   faceRemoved(face: number, now: number, neighbour?: number): void {
     this.#protocol.faceRemoved(face, now, neighbour);
   }
