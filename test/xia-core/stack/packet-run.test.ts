@@ -19,7 +19,7 @@ const OUR_AD = xid(PrincipalType.AD, 8);
 /** A node with all that it does written down, one line for each effect. */
 function recordingPath(options: { runs: boolean; observes: boolean }) {
   const lines: string[] = [];
-  const reports = new Set<string>();
+  const reports: string[] = [];
   const engine = new ForwardingEngine();
   const faces = new FaceTable();
   const [from, out, narrow, full] = ['from', 'out', 'narrow', 'full'].map((name) =>
@@ -60,8 +60,7 @@ function recordingPath(options: { runs: boolean; observes: boolean }) {
       if (view.nextHeader === NextHeader.CHUNK) observed.push(hex(view.bytes));
     },
     redirect: () => {},
-    report: (type, code, view, _face, _neighbour, _now, mtu) =>
-      void reports.add(`report ${type} ${code} ${hex(view.bytes.subarray(4, view.headerBytes))} ${mtu}`),
+    report: (type, code, view, _face, _neighbour, _now, mtu) => void reports.push(`report ${type} ${code} ${hex(view.bytes)} ${mtu}`),
   });
   const observed: string[] = [];
   return {
@@ -69,7 +68,7 @@ function recordingPath(options: { runs: boolean; observes: boolean }) {
     from,
     effects: () => ({
       lines,
-      reports: [...reports],
+      reports,
       counters: path.counters(),
       engine: engine.counters(),
       observed: options.observes ? observed : [],

@@ -98,7 +98,7 @@ export class PacketPath {
 
   /**
    * Packets of one neighbour came in together, each `segmentBytes` long, the last one shorter or equal. The effect is that of
-   * `receive` for each of them in turn, but for reports to their source, which gets one for packets that are alike.
+   * `receive` for each of them in turn.
    */
   receiveRun(face: number, neighbour: number, bytes: Uint8Array, segmentBytes: number, now: number): void {
     this.received += Math.ceil(bytes.length / segmentBytes);
@@ -179,31 +179,19 @@ export class PacketPath {
   }
 
   /**
-   * Does what the engine has decided about a packet, or about several that are alike.
+   * Does what the engine has decided about a packet.
    * @param reached what `last` was when it came
-   * @param run all of them, where there are several; the view is that of the first
    */
-  #finish(
-    disposition: Disposition,
-    view: XipView,
-    reached: number,
-    face: number,
-    neighbour: number,
-    now: number,
-    packets = 1,
-    run?: Uint8Array,
-  ): void {
-    const { engine, deliver, report } = this.#options;
+  #finish(disposition: Disposition, view: XipView, reached: number, face: number, neighbour: number, now: number): void {
+    const { deliver, report } = this.#options;
     switch (disposition) {
       case Disposition.FORWARD:
-        // Who sent it must have had a reason; sending it back would only let it circle until its hops are used up. Unless it has
-        // come further in its address here: what is behind our AD may well lie where it came from.
-        if (engine.outFace === face && engine.outNeighbour === neighbour && view.last === reached) {
-          this.#drop('sent-back', packets);
+        if (this.#isSentBack(view, reached, face, neighbour)) {
+          this.#drop('sent-back');
           report(XcmpType.UNREACHABLE, XcmpCode.HOST_UNREACHABLE, view, face, neighbour, now);
           return;
         }
-        this.#pass(view, face, neighbour, now, packets, run);
+        this.#pass(view, face, neighbour, now);
         return;
       case Disposition.DELIVER:
         this.#delivered++;
@@ -215,20 +203,20 @@ export class PacketPath {
         this.#broadcast(view.bytes);
         return;
       case Disposition.UNREACHABLE:
-        this.#dropAsDecided(packets);
+        this.#dropAsDecided();
         report(XcmpType.UNREACHABLE, XcmpCode.HOST_UNREACHABLE, view, face, neighbour, now);
         return;
       case Disposition.TIME_EXCEEDED:
-        this.#dropAsDecided(packets);
+        this.#dropAsDecided();
         report(XcmpType.TIME_EXCEEDED, XcmpCode.HOP_LIMIT, view, face, neighbour, now);
         return;
       default:
-        this.#dropAsDecided(packets);
+        this.#dropAsDecided();
     }
   }
 
   /**
-   * Takes the packet at `at`, and with it those behind it that are alike: they are decided about once.
+   * Takes the packet at `at`, and with it those behind it that are alike: when they go on, they are decided about once.
    * @returns the bytes of all that were taken
    */
   #incomingAlike(face: number, neighbour: number, bytes: Uint8Array, at: number, segmentBytes: number, now: number): number {
@@ -243,20 +231,16 @@ export class PacketPath {
     const reached = view.last;
     const { engine, faces } = this.#options;
     const disposition = engine.forward(view, face, FROM_FACE);
-    if (disposition === Disposition.DELIVER || alike === first.length) {
+    const goesOn = disposition === Disposition.FORWARD && segmentBytes <= faces.mtu(engine.outFace);
+    if (!goesOn || alike === first.length || this.#isSentBack(view, reached, face, neighbour)) {
       this.#finish(disposition, view, reached, face, neighbour, now);
       this.#incomingEach(face, neighbour, bytes, at + first.length, at + alike, segmentBytes, now);
       return alike;
     }
-    // A shorter last one may fit where the others do not.
-    const whole = alike - (alike % segmentBytes);
-    const taken = disposition === Disposition.FORWARD && segmentBytes > faces.mtu(engine.outFace) ? whole : alike;
-    const packets = Math.ceil(taken / segmentBytes);
+    const packets = Math.ceil(alike / segmentBytes);
     engine.countAlike(packets - 1, face);
-    if (disposition === Disposition.FORWARD) spreadMarks(view, bytes, at, at + taken);
-    const run = taken === bytes.length ? bytes : bytes.subarray(at, at + taken);
-    this.#finish(disposition, view, reached, face, neighbour, now, packets, run);
-    this.#incomingEach(face, neighbour, bytes, at + taken, at + alike, segmentBytes, now);
+    spreadMarks(view, bytes, at, at + alike);
+    this.#pass(view, face, neighbour, now, alike === bytes.length ? bytes : bytes.subarray(at, at + alike), packets);
     return alike;
   }
 
@@ -266,12 +250,24 @@ export class PacketPath {
     }
   }
 
-  /** Sends on what the engine has decided about. If it leaves by the face that it came by, its source is told who was nearer. */
-  #pass(view: XipView, face: number, neighbour: number, now: number, packets: number, run: Uint8Array | undefined): void {
+  /**
+   * Whether a packet would go back to who sent it. That one must have had a reason; it would only circle until its hops are used
+   * up. Unless it has come further in its address here: what is behind our AD may well lie where it came from.
+   */
+  #isSentBack(view: XipView, reached: number, face: number, neighbour: number): boolean {
+    const { outFace, outNeighbour } = this.#options.engine;
+    return outFace === face && outNeighbour === neighbour && view.last === reached;
+  }
+
+  /**
+   * Sends on what the engine has decided about. If it leaves by the face that it came by, its source is told who was nearer.
+   * @param run several packets that are alike; the view is that of the first
+   */
+  #pass(view: XipView, face: number, neighbour: number, now: number, run?: Uint8Array, packets = 1): void {
     const { engine, faces, redirect } = this.#options;
     const { outFace, outNeighbour, outNode } = engine;
     if (run === undefined) this.#sendOn(view, face, neighbour, now);
-    else this.#sendRunOn(view, face, neighbour, now, packets, run);
+    else this.#sendRunOn(view, now, run, packets);
     if (outFace !== face || outNeighbour === neighbour) return;
     const better = faces.get(face)?.hidOf?.(outNeighbour);
     if (better !== undefined) redirect(view, outNode, better, face, neighbour, now);
@@ -282,27 +278,21 @@ export class PacketPath {
     this.#send(view, face, neighbour, now);
   }
 
-  /** As `#send` for packets that are alike; the view is that of the first. */
-  #sendRunOn(view: XipView, face: number, neighbour: number, now: number, packets: number, run: Uint8Array): void {
-    const { engine, faces, transmit, transmitRun, report } = this.#options;
+  /** As `#send` for packets that are alike and fit the face; the view is that of the first. */
+  #sendRunOn(view: XipView, now: number, run: Uint8Array, packets: number): void {
+    const { engine, transmit, transmitRun } = this.#options;
     const { outFace, outNeighbour } = engine;
     const segmentBytes = view.bytes.length;
-    const mtu = faces.mtu(outFace);
     this.#observeRun(view, run, now);
-    if (mtu === 0) {
-      this.#drop('no-face', packets);
-    } else if (segmentBytes > mtu) {
-      this.#drop('too-big', packets);
-      report(XcmpType.TOO_BIG, XcmpCode.NONE, view, face, neighbour, now, mtu);
-    } else if (transmitRun !== undefined) {
+    if (transmitRun !== undefined) {
       const sent = transmitRun(outFace, outNeighbour, run, segmentBytes);
       this.#forwarded += sent;
       if (sent < packets) this.#drop('transmit', packets - sent);
-    } else {
-      for (let at = 0; at < run.length; at += segmentBytes) {
-        if (transmit(outFace, outNeighbour, run.subarray(at, at + segmentBytes))) this.#forwarded++;
-        else this.#drop('transmit');
-      }
+      return;
+    }
+    for (let at = 0; at < run.length; at += segmentBytes) {
+      if (transmit(outFace, outNeighbour, run.subarray(at, at + segmentBytes))) this.#forwarded++;
+      else this.#drop('transmit');
     }
   }
 
@@ -361,9 +351,9 @@ export class PacketPath {
   }
 
   /** The engine refused it and knows why. */
-  #dropAsDecided(packets = 1): false {
+  #dropAsDecided(): false {
     const reason = forwardReasons[this.#options.engine.reason];
-    return reason === 'none' ? false : this.#drop(reason, packets);
+    return reason === 'none' ? false : this.#drop(reason);
   }
 
   #drop(reason: PathDrop, packets = 1): false {

@@ -25,10 +25,23 @@ function faceSummary(face: Row): Row {
   };
 }
 
+function neighbourSummary({ hid, ad, hop, state, cost, heardMsAgo }: Row): Row {
+  return { hid, ad, hop, state, cost, 'heard ms ago': heardMsAgo };
+}
+
 /** The routers that an announcement says it has links to, by the beginning of their HID. */
 function announcementSummary(announcement: Row): Row {
+  const { router, ad, fragment, sequence, ageMs, hosts } = announcement;
   const links = (announcement['links'] ?? []) as readonly { readonly hid: string; readonly cost: number }[];
-  return { ...announcement, links: links.map(({ hid, cost }) => `${hid.slice(0, 'HID:'.length + 8)}…=${cost}`).join(' ') || '-' };
+  return {
+    router,
+    ad,
+    fragment,
+    sequence,
+    'age ms': ageMs,
+    hosts,
+    links: links.map(({ hid, cost }) => `${hid.slice(0, 'HID:'.length + 8)}…=${cost}`).join(' ') || '-',
+  };
 }
 
 function boundSummary({ name, unit, used, highWater, bound, refused }: Row): Row {
@@ -38,6 +51,7 @@ function boundSummary({ name, unit, used, highWater, bound, refused }: Row): Row
 /** What is printed of a row, where that is not all of it. */
 const summaries: Readonly<Partial<Record<NodeView, (row: Row) => Row>>> = {
   faces: faceSummary,
+  neighbours: neighbourSummary,
   lsdb: announcementSummary,
   bounds: boundSummary,
 };
