@@ -1,5 +1,5 @@
 import type { RemoteInfo, Socket } from 'node:dgram';
-import { DgramAsPromised, type SocketAsPromised } from 'dgram-as-promised';
+import type { SocketAsPromised } from 'dgram-as-promised';
 import { XiaError, type Gauge } from '../bytes/index.js';
 import type { FaceRole } from '../stack/face-table.js';
 import { claimedPacketBytes } from '../wire/index.js';
@@ -10,6 +10,8 @@ import { RunGatherer } from './run-gatherer.js';
 import { formatHostPort, parseHostPort, type HostPort } from './socket-address.js';
 import { MAX_RUN_BYTES, MAX_RUN_SEGMENTS, type UdpKernel } from './udp-kernel.js';
 import { RunOutcome, UdpOffload } from './udp-offload.js';
+import { isSameEndpoint, parsePeers } from './udp-peers.js';
+import { bindUdp } from './udp-socket.js';
 
 export interface UdpFaceOptions {
   readonly name: string;
@@ -41,13 +43,10 @@ export type UdpOffloadMode = 'auto' | 'off';
 export const DEFAULT_UDP_MTU = 1472;
 const DEFAULT_SOCKET_BUFFER_BYTES = 8 * 1024 * 1024;
 const DEFAULT_SEND_QUEUE_BYTES = 16 * 1024 * 1024;
-const LEAST_SOCKET_BUFFER_BYTES = 64 * 1024;
 /** Shorter packets may have padding behind them that no header counts: such a datagram is never cut. */
 const LEAST_RUN_BYTES = 47;
 /** More of them than any kernel puts together were not put together by a kernel. */
 const MAX_RECEIVED_SEGMENTS = 128;
-
-type SendCallback = (error: null, address: string, family: number) => void;
 
 /**
  * A face over one UDP socket, one packet in each datagram.
@@ -99,7 +98,7 @@ export class UdpFace implements Face {
       this.#offload?.forget(id);
       this.#handler?.gone(id);
     });
-    this.#peers = this.#parsePeers(options.peers ?? []);
+    this.#peers = parsePeers(this.name, this.#listen, options.peers ?? []);
     for (const { address, port } of this.#peers) this.#neighbours.pin(address, port);
   }
 
@@ -113,7 +112,7 @@ export class UdpFace implements Face {
 
   update({ role, mtu = DEFAULT_UDP_MTU, peers = [] }: FaceSettings): void {
     const checked = checkedMtu(this.name, mtu);
-    const next = this.#parsePeers(peers);
+    const next = parsePeers(this.name, this.#listen, peers);
     const removed = this.#peers.filter((peer) => !next.some((other) => isSameEndpoint(peer, other)));
     const added = next.filter((peer) => !this.#peers.some((other) => isSameEndpoint(peer, other)));
     if (added.length > this.#neighbours.room + removed.length)
@@ -126,24 +125,19 @@ export class UdpFace implements Face {
   }
 
   async open(handler: FaceHandler): Promise<void> {
-    const { address, port, family } = this.#listen;
-    const binding = DgramAsPromised.createSocket({ type: family === 4 ? 'udp4' : 'udp6', lookup: literalLookup });
-    this.#binding = binding;
     this.#handler = handler;
-    const socket = binding.socket;
-    socket.on('message', (bytes: Uint8Array, from: RemoteInfo) => this.#receive(bytes, from));
-    try {
-      await binding.bind({ address, port, exclusive: true });
-    } catch (error) {
-      await this.close();
-      throw this.#openError(error as NodeJS.ErrnoException);
+    const onMessage = (bytes: Uint8Array, from: RemoteInfo): void => this.#receive(bytes, from);
+    const binding = await bindUdp(this.name, this.#listen, this.#socketBufferBytes, onMessage);
+    if (this.#handler !== handler) {
+      await binding.close();
+      throw new XiaError('face-failed', `face ${this.name} was closed while it was opened`, { face: this.name });
     }
+    this.#binding = binding;
+    const { socket } = binding;
     socket.on('error', (cause) => {
       this.counters.faults++;
       handler.fault(new XiaError('face-failed', `face ${this.name}: ${cause.message}`, { face: this.name }, { cause }));
     });
-    growBuffer(this.#socketBufferBytes, (bytes) => socket.setRecvBufferSize(bytes));
-    growBuffer(this.#socketBufferBytes, (bytes) => socket.setSendBufferSize(bytes));
     if (this.#offloadMode === 'auto') await this.#startOffload(socket);
     this.#socket = socket;
   }
@@ -339,46 +333,6 @@ export class UdpFace implements Face {
     this.#neighbours.remove(address, port);
     this.#handler?.gone(id);
   }
-
-  #parsePeers(texts: readonly string[]): HostPort[] {
-    const peers: HostPort[] = [];
-    for (const peer of texts.map((text) => this.#parsePeer(text))) {
-      if (!peers.some((other) => isSameEndpoint(peer, other))) peers.push(peer);
-    }
-    return peers;
-  }
-
-  /** A peer as its datagrams name it. */
-  #parsePeer(text: string): HostPort {
-    const peer = parseHostPort(text);
-    if (this.#listen.family === 4 && peer.family === 6) {
-      throw new XiaError('bad-endpoint', `face ${this.name}: peer ${text} needs a face that listens on IPv6`, { text });
-    }
-    if (peer.port === 0) {
-      throw new XiaError('bad-endpoint', `face ${this.name}: peer ${text} needs a port`, { text });
-    }
-    const isMapped = this.#listen.family === 6 && peer.family === 4;
-    return isMapped ? { ...peer, address: `::ffff:${peer.address}` } : peer;
-  }
-
-  #openError(cause: NodeJS.ErrnoException): XiaError {
-    const address = formatHostPort(this.#listen.address, this.#listen.port);
-    const context = { face: this.name, address };
-    if (cause.code === 'EADDRINUSE') {
-      const message = `face ${this.name}: UDP ${address} is in use by another program`;
-      return new XiaError('address-in-use', message, context, { cause });
-    }
-    const reasons: Record<string, string> = {
-      EADDRNOTAVAIL: 'is not an address of this machine',
-      EACCES: 'may not be used by this user',
-    };
-    const reason = reasons[cause.code ?? ''] ?? `cannot be opened: ${cause.message}`;
-    return new XiaError('face-failed', `face ${this.name}: UDP ${address} ${reason}`, context, { cause });
-  }
-}
-
-function isSameEndpoint(a: HostPort, b: HostPort): boolean {
-  return a.port === b.port && a.address === b.address;
 }
 
 /** The size of the packets that a datagram is made of, told by the first one; the datagram's own when it is one packet. */
@@ -386,21 +340,4 @@ function segmentBytesOf(bytes: Uint8Array): number {
   const first = claimedPacketBytes(bytes);
   const isRun = first >= LEAST_RUN_BYTES && first < bytes.length && bytes.length <= MAX_RECEIVED_SEGMENTS * first;
   return isRun ? first : bytes.length;
-}
-
-/** All addresses are literals, so nothing is looked up; Node's own lookup would cost a deferred call per packet. */
-function literalLookup(address: string, _options: unknown, callback: SendCallback): void {
-  callback(null, address, address.includes(':') ? 6 : 4);
-}
-
-/** Linux clamps a size that it does not allow, other systems refuse it; then less is asked for. */
-function growBuffer(bytes: number, set: (bytes: number) => void): void {
-  for (let size = bytes; size >= LEAST_SOCKET_BUFFER_BYTES; size = Math.floor(size / 2)) {
-    try {
-      set(size);
-      return;
-    } catch {
-      // Refused: try half of it. The face works with the system's default too.
-    }
-  }
 }
