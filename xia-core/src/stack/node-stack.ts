@@ -5,7 +5,7 @@ import { ForwardingEngine, type NextHop } from '../forwarding/index.js';
 import { Mobility, type AttachmentInfo, type MobilityEvent, type NameClient } from '../mobility/index.js';
 import { DatagramEndpoint, StreamEndpoint, type StreamEndpointCounters } from '../transport/index.js';
 import { encodeDgramHeader, encodeXip, NextHeader } from '../wire/index.js';
-import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, xidOf, Xid } from '../xid/index.js';
+import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, xidOf, type Xid } from '../xid/index.js';
 import { ContentPart } from './content-part.js';
 import { Delivery } from './delivery.js';
 import { EchoEndpoint } from './echo-endpoint.js';
