@@ -142,6 +142,7 @@ describe('a plan of one router', () => {
     principals: {},
     faces: [peer!, access!],
     routes: [{ to: ads[0]!, via: 'r2' }],
+    contentHash: 'sha256',
     routing: { enabled: true, helloMs: 150, deadMs: 600 },
     cache: { bytes: 0, policy: 'fifo', admit: 'always' },
     beacon: { intervalMs: 100, lifetimeMs: 1000 },

@@ -152,6 +152,23 @@ describe('a chunk', () => {
     expect(node.sent.map(({ view }) => view.nextHeader)).toEqual([NextHeader.CHUNK, NextHeader.CHUNK, NextHeader.CHUNK]);
   });
 
+  it('of the prototype is kept by a cache that makes CIDs as it does, and by no other', () => {
+    const segments = ['CID-op2-off0', 'CID-op2-off1172', 'CID-op2-off2344'];
+    const cache = (sha1: boolean) => {
+      const node = new FrameScript({ hid: ROUTER0, ad: AD0, role: 'router', cacheBytes: 10_000, sha1 }).routes(AD1, HOST0);
+      for (const name of segments) {
+        node.receives(name);
+        node.sends();
+      }
+      return node.receives('CID-op1');
+    };
+    const data = (view: View) => toHex(view.payload().subarray(52));
+    const answers = cache(true).sent.map(({ view }) => data(view));
+    expect(answers.join('')).toBe(toHex(CHUNK));
+    // Without it the three segments made no chunk, and the request goes on.
+    expect(cache(false).counts('path forwarded', 4).sent.length).toBe(1);
+  });
+
   it.each(['CID-op2-off0', 'CID-op2-off1172', 'CID-op2-off2344'])(
     'in %s that nobody of host0 asked for has no place to arrive at',
     (name) => {

@@ -12,6 +12,7 @@ import {
   Xid,
   xidOf,
 } from '../../../xia-core/src/xid/index.js';
+import { contentId } from '../../../xia-core/src/io/index.js';
 
 const id20 = fc.uint8Array({ minLength: 20, maxLength: 20 });
 
@@ -119,6 +120,7 @@ describe('hashes', () => {
         for (const algorithm of ['sha256', 'sha1'] as const) {
           const expected = createHash(algorithm).update(data).digest().subarray(0, 20);
           expect(nobleHash(data, algorithm)).toEqual(new Uint8Array(expected));
+          expect(new Uint8Array(contentId(data, algorithm))).toEqual(new Uint8Array(expected));
         }
         expect(nobleHash(data)).toEqual(nobleHash(data, 'sha256'));
       }),

@@ -22,7 +22,7 @@ export {
 export { MemoryFace, memoryFacePair } from './memory-face.js';
 export { NetdevFace, type NetdevFaceOptions } from './netdev-face.js';
 export { NETDEV_GATEWAY_ADDRESS, NETDEV_GUEST_ADDRESS, NETDEV_UDP_PORT } from './netdev-link.js';
-export { nodeCrypto } from './node-crypto.js';
+export { contentId, nodeCrypto } from './node-crypto.js';
 export { nodeRandom } from './node-random.js';
 export { formatHostPort, isLoopback, parseHostPort, type HostPort } from './socket-address.js';
 export { DEFAULT_UDP_MTU, UdpFace, type UdpFaceOptions, type UdpOffloadMode } from './udp-face.js';

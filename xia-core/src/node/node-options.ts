@@ -3,7 +3,7 @@ import type { Dag } from '../dag/index.js';
 import type { NodeIdentity } from '../io/index.js';
 import type { MobilityLimits } from '../mobility/index.js';
 import type { StreamLimits } from '../transport/index.js';
-import type { Xid } from '../xid/index.js';
+import type { IdHash, Xid } from '../xid/index.js';
 import type { FaceConfig } from './face-config.js';
 
 /** What a node needs of a logger; pino's fits. */
@@ -41,6 +41,8 @@ export interface XiaNodeOptions {
     readonly helloMs?: number | undefined;
     readonly deadMs?: number | undefined;
   };
+  /** What CIDs are made by: `sha256` by default, `sha1` only for a network of the C++ prototype. Ours and theirs do not mix. */
+  readonly contentHash?: IdHash;
   /** On-path chunk cache; `bytes` 0 (the default) switches it off. */
   readonly cache?: CacheSettings;
   /** A HID that moves more than `limit` times within `windowMs` is frozen for a while. Defaults 5 and 180,000. */

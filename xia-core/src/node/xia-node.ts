@@ -1,11 +1,11 @@
 import { EventEmitter } from 'node:events';
 import { XiaError, type Gauge } from '../bytes/index.js';
 import { Dag, contentDag, hostDag } from '../dag/index.js';
-import { Driver, generateIdentity, nodeCrypto, nodeRandom, type Face, type NodeIdentity } from '../io/index.js';
+import { contentId, Driver, generateIdentity, nodeCrypto, nodeRandom, type Face, type NodeIdentity } from '../io/index.js';
 import type { AttachmentInfo, MobilityEvent } from '../mobility/index.js';
 import type { RoutingEvent } from '../routing/index.js';
 import { NodeStack, type NodeStackOptions, type RoleOptions, type StackEvent } from '../stack/index.js';
-import { PrincipalType, Xid } from '../xid/index.js';
+import { PrincipalType, Xid, type IdHash } from '../xid/index.js';
 import { untilAttached } from './attach-wait.js';
 import type { CaptureListener, CaptureOptions } from './capture.js';
 import { DatagramSocket } from './datagram-socket.js';
@@ -48,6 +48,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
   readonly #driver: Driver;
   readonly #faces: NodeFaces;
   readonly #logger: NodeLogger;
+  readonly #contentHash: IdHash;
   readonly #fetches: Fetches;
   readonly #names: Names;
   readonly #streams: StreamSockets;
@@ -59,6 +60,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     super();
     this.identity = identity;
     this.#logger = options.logger ?? DEFAULT_LOGGER;
+    this.#contentHash = options.contentHash ?? 'sha256';
     const faces = options.faces.map((face) => makeFace(face, new Xid(PrincipalType.HID, identity.id)));
     this.#faces = new NodeFaces(
       {
@@ -80,6 +82,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     this.#stack = new NodeStack({
       identity,
       crypto: nodeCrypto,
+      contentHash: (data) => contentId(data, this.#contentHash),
       rng: nodeRandom,
       faces,
       role: roleOf(options, identity),
@@ -199,7 +202,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
    * @throws XiaError `limit-reached` when the store is full
    */
   publish(bytes: Uint8Array, options: { readonly ttlMs?: number } = {}): { cid: Xid; dag: Dag } {
-    const cid = new Xid(PrincipalType.CID, nodeCrypto.hash(bytes));
+    const cid = new Xid(PrincipalType.CID, contentId(bytes, this.#contentHash));
     const outcome = this.#enter((now) => this.#stack.content.publish(cid.id, bytes, now, options.ttlMs));
     if (outcome === 'full') throw new XiaError('limit-reached', 'the chunk store is full', { bytes: bytes.length });
     return { cid, dag: this.contentDag(cid) };

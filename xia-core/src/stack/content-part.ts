@@ -19,7 +19,8 @@ import type { SourceMemo } from './source-memo.js';
 const IDLE_BUFFER_BYTES = 16 * 1024 * 1024;
 
 export interface ContentPartOptions {
-  readonly crypto: CryptoSuite;
+  /** Makes the id of a chunk. */
+  readonly hash: CryptoSuite['hash'];
   readonly rng: RandomSource;
   readonly cache: CacheSettings | undefined;
   readonly fetchLimits: FetchLimits | undefined;
@@ -49,10 +50,10 @@ export class ContentPart {
   #source: Dag;
 
   constructor(options: ContentPartOptions) {
-    const { crypto, rng, cache, fetchLimits, setLocal, unsetLocal, dag, request, onEvent } = options;
+    const { hash, rng, cache, fetchLimits, setLocal, unsetLocal, dag, request, onEvent } = options;
     this.#options = options;
     this.local = new LocalContent({
-      cache: { crypto, budgetBytes: cache?.bytes ?? 0, policy: cache?.policy ?? DEFAULT_EVICTION_POLICY },
+      cache: { crypto: { hash }, budgetBytes: cache?.bytes ?? 0, policy: cache?.policy ?? DEFAULT_EVICTION_POLICY },
       admit: cache?.admit,
       buffers: this.#buffers,
       onLocal: (id) => setLocal(new Xid(PrincipalType.CID, id.slice())),
@@ -62,7 +63,7 @@ export class ContentPart {
     this.#source = dag(this.#sid);
     setLocal(this.#sid);
     this.fetcher = new Fetcher({
-      crypto,
+      crypto: { hash },
       rng,
       send: (destination, payload) => request(destination, this.#source, payload),
       onEvent,

@@ -22,6 +22,8 @@ export interface NodeStackOptions {
   readonly identity: Identity;
   readonly crypto: CryptoSuite;
   readonly rng: RandomSource;
+  /** Makes the id of a chunk; `crypto.hash` by default, another one only to talk to the C++ prototype. */
+  readonly contentHash?: CryptoSuite['hash'];
   readonly faces: readonly FaceSpec[];
   readonly role: RoleOptions;
   /** A router with peer faces speaks link-state routing on them, unless this is false. `cost`: of a peer face, by default 10. */

@@ -87,7 +87,7 @@ export class NodeStack {
     );
     this.echoes = new EchoEndpoint(rng.below(0x10000));
     this.#content = new ContentPart({
-      crypto,
+      hash: options.contentHash ?? ((data) => crypto.hash(data)),
       rng,
       cache: options.cache,
       fetchLimits: options.fetchLimits,

@@ -130,6 +130,7 @@ export const configSchema = v.pipe(
       }),
       { bytes: 0 },
     ),
+    contentHash: v.optional(v.picklist(['sha256', 'sha1']), 'sha256'),
     routing: v.optional(
       v.pipe(
         v.strictObject({

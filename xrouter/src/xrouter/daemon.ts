@@ -53,6 +53,7 @@ export async function runDaemon(
     principals: Object.values(config.principals),
     routes: config.routes,
     cache: config.cache,
+    contentHash: config.contentHash,
     moves: config.moves,
     routing: config.routing,
     // A host that finds no router yet goes on looking: daemons may be started in any order.

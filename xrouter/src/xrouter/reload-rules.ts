@@ -42,6 +42,7 @@ export const reloadRules: Readonly<Record<string, ReloadRule>> = {
   'routes[].to': 'identity',
   'routes[].via': 'update',
   'routes[].nextHop': 'update',
+  contentHash: 'restart',
   'routing.enabled': 'restart',
   'routing.helloMs': 'restart',
   'routing.deadMs': 'restart',

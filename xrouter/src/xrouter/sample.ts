@@ -35,6 +35,7 @@ routes:                           # static routes, which count before what routi
                                   # (on Ethernet also the neighbour's HID, nextHop: HID:...)
   - { to: 'AD:2000000000000000000000000000000000000002', via: r2 }
 
+# contentHash: sha1               # CIDs as the C++ prototype makes them, for a network of it; ours are sha256
 cache:                            # on-path chunk cache
   bytes: 268435456                # 0 switches it off
   policy: s3-fifo                 # what goes first when it is full: s3-fifo, lru or fifo

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { type Dag, NodeStack, parseEthernet, SeededRandom, toHex, XipView, type Xid, type RoleOptions } from 'xia-core';
+import { type Dag, nobleHash, NodeStack, parseEthernet, SeededRandom, toHex, XipView, type Xid, type RoleOptions } from 'xia-core';
 import { EthernetLink } from '../../../../xia-core/src/io/ethernet-link.js';
 import { frames } from '../../../data/vectors.js';
 import { simCrypto } from '../../../simulation/sim-identity.js';
@@ -12,6 +12,8 @@ export interface ScriptNode {
   readonly ad: Xid;
   readonly role: 'router' | 'host';
   readonly cacheBytes?: number;
+  /** CIDs as the prototype makes them. */
+  readonly sha1?: boolean;
 }
 
 /** A packet that the node sent, taken apart. */
@@ -34,13 +36,14 @@ export class FrameScript {
   readonly requests: { readonly payload: Uint8Array; readonly source: Dag }[] = [];
   #now = 0;
 
-  constructor({ hid, ad, role, cacheBytes }: ScriptNode) {
+  constructor({ hid, ad, role, cacheBytes, sha1 }: ScriptNode) {
     const identity = { id: hid.id, publicKey: new Uint8Array(32), sign: () => new Uint8Array(64) };
     const roleOptions: RoleOptions = role === 'router' ? { kind: 'router', ad, certificate: new Uint8Array(0) } : { kind: 'host' };
     this.stack = new NodeStack({
       identity,
       crypto: simCrypto,
       rng: new SeededRandom(1),
+      ...(sha1 === true ? { contentHash: (data) => nobleHash(data, 'sha1') } : {}),
       faces: [{ name: 'eth0', role: 'peer', mtu: 1500, hidOf: (neighbour) => this.link.hidOf(neighbour) }],
       role: roleOptions,
       ...(cacheBytes === undefined ? {} : { cache: { bytes: cacheBytes, policy: 'fifo' } }),
