@@ -1,8 +1,8 @@
 import type { AbortCode, Abortion } from './abort-code.js';
 import type { ChunkCipher, RunningHash } from './chunk-cipher.js';
 import { ControlChannel } from './control-channel.js';
-import { FetchWindow } from './fetch-window.js';
-import { HoldBackQueue, type OrderedChunk } from './hold-back-queue.js';
+import type { OrderedChunk } from './hold-back-queue.js';
+import { IncomingStream, type ChunkSink, type IncomingStats } from './incoming-stream.js';
 import { agreeLimits, DEFAULT_HOLD_BACK_BYTES, defaultLimits, type TransferLimits } from './limits.js';
 import { defaultLiveness, type LivenessOptions } from './liveness.js';
 import {
@@ -13,7 +13,6 @@ import {
   type HelloMessage,
   type OfferMessage,
 } from './messages.js';
-import { StreamEndWatch } from './qemu-stream-end.js';
 
 /** What the destination writes down before it takes the step: `running` before the held-back end of the stream goes out. */
 export type DestinationMark = 'receiving' | 'received' | 'running' | 'aborted' | 'failed';
@@ -38,12 +37,8 @@ export type ReceiverEvent =
   | { readonly kind: 'finished'; readonly outcome: ReceiverOutcome };
 
 /** Where the machine puts what it wants done. Called from within its inputs; none may call back into the machine. */
-export interface ReceiverSink {
+export interface ReceiverSink extends ChunkSink {
   send(bytes: Uint8Array): void;
-  /** Fetch this chunk; answer later with `chunkArrived` or `chunkFailed`. */
-  fetch(sequence: number, cid: Uint8Array, length: number): void;
-  /** The next bytes of the VM stream, in order; answer with `handedOn(chunk)` when the reader has taken them. */
-  emit(chunk: OrderedChunk): void;
   /** Returns true when the mark is on disk. `reason` is empty or says why the attempt ended. */
   persist(mark: DestinationMark, reason: string): boolean;
   onEvent(event: ReceiverEvent): void;
@@ -64,9 +59,6 @@ export interface ReceiverOptions {
   readonly decisionTimeoutMs?: number;
 }
 
-/** The part of the agreed window that is free again before the source is told so. */
-const ACK_AFTER = 1 / 16;
-
 type State = 'new' | 'hello' | 'receiving' | 'received' | 'await-source' | 'taking' | 'finished';
 
 /**
@@ -86,20 +78,11 @@ type State = 'new' | 'hello' | 'receiving' | 'received' | 'await-source' | 'taki
 export class Receiver {
   readonly #o: Required<ReceiverOptions>;
   readonly #channel: ControlChannel;
-  readonly #window: FetchWindow;
-  readonly #queue: HoldBackQueue;
-  readonly #endWatch: StreamEndWatch;
+  readonly #incoming: IncomingStream;
   #state: State = 'new';
   #transfer: Uint8Array | undefined;
   #done: DoneMessage | undefined;
   #sha256: Uint8Array | undefined;
-  #maxBufferedBytes = 0;
-  #plainBytesWaiting = 0;
-  /** The limits that both ends keep to. */
-  #agreed: TransferLimits;
-  /** Of the window, free again without the source knowing it. */
-  #unsaidBytes = 0;
-  #unsaidChunks = 0;
   #decideBy = Infinity;
   #taken = false;
 
@@ -112,10 +95,7 @@ export class Receiver {
       decisionTimeoutMs: 30_000,
       ...options,
     };
-    this.#agreed = this.#o.limits;
-    this.#window = new FetchWindow(this.#o.maxFetches);
-    this.#queue = new HoldBackQueue(this.#o.holdBackBytes, this.#o.limits.maxChunkBytes);
-    this.#endWatch = new StreamEndWatch(this.#o.holdBackBytes);
+    this.#incoming = new IncomingStream(this.#o);
     this.#channel = new ControlChannel((bytes) => this.#o.sink.send(bytes), this.#o.liveness);
   }
 
@@ -138,15 +118,8 @@ export class Receiver {
     return this.#state !== 'taking' && this.#state !== 'finished';
   }
 
-  stats(): { bytes: number; chunks: number; handedOnBytes: number; windowBytes: number; bufferedBytes: number; maxBufferedBytes: number } {
-    return {
-      bytes: this.#queue.receivedBytes,
-      chunks: this.#window.offeredChunks,
-      handedOnBytes: this.#queue.handedOnBytes,
-      windowBytes: this.#window.outstandingBytes,
-      bufferedBytes: this.#plainBytesWaiting + this.#queue.bytes,
-      maxBufferedBytes: this.#maxBufferedBytes,
-    };
+  stats(): IncomingStats {
+    return this.#incoming.stats;
   }
 
   streamOpened(now: number): void {
@@ -185,25 +158,12 @@ export class Receiver {
   /** A fetched chunk; its CID was checked by whoever fetched it. The bytes are not needed any more afterwards. */
   chunkArrived(sequence: number, ciphertext: Uint8Array, now: number): void {
     if (this.#state !== 'receiving') return;
-    const offered = this.#window.awaited(sequence);
-    if (offered === undefined) return;
-    const { tag, length } = offered;
-    const plaintext = ciphertext.length === length ? this.#o.cipher.open(sequence, { ciphertext, tag }) : undefined;
-    if (plaintext === undefined) {
+    const outcome = this.#incoming.arrived(sequence, ciphertext);
+    if (outcome === 'unasked') return;
+    if (outcome === 'forged') {
       this.abort('integrity', `chunk ${sequence} is not what the source sealed`, now);
       return;
     }
-    this.#window.arrived(sequence, plaintext);
-    this.#plainBytesWaiting += plaintext.length;
-    this.#maxBufferedBytes = Math.max(this.#maxBufferedBytes, this.#plainBytesWaiting + this.#queue.bytes);
-    for (let turn = this.#window.takeTurn(); turn !== undefined; turn = this.#window.takeTurn()) {
-      this.#plainBytesWaiting -= turn.plaintext.length;
-      this.#o.hash.update(turn.plaintext);
-      this.#endWatch.push(turn.plaintext);
-      this.#queue.push(turn.sequence, turn.plaintext);
-    }
-    this.#startFetches();
-    this.#emit();
     this.#acknowledge(now);
     this.#checkComplete(now);
   }
@@ -215,7 +175,7 @@ export class Receiver {
   /** The reader of the VM stream has taken this chunk and all before it. */
   handedOn(chunk: OrderedChunk, now: number): void {
     if (this.#state === 'finished') return;
-    this.#queue.handedOn(chunk);
+    this.#incoming.handedOn(chunk);
     if (this.#state === 'taking') this.#checkHandedOn();
     else this.#acknowledge(now);
   }
@@ -302,7 +262,7 @@ export class Receiver {
       this.abort('state', 'the destination could not write its state file', now);
     } else {
       this.#transfer = message.transfer;
-      this.#agreed = agreeLimits(this.#o.limits, message.limits);
+      this.#incoming.agree(agreeLimits(this.#o.limits, message.limits));
       this.#state = 'receiving';
       this.#sendHello(now);
       this.#o.sink.onEvent({ kind: 'ready', limits: this.#o.limits, transfer: message.transfer });
@@ -322,60 +282,26 @@ export class Receiver {
   }
 
   #offer(message: OfferMessage, now: number): void {
-    const { limits } = this.#o;
-    const fits =
-      message.length > 0 &&
-      message.length <= limits.maxChunkBytes &&
-      this.#window.outstandingChunks < limits.windowChunks &&
-      this.#window.outstandingBytes + message.length <= limits.windowBytes;
-    if (message.sequence !== this.#window.nextOffer || !fits) {
-      this.abort('protocol', `the offer of chunk ${message.sequence} is out of order or exceeds the window`, now);
-      return;
-    }
-    this.#window.offer(message.cid, message.tag, message.length);
-    this.#startFetches();
+    if (this.#incoming.offer(message)) return;
+    this.abort('protocol', `the offer of chunk ${message.sequence} is out of order or exceeds the window`, now);
   }
 
-  #startFetches(): void {
-    for (let next = this.#window.startFetch(); next !== undefined; next = this.#window.startFetch()) {
-      this.#o.sink.fetch(next.sequence, next.cid, next.length);
-    }
-  }
-
-  #emit(): void {
-    for (let chunk = this.#queue.release(); chunk !== undefined; chunk = this.#queue.release()) this.#o.sink.emit(chunk);
-  }
-
-  /** Not for every chunk: a message costs the two ends as much as a packet of a chunk. */
   #acknowledge(now: number): void {
-    const sequence = this.#queue.acknowledge();
-    if (sequence === undefined) return;
-    const freed = this.#window.acknowledge(sequence);
-    this.#unsaidBytes += freed.bytes;
-    this.#unsaidChunks += freed.chunks;
-    const { windowBytes, windowChunks } = this.#agreed;
-    if (this.#unsaidBytes < windowBytes * ACK_AFTER && this.#unsaidChunks < windowChunks * ACK_AFTER) return;
-    this.#unsaidBytes = 0;
-    this.#unsaidChunks = 0;
-    this.#channel.send({ type: 'ack', sequence }, now);
+    const sequence = this.#incoming.acknowledge();
+    if (sequence !== undefined) this.#channel.send({ type: 'ack', sequence }, now);
   }
 
   #checkComplete(now: number): void {
     const done = this.#done;
     if (done === undefined || this.#state !== 'receiving') return;
-    if (this.#window.offeredChunks !== done.chunks) {
-      this.abort('protocol', `DONE says ${done.chunks} chunks, ${this.#window.offeredChunks} were offered`, now);
-      return;
-    }
-    if (!this.#window.isDrained) return;
-    const sha256 = this.#o.hash.digest();
-    if (this.#queue.receivedBytes !== done.bytes || !sha256.every((byte, index) => byte === done.sha256[index])) {
-      this.abort('integrity', 'the stream as a whole is not what the source sent', now);
-    } else if (this.#endWatch.judge() === 'truncated') {
-      this.abort('truncated', "the stream's end marker is not within the held-back bytes", now);
+    const verdict = this.#incoming.judge(done);
+    if (verdict.kind === 'incomplete') return;
+    if (verdict.kind === 'wrong') {
+      this.abort(verdict.code, verdict.reason, now);
     } else if (!this.#o.sink.persist('received', '')) {
       this.abort('state', 'the destination could not write its state file', now);
     } else {
+      const { sha256 } = verdict;
       this.#sha256 = sha256;
       this.#state = 'received';
       this.#channel.send({ type: 'received', bytes: done.bytes, sha256 }, now);
@@ -394,14 +320,14 @@ export class Receiver {
     this.#state = 'taking';
     this.#channel.send({ type: 'taken' }, now);
     this.#o.sink.onEvent({ kind: 'taking' });
-    this.#queue.openUp();
-    this.#emit();
+    this.#incoming.openUp();
     this.#checkHandedOn();
   }
 
   #checkHandedOn(): void {
-    if (!this.#queue.isEmpty) return;
-    this.#finish({ kind: 'taken', bytes: this.#queue.receivedBytes, chunks: this.#window.offeredChunks, sha256: this.#sha256! });
+    if (!this.#incoming.isHandedOn) return;
+    const { bytes, chunks } = this.#incoming.stats;
+    this.#finish({ kind: 'taken', bytes, chunks, sha256: this.#sha256! });
   }
 
   /** Nonsense or silence: fatal, except while the source may have given the VM up. */
@@ -420,8 +346,7 @@ export class Receiver {
   #finish(outcome: ReceiverOutcome): void {
     this.#state = 'finished';
     this.#channel.close();
-    this.#window.clear();
-    this.#queue.clear();
+    this.#incoming.clear();
     this.#o.sink.onEvent({ kind: 'finished', outcome });
   }
 }

@@ -1,28 +1,18 @@
 import { Counters, KeyedRateLimiter, copyBytes, type Gauge } from '../bytes/index.js';
-import { RoutingKind, decodeRoutingMessage, encodeRoutingStatement, type HaveEntry } from '../wire/routing-messages.js';
-import {
-  CHALLENGE_BYTES,
-  MAX_LINK_COST,
-  helloSchema,
-  isHostFragment,
-  linkStateSchema,
-  sealHello,
-  type Hello,
-  type LinkState,
-} from '../wire/routing-statements.js';
+import { RoutingKind, decodeRoutingMessage, type HaveEntry } from '../wire/routing-messages.js';
+import { isHostFragment, linkStateSchema, type LinkState } from '../wire/routing-statements.js';
 import { StatementKind, readStatement } from '../wire/statement.js';
 import type { Xid } from '../xid/index.js';
+import { Adjacency } from './adjacency.js';
 import type { RoutingCounter } from './counter-names.js';
 import { Database, announcementKey, type Announcement } from './database.js';
 import { Flooding } from './flooding.js';
-import { Greeter } from './greeter.js';
 import { HostTable } from './host-table.js';
-import { NeighbourTable, type Neighbour } from './neighbour-table.js';
+import type { Neighbour } from './neighbour-table.js';
 import type { AnnouncementView, LinkStateOptions, RoutingNeighbour } from './options.js';
 import { Originator } from './originator.js';
 import { RouteComputer } from './route-computer.js';
 import { completeLimits, completeTimers, type Limits, type Timers } from './settings.js';
-import type { FirstHop } from './shortest-paths.js';
 import { speakerFault } from './speaker.js';
 
 /** Clocks of honest routers are this far apart at most. */
@@ -44,18 +34,14 @@ export class LinkStateRouting {
   readonly #options: LinkStateOptions;
   readonly #timers: Timers;
   readonly #limits: Limits;
-  readonly #greeter: Greeter;
-  readonly #neighbours: NeighbourTable;
+  readonly #adjacency: Adjacency;
   readonly #database: Database;
   readonly #originator: Originator;
   readonly #flooding: Flooding;
   readonly #hosts = new HostTable();
   readonly #routes: RouteComputer;
   readonly #limiter: KeyedRateLimiter;
-  /** The best link to each router that is up, by its key. */
-  #firstHops: FirstHop[] = [];
   #instance: number | undefined;
-  #helloSequence = 0;
   #wallMinusNowMs = 0;
   #lastInputMs = -Infinity;
 
@@ -64,8 +50,6 @@ export class LinkStateRouting {
     this.#timers = completeTimers(options.timers);
     this.#limits = completeLimits(options.limits);
     const { ad, hid, identity, certificate, rng, onEvent, onRoutes } = options;
-    this.#greeter = new Greeter(rng, this.#timers.helloMs);
-    this.#neighbours = new NeighbourTable(this.#limits);
     this.#database = new Database(ad, this.#limits);
     const [database, counters, hosts] = [this.#database, this.counters, this.#hosts];
     this.#flooding = new Flooding({ database, counters, limits: this.#limits, send: (router, payload) => this.#sendTo(router, payload) });
@@ -85,13 +69,23 @@ export class LinkStateRouting {
       database,
       hosts,
       counters,
-      firstHops: () => this.#firstHops,
+      firstHops: () => this.#adjacency.firstHops,
       ownHost: (key) => this.#originator.hosts.get(key),
       onElsewhere: (host, sequence, router) => {
         counters.count('host:elsewhere');
         onEvent({ kind: 'host-elsewhere', hid: host, sequence, router });
       },
       onRoutes,
+    });
+    this.#adjacency = new Adjacency({
+      ...options,
+      timers: this.#timers,
+      limits: this.#limits,
+      counters,
+      links: this.#originator.links,
+      onLinks: (now) => this.#routes.topologyChanged(now),
+      onUp: (neighbour, isFirst, now) => this.#onUp(neighbour, isFirst, now),
+      onDown: (neighbour, isLast, now) => this.#onDown(neighbour, isLast, now),
     });
     const { messagesPerSecond, maxNeighbours } = this.#limits;
     // Strangers have buckets too; twice the neighbours keep those from being forgotten.
@@ -110,9 +104,9 @@ export class LinkStateRouting {
     if (!decoded.ok) return this.counters.count(`message:${decoded.reason}`);
     const { message } = decoded;
     if (message.kind === RoutingKind.HELLO) {
-      this.#onHello(face, neighbour, message.statement, now, wallNow);
+      this.#adjacency.handleHello(face, neighbour, message.statement, now, wallNow);
     } else {
-      const from = this.#neighbours.upAt(face, neighbour);
+      const from = this.#adjacency.upAt(face, neighbour);
       if (from === undefined) return this.counters.count('message:not-neighbour');
       if (message.kind === RoutingKind.HAVE) this.#onHave(from.hid, message.have, now);
       else this.#onAnnouncement(from.hid, message.statement, now, wallNow);
@@ -135,9 +129,7 @@ export class LinkStateRouting {
 
   /** A face, or only one neighbour of it, is gone. */
   faceRemoved(face: number, now: number, neighbour?: number): void {
-    for (const gone of this.#neighbours.onFace(face)) {
-      if (neighbour === undefined || gone.hop.neighbour === neighbour) this.#lose(gone, 'face-gone', now);
-    }
+    this.#adjacency.faceRemoved(face, now, neighbour);
     if (this.#instance !== undefined) this.#originator.run(now, now + this.#wallMinusNowMs);
   }
 
@@ -146,17 +138,13 @@ export class LinkStateRouting {
    * they need not wait for our silence.
    */
   takeLeave(face?: number): void {
-    if (this.#instance === undefined) return;
-    for (const known of this.#greeter.faces()) {
-      if (face === undefined || known === face) this.#sayHello(known, this.#options.rng.bytes(CHALLENGE_BYTES).slice(), []);
-    }
+    if (this.#instance !== undefined) this.#adjacency.takeLeave(face, this.#instance);
   }
 
   nextTimeout(): number {
     if (this.#instance === undefined) return 0;
     return Math.min(
-      this.#greeter.nextMs(),
-      this.#neighbours.nextMs(),
+      this.#adjacency.nextMs(),
       this.#originator.nextMs(),
       this.#flooding.nextMs(),
       this.#routes.nextMs(),
@@ -165,20 +153,16 @@ export class LinkStateRouting {
   }
 
   handleTimeout(now: number, wallNow: number): void {
-    this.#noteTime(now, wallNow);
-    this.#lookAtFaces(now);
-    for (const silent of this.#neighbours.silent(now)) this.#lose(silent, 'silent', now);
-    this.#greet(now);
+    const instance = this.#noteTime(now, wallNow);
+    this.#adjacency.handleTimeout(instance, now);
     this.#ageOut(now);
     this.#originator.run(now, wallNow);
     this.#flooding.handleTimeout(now);
     this.#routes.handleTimeout(now);
   }
 
-  *neighbours(_now: number): Iterable<RoutingNeighbour> {
-    for (const { hid, ad, hop, up, cost, lastHeardMs } of this.#neighbours.all()) {
-      yield { hid, ad, hop, state: up ? 'up' : 'heard', cost, lastHeardMs };
-    }
+  neighbours(_now: number): Iterable<RoutingNeighbour> {
+    return this.#adjacency.neighbours();
   }
 
   /** The announcements that this router knows, its own among them. */
@@ -190,145 +174,38 @@ export class LinkStateRouting {
   }
 
   gauges(): Gauge[] {
-    return [this.#neighbours.gauge(), ...this.#database.gauges(), this.#flooding.gauge()];
+    return [this.#adjacency.gauge(), ...this.#database.gauges(), this.#flooding.gauge()];
   }
 
-  /** When nothing came in for long after something was due, it was us who slept: hellos wait in the socket's buffer. */
-  #noteTime(now: number, wallNow: number): void {
+  /**
+   * When nothing came in for long after something was due, it was us who slept: hellos wait in the socket's buffer.
+   * Returns our instance, which is when we began.
+   */
+  #noteTime(now: number, wallNow: number): number {
     this.#wallMinusNowMs = wallNow - now;
     this.#instance ??= Math.max(0, Math.floor(wallNow));
     if (this.#lastInputMs !== -Infinity && now - this.#lastInputMs > this.#timers.helloMs) {
       const lateMs = now - Math.max(this.#lastInputMs, this.nextTimeout());
-      if (lateMs > this.#timers.helloMs) {
-        this.counters.count('neighbour:forgiven');
-        this.#neighbours.forgive(lateMs);
-        this.#greeter.forgive(lateMs);
-      }
+      if (lateMs > this.#timers.helloMs) this.#adjacency.forgive(lateMs);
     }
     this.#lastInputMs = now;
+    return this.#instance;
   }
 
-  #lookAtFaces(now: number): void {
-    for (const face of this.#greeter.look(this.#options.faces(), now)) {
-      for (const gone of this.#neighbours.onFace(face)) this.#lose(gone, 'face-gone', now);
-    }
-    let changed = false;
-    for (const neighbour of this.#neighbours.all()) {
-      const cost = this.#costOf(neighbour.hop.face);
-      changed ||= neighbour.up && neighbour.cost !== cost;
-      neighbour.cost = cost;
-    }
-    if (changed) this.#linksChanged(now);
-  }
-
-  #costOf(face: number): number {
-    return Math.min(MAX_LINK_COST, Math.max(1, Math.round(this.#greeter.costOf(face) ?? 1)));
-  }
-
-  #greet(now: number): void {
-    for (const { face, challenge } of this.#greeter.due(now)) {
-      const heard = [...this.#neighbours.onFace(face)].map((neighbour): [Xid, Uint8Array] => [neighbour.hid, neighbour.challenge]);
-      this.#sayHello(face, challenge, heard);
-    }
-  }
-
-  #sayHello(face: number, challenge: Uint8Array, heard: Hello['heard']): void {
-    const { ad, hid, identity, certificate, sink } = this.#options;
-    const { helloMs, deadMs } = this.#timers;
-    this.#helloSequence += 1;
-    const hello = {
-      ad,
-      hid,
-      instance: this.#instance!,
-      sequence: this.#helloSequence,
-      helloMs: Math.max(1, Math.round(helloMs)),
-      deadMs: Math.max(1, Math.round(deadMs)),
-      challenge,
-      heard,
-      certificate: certificate(),
-    };
-    this.counters.count('hello:sent');
-    sink.sendLink(face, 0, encodeRoutingStatement(RoutingKind.HELLO, sealHello(hello, identity)));
-  }
-
-  #onHello(face: number, from: number, statement: Uint8Array, now: number, wallNow: number): void {
-    const read = readStatement(statement, StatementKind.HELLO, helloSchema);
-    if (!read.ok) return this.counters.count(`hello:${read.reason}`);
-    const hello = read.value;
-    if (this.#greeter.costOf(face) === undefined) return this.counters.count('hello:not-peer-face');
-    if (hello.hid.equals(this.#options.hid)) return this.counters.count('hello:own');
-    const known = this.#neighbours.find(face, from, hello.hid);
-    if (known !== undefined && !isNewer(hello, known)) return this.counters.count('hello:replayed');
-    const fault = speakerFault(this.#options, statement, StatementKind.HELLO, { ...hello, router: hello.hid }, wallNow);
-    if (fault !== undefined) return this.counters.count(`hello:${fault}`);
-    const answer = hello.heard.find(([hid]) => hid.equals(this.#options.hid))?.[1];
-    const isAnswer = answer !== undefined && this.#greeter.isAnswer(face, answer, now, this.#timers.deadMs + hello.deadMs);
-    if (known?.up === true && known.instance === hello.instance && answer !== undefined && !isAnswer) {
-      return this.counters.count('hello:stale-answer');
-    }
-    const neighbour = known ?? this.#newNeighbour(face, from, hello, now);
-    if (neighbour === undefined) return this.counters.count('hello:table-full');
-    this.counters.count('hello:accepted');
-    if (neighbour.up && neighbour.instance !== hello.instance) this.#down(neighbour, 'restarted', now);
-    else if (neighbour.up && !isAnswer) this.#down(neighbour, 'deaf', now);
-    const { instance, sequence, challenge, deadMs } = hello;
-    Object.assign(neighbour, { instance, sequence, challenge, deadMs, lastHeardMs: now });
-    if (isAnswer && !neighbour.up) this.#up(neighbour, now);
-    // Somebody who does not know that we hear it is told at once.
-    if (!isAnswer) this.#greeter.hurry(face, now);
-  }
-
-  #newNeighbour(face: number, from: number, hello: Hello, now: number): Neighbour | undefined {
-    const { hid, ad, instance, sequence, challenge, deadMs } = hello;
-    const hop = { face, neighbour: from };
-    const cost = this.#costOf(face);
-    const neighbour = { hid, ad, hop, cost, up: false, instance, sequence, challenge, deadMs, lastHeardMs: now };
-    return this.#neighbours.add(neighbour) ? neighbour : undefined;
-  }
-
-  #up(neighbour: Neighbour, now: number): void {
-    const { hid, ad, hop, instance } = neighbour;
-    // What an earlier life of it knew by another link, this one does not.
-    for (const other of this.#neighbours.all()) {
-      if (other.up && other.hid.equals(hid) && other.instance !== instance) this.#down(other, 'restarted', now);
-    }
-    const isFirst = !this.#firstHops.some(({ router }) => router === hid.key);
-    neighbour.up = true;
-    this.counters.count('neighbour:up');
-    this.#greeter.hurry(hop.face, now);
-    this.#linksChanged(now);
+  #onUp({ hid, ad, hop }: Neighbour, isFirst: boolean, now: number): void {
     if (isFirst) this.#flooding.start(hid, ad.equals(this.#options.ad), now);
     this.#options.onEvent({ kind: 'neighbour-up', hid, ad, hop });
   }
 
-  #down(neighbour: Neighbour, why: 'restarted' | 'silent' | 'deaf' | 'face-gone', now: number): void {
-    const { hid, ad, hop } = neighbour;
-    neighbour.up = false;
-    this.counters.count(`neighbour:${why}`);
-    this.#linksChanged(now);
+  #onDown({ hid, ad, hop }: Neighbour, isLast: boolean, now: number): void {
     // What was sent there is lost: this does not wait for the pause between computations.
     this.#routes.computeNow(now);
-    if (!this.#firstHops.some(({ router }) => router === hid.key)) this.#flooding.stop(hid);
+    if (isLast) this.#flooding.stop(hid);
     this.#options.onEvent({ kind: 'neighbour-down', hid, ad, hop });
   }
 
-  #lose(neighbour: Neighbour, why: 'silent' | 'face-gone', now: number): void {
-    this.#neighbours.remove(neighbour);
-    if (neighbour.up) this.#down(neighbour, why, now);
-  }
-
-  /** Finds the best link to each neighbour anew, announces what is different, and computes with it. */
-  #linksChanged(now: number): void {
-    const best = this.#neighbours.bestLinks();
-    const { links } = this.#originator;
-    for (const { router } of this.#firstHops) if (!best.has(router)) links.delete(router);
-    for (const { hid, cost } of best.values()) if (!links.set(hid, cost)) this.counters.count('link:too-many');
-    this.#firstHops = [...best].map(([router, { cost, hop }]) => ({ router, cost, hop }));
-    this.#routes.topologyChanged(now);
-  }
-
   #sendTo(router: Xid, payload: Uint8Array): void {
-    const hop = this.#firstHops.find((candidate) => candidate.router === router.key)?.hop;
+    const hop = this.#adjacency.firstHops.find((candidate) => candidate.router === router.key)?.hop;
     if (hop !== undefined) this.#options.sink.sendLink(hop.face, hop.neighbour, payload);
   }
 
@@ -443,10 +320,6 @@ export class LinkStateRouting {
     this.#routes.hostsChanged([hid.key]);
     if (this.#instance !== undefined) this.#originator.run(now, now + this.#wallMinusNowMs);
   }
-}
-
-function isNewer(hello: Hello, known: Neighbour): boolean {
-  return hello.instance > known.instance || (hello.instance === known.instance && hello.sequence > known.sequence);
 }
 
 function sameLinks(a: Announcement, b: Announcement): boolean {

@@ -17,7 +17,7 @@ export interface RouteComputerOptions {
   readonly hosts: HostTable;
   readonly counters: Counters<RoutingCounter>;
   /** One for each neighbour that is up, sorted by its key. */
-  readonly firstHops: () => FirstHop[];
+  readonly firstHops: () => readonly FirstHop[];
   /** The sequence with which we have a host ourselves. */
   readonly ownHost: (key: string) => number | undefined;
   readonly onElsewhere: (hid: Xid, sequence: number, router: Xid) => void;
