@@ -280,4 +280,29 @@ describe('BufferPool', () => {
     expect(pool.idleBytes).toBe(131_072);
     expect(pool.take(0)).toHaveLength(0);
   });
+
+  it('keeps what a router puts chunks together in, which is smaller', () => {
+    const pool = new BufferPool();
+    const first = pool.take(56_256);
+    expect([first.length, first.buffer.byteLength]).toEqual([56_256, 57_344]);
+    pool.give(first);
+    pool.give(new Uint8Array(69_632));
+    expect(pool.idleBytes).toBe(57_344);
+    expect(pool.take(57_000).buffer).toBe(first.buffer);
+    pool.give(pool.take(16_383));
+    expect(pool.idleBytes).toBe(0);
+  });
+
+  it('never makes more than a quarter more', () => {
+    fc.assert(
+      fc.property(fc.nat(1 << 20), (length) => {
+        const pool = new BufferPool();
+        const bytes = pool.take(length);
+        expect(bytes).toHaveLength(length);
+        expect(bytes.buffer.byteLength).toBeLessThanOrEqual(1.25 * length);
+        pool.give(bytes);
+        expect(pool.idleBytes).toBe(length <= 16_383 ? 0 : bytes.buffer.byteLength);
+      }),
+    );
+  });
 });

@@ -157,6 +157,21 @@ describe('transport header', () => {
   });
 });
 
+/** What `parseChunk` has to say, told from the fields of the header alone. */
+function fieldByField(bytes: Uint8Array): ReturnType<typeof parseChunk> {
+  const header = parseTlvHeader(bytes);
+  if ('fault' in header) return header;
+  const { headerBytes } = header;
+  const [opcode, , offset, length, chunkLength, , ttlSeconds = 0] = header.values;
+  if (opcode === undefined || offset === undefined || length === undefined) return { fault: 'missing-field' };
+  if (length > 0xffff) return { fault: 'range' };
+  if (opcode === 1) return { opcode: 'request', offset, length };
+  if (opcode !== 2) return { fault: 'unknown-opcode' };
+  if (chunkLength === undefined) return { fault: 'missing-field' };
+  const fits = offset + length <= chunkLength && headerBytes + length === bytes.length;
+  return fits ? { opcode: 'response', offset, length, chunkLength, ttlSeconds, dataOffset: headerBytes } : { fault: 'range' };
+}
+
 describe('chunk', () => {
   test('a request there and back', () => {
     fc.assert(
@@ -196,6 +211,26 @@ describe('chunk', () => {
         expect(parseChunk(Uint8Array.from([...bytes, 0]))).toEqual({ fault: 'range' });
       }),
       { numRuns: 50 },
+    );
+  });
+
+  test('a response of the usual shape reads as its fields say, one by one, and so does nearly one', () => {
+    const fields = fc.record({ offset: fc.nat(50), length: fc.nat(100), chunkLength: fc.nat(150), ttlSeconds: u32 });
+    const place = fc.oneof(fc.constantFrom(1, 4, 5, 9, 15, 18, 43, 44, 49, 50), fc.nat(CHUNK_RESPONSE_BYTES - 1));
+    const damages = fc.array(fc.tuple(place, fc.oneof(fc.nat(9), fc.nat(255))), { maxLength: 2 });
+    const cut = fc.oneof(fc.constant(0), fc.integer({ min: -3, max: 120 }));
+    fc.assert(
+      fc.property(fields, damages, cut, fc.nat(9), (response, damage, missing, start) => {
+        const end = start + Math.max(0, CHUNK_RESPONSE_BYTES + response.length - missing);
+        const bytes = new Uint8Array(start + CHUNK_RESPONSE_BYTES + response.length + 10).fill(7);
+        encodeChunkResponseHeader(bytes, start, response);
+        for (const [at, value] of damage) bytes[start + at] = value;
+        const expected = fieldByField(bytes.subarray(start, end));
+        expect(parseChunk(bytes.subarray(start, end))).toEqual(expected);
+        const moved = 'dataOffset' in expected ? { ...expected, dataOffset: expected.dataOffset + start } : expected;
+        expect(parseChunk(bytes, start, end)).toEqual(moved);
+      }),
+      { numRuns: 2000 },
     );
   });
 

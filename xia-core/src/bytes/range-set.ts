@@ -23,6 +23,12 @@ export class RangeSet {
     if (end <= start) return 0;
     const starts = this.#starts;
     const ends = this.#ends;
+    // What comes in order, which is nearly everything, makes the last range longer.
+    if (ends.length > 0 && ends[ends.length - 1] === start) {
+      ends[ends.length - 1] = end;
+      this.#covered += end - start;
+      return end - start;
+    }
     const first = this.#firstEndingAtOrAfter(start);
     let last = first;
     let low = start;

@@ -10,8 +10,10 @@ export interface BufferSource {
 
 /** Buffers are made in multiples of this, so that chunks of nearly equal size share them. */
 const GRAIN_BYTES = 16_384;
-/** Smaller buffers would waste too much by that, and are cheap to make. */
-const LEAST_BYTES = 4 * GRAIN_BYTES;
+/** The same for those of less than four grains, which would waste too much otherwise. */
+const SMALL_GRAIN_BYTES = 4096;
+/** Smaller buffers are cheap to make. */
+const LEAST_BYTES = 4 * SMALL_GRAIN_BYTES;
 
 /** Makes a buffer for each taker and keeps none. */
 export const freshBuffers: BufferSource = {
@@ -25,7 +27,7 @@ export const freshBuffers: BufferSource = {
  */
 export class BufferPool implements BufferSource {
   readonly #maxIdleBytes: number;
-  /** Idle memory by its size in grains. */
+  /** Idle memory by its size. */
   readonly #idle = new Map<number, ArrayBufferLike[]>();
   #idleBytes = 0;
   #highWater = 0;
@@ -43,9 +45,9 @@ export class BufferPool implements BufferSource {
 
   take(length: number): Uint8Array {
     if (length < LEAST_BYTES) return new Uint8Array(length);
-    const grains = Math.ceil(length / GRAIN_BYTES);
-    const memory = this.#idle.get(grains)?.pop();
-    if (memory === undefined) return new Uint8Array(new ArrayBuffer(grains * GRAIN_BYTES), 0, length);
+    const size = sizeFor(length);
+    const memory = this.#idle.get(size)?.pop();
+    if (memory === undefined) return new Uint8Array(new ArrayBuffer(size), 0, length);
     this.#idleBytes -= memory.byteLength;
     return new Uint8Array(memory, 0, length);
   }
@@ -53,14 +55,13 @@ export class BufferPool implements BufferSource {
   /** Memory of another shape than `take` makes is left to the garbage collector. What is here already is not taken twice. */
   give(bytes: Uint8Array): void {
     const size = bytes.buffer.byteLength;
-    if (bytes.byteOffset !== 0 || size < LEAST_BYTES || size % GRAIN_BYTES !== 0) return;
+    if (bytes.byteOffset !== 0 || size < LEAST_BYTES || size !== sizeFor(size)) return;
     if (this.#idleBytes + size > this.#maxIdleBytes) {
       this.#refused++;
       return;
     }
-    const grains = size / GRAIN_BYTES;
-    const list = this.#idle.get(grains);
-    if (list === undefined) this.#idle.set(grains, [bytes.buffer]);
+    const list = this.#idle.get(size);
+    if (list === undefined) this.#idle.set(size, [bytes.buffer]);
     else if (list.includes(bytes.buffer)) return;
     else list.push(bytes.buffer);
     this.#idleBytes += size;
@@ -71,4 +72,10 @@ export class BufferPool implements BufferSource {
     const [used, highWater, bound, refused] = [this.#idleBytes, this.#highWater, this.#maxIdleBytes, this.#refused];
     return [{ name: 'idle buffers', unit: 'bytes', used, highWater, bound, refused }];
   }
+}
+
+/** Bytes of the buffer for `length` bytes: at most a quarter more. */
+function sizeFor(length: number): number {
+  const grain = length < 4 * GRAIN_BYTES ? SMALL_GRAIN_BYTES : GRAIN_BYTES;
+  return Math.ceil(length / grain) * grain;
 }

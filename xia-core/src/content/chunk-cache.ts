@@ -123,6 +123,11 @@ export class ChunkCache implements ChunkSource {
     return this.#chunks.get(id) !== undefined;
   }
 
+  /** The same of the chunk whose CID is at `offset` of some bytes. */
+  hasAt(bytes: Uint8Array, offset: number): boolean {
+    return this.#chunks.hasAt(bytes, offset);
+  }
+
   /**
    * Takes in a chunk if its bytes are what the CID says.
    * @param bytes kept as they are when `owned`, copied otherwise (as when they lie in a packet). Owned ones are the

@@ -83,6 +83,12 @@ export class ChunkStore implements ChunkSource {
     return chunk !== undefined && chunk.expiresAt > now ? chunk : undefined;
   }
 
+  /** Whether a chunk is here that is still good at `now` and whose CID is at `offset` of some bytes. */
+  hasAt(bytes: Uint8Array, offset: number, now: number): boolean {
+    const chunk = this.#chunks.get(bytes, offset);
+    return chunk !== undefined && chunk.expiresAt > now;
+  }
+
   /** Whether it is in the store. */
   has(id: Uint8Array): boolean {
     return this.#chunks.get(id) !== undefined;

@@ -16,6 +16,13 @@ export class EntryList {
     this.#tail = entry;
   }
 
+  /** Moves an entry to where `append` puts it. */
+  moveToTail(entry: number): void {
+    if (entry === this.#tail) return;
+    this.take(entry);
+    this.append(entry);
+  }
+
   take(entry: number): void {
     const next = this.#next[entry]!;
     const previous = this.#previous[entry]!;

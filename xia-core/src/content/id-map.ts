@@ -14,8 +14,9 @@ export class IdMap<V> {
     return this.#index.size;
   }
 
-  get(id: Uint8Array): V | undefined {
-    const slot = this.#index.find(id, 0);
+  /** The value of the identifier at `offset` of some bytes. */
+  get(bytes: Uint8Array, offset = 0): V | undefined {
+    const slot = this.#index.find(bytes, offset);
     return slot < 0 ? undefined : this.#values[slot];
   }
 

@@ -3,7 +3,6 @@ import { FifoPolicy } from './fifo-policy.js';
 /** Least recently used goes first. */
 export class LruPolicy extends FifoPolicy {
   override used(entry: number): void {
-    this.list.take(entry);
-    this.list.append(entry);
+    this.list.moveToTail(entry);
   }
 }

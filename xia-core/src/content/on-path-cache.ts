@@ -1,7 +1,7 @@
 import { chunkOffsetAt, NextHeader, parseChunk, type XipView } from '../wire/index.js';
 import { PrincipalType } from '../xid/index.js';
 import type { ChunkCache } from './chunk-cache.js';
-import type { ChunkSource } from './chunk-source.js';
+import type { ChunkStore } from './chunk-store.js';
 import { Doorkeeper, type Admission } from './doorkeeper.js';
 import type { PartialAssembler } from './partial-assembler.js';
 
@@ -13,7 +13,7 @@ export interface OnPathCacheOptions {
   readonly cache: ChunkCache;
   readonly assembler: PartialAssembler;
   /** Chunks that this node serves anyway, and need not be kept twice. */
-  readonly published?: ChunkSource;
+  readonly published?: ChunkStore;
   /** `always` by default. */
   readonly admit?: Admission;
 }
@@ -25,7 +25,7 @@ export interface OnPathCacheOptions {
 export class OnPathCache {
   readonly #cache: ChunkCache;
   readonly #assembler: PartialAssembler;
-  readonly #published: ChunkSource | undefined;
+  readonly #published: ChunkStore | undefined;
   /** Made when it is needed first. */
   #doorkeeper: Doorkeeper | undefined;
 
@@ -53,19 +53,27 @@ export class OnPathCache {
     if (this.#cache.budgetBytes === 0 || !OnPathCache.isCandidate(view)) return 'not-a-chunk';
     const idOffset = view.nodeIdOffset(view.destinationCount + view.sourceCount - 1);
     if (this.#doorkeeper !== undefined && !this.#admits(this.#doorkeeper, view, idOffset, now)) return 'refused';
-    const id = view.bytes.subarray(idOffset, idOffset + 20);
-    if (this.#cache.has(id) || this.#published?.find(id, now) !== undefined) return 'known';
-    const payload = view.payload();
-    const chunk = parseChunk(payload);
+    const { bytes } = view;
+    if (this.#isKnown(bytes, idOffset, now)) return 'known';
+    const chunk = parseChunk(bytes, view.headerBytes, view.packetBytes);
     if ('fault' in chunk || chunk.opcode !== 'response') return 'not-a-chunk';
-    const data = payload.subarray(chunk.dataOffset, chunk.dataOffset + chunk.length);
+    const data = bytes.subarray(chunk.dataOffset, chunk.dataOffset + chunk.length);
     const ttlMs = chunk.ttlSeconds * 1000;
     if (chunk.offset === 0 && data.length === chunk.chunkLength) {
-      return this.#cache.insert(id, data, ttlMs, now, false) === 'inserted' ? 'inserted' : 'refused';
+      return this.#insert(bytes, idOffset, data, ttlMs, now, false);
     }
-    const whole = this.#assembler.add(id, chunk.offset, data, chunk.chunkLength, now);
-    if (whole === undefined) return 'partial';
-    return this.#cache.insert(id, whole, ttlMs, now, true) === 'inserted' ? 'inserted' : 'refused';
+    const whole = this.#assembler.add(bytes, chunk.offset, data, chunk.chunkLength, now, idOffset);
+    return whole === undefined ? 'partial' : this.#insert(bytes, idOffset, whole, ttlMs, now, true);
+  }
+
+  #insert(bytes: Uint8Array, idOffset: number, chunk: Uint8Array, ttlMs: number, now: number, owned: boolean): ObserveOutcome {
+    const id = bytes.subarray(idOffset, idOffset + 20);
+    return this.#cache.insert(id, chunk, ttlMs, now, owned) === 'inserted' ? 'inserted' : 'refused';
+  }
+
+  /** Whether this node serves the chunk already whose CID is at `idOffset`. */
+  #isKnown(bytes: Uint8Array, idOffset: number, now: number): boolean {
+    return this.#cache.hasAt(bytes, idOffset) || this.#published?.hasAt(bytes, idOffset, now) === true;
   }
 
   /**
@@ -78,8 +86,7 @@ export class OnPathCache {
     if (chunkOffsetAt(bytes, view.headerBytes) !== 0) return false;
     if (doorkeeper.knows(bytes, idOffset)) return true;
     doorkeeper.note(bytes, idOffset);
-    const id = bytes.subarray(idOffset, idOffset + 20);
-    if (!this.#cache.has(id) && this.#published?.find(id, now) === undefined) this.#cache.refuse('notAdmitted');
+    if (!this.#isKnown(bytes, idOffset, now)) this.#cache.refuse('notAdmitted');
     return false;
   }
 }

@@ -1,4 +1,5 @@
 import { copyBytes, RangeSet, type Gauge } from '../bytes/index.js';
+import { XID_ID_BYTES } from '../xid/index.js';
 import { freshBuffers, type BufferSource } from './buffer-pool.js';
 import { IdMap } from './id-map.js';
 import { LruPolicy } from './lru-policy.js';
@@ -74,16 +75,17 @@ export class PartialAssembler {
 
   /**
    * Adds a segment, copying it.
+   * @param ids the chunk's CID is at `idOffset` of these
    * @returns the whole chunk, which the caller owns from then on, when this was the last segment that was missing
    */
-  add(id: Uint8Array, offset: number, data: Uint8Array, chunkLength: number, now: number): Uint8Array | undefined {
+  add(ids: Uint8Array, offset: number, data: Uint8Array, chunkLength: number, now: number, idOffset = 0): Uint8Array | undefined {
     if (data.length === 0 || offset + data.length > chunkLength) {
       this.counters.contradictory++;
       return undefined;
     }
-    let chunk = this.#chunks.get(id);
+    let chunk = this.#chunks.get(ids, idOffset);
     if (chunk === undefined) {
-      chunk = this.#begin(id, chunkLength, now);
+      chunk = this.#begin(copyBytes(ids, idOffset, XID_ID_BYTES), chunkLength, now);
       if (chunk === undefined) return undefined;
     } else if (chunk.bytes.length !== chunkLength) {
       this.counters.contradictory++;
@@ -129,6 +131,7 @@ export class PartialAssembler {
     for (let chunk = this.#oldest(); chunk !== undefined; chunk = this.#oldest()) this.#discard(chunk);
   }
 
+  /** @param id kept as it is */
   #begin(id: Uint8Array, chunkLength: number, now: number): PartialChunk | undefined {
     if (chunkLength > this.#maxChunkBytes) {
       this.counters.tooLarge++;
@@ -141,7 +144,7 @@ export class PartialAssembler {
       this.counters.evicted++;
     }
     const chunk: PartialChunk = {
-      id: copyBytes(id),
+      id,
       bytes: this.#buffers.take(chunkLength),
       received: new RangeSet(),
       slot: -1,

@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, verify as verifySignature, type KeyObject } from 'node:crypto';
+import { createPublicKey, hash as hashOf, verify as verifySignature, type KeyObject } from 'node:crypto';
 import type { CryptoSuite, IdHash } from '../xid/index.js';
 
 /** DER prefix of an Ed25519 SubjectPublicKeyInfo (RFC 8410); the 32 raw key bytes follow it. */
@@ -23,16 +23,16 @@ function publicKeyObject(raw: Uint8Array): KeyObject {
 
 /** The 20-byte id of a chunk by one of the hashes, as `nobleHash`, faster. */
 export function contentId(data: Uint8Array, algorithm: IdHash = 'sha256'): Uint8Array {
-  return algorithm === 'sha256' ? nodeCrypto.hash(data) : createHash('sha1').update(data).digest();
+  return algorithm === 'sha256' ? nodeCrypto.hash(data) : hashOf('sha1', data, 'buffer');
 }
 
 /** The hashes and signature checks of XIA names, by `node:crypto` (several times the speed of portable code). */
 export const nodeCrypto: CryptoSuite = {
   hash(data) {
-    return createHash('sha256').update(data).digest().subarray(0, 20);
+    return hashOf('sha256', data, 'buffer').subarray(0, 20);
   },
   sha256(data) {
-    return createHash('sha256').update(data).digest();
+    return hashOf('sha256', data, 'buffer');
   },
   verify(publicKey, message, signature) {
     if (publicKey.length !== 32 || signature.length !== 64) return false;

@@ -1,4 +1,4 @@
-import { XiaError } from '../bytes/index.js';
+import { readU16BE, readU16LE, readU32LE, XiaError } from '../bytes/index.js';
 import { findTlvValue, parseTlvHeader, tlvHeaderBytes, writeTlvHeader, type TlvFault, type TlvField } from './tlv-header.js';
 
 /** Bytes of a request: all of it. The prototype adds a filler text, which is ignored. */
@@ -20,6 +20,8 @@ const Key = {
   CACHE_POLICY: 8,
 } as const;
 const Opcode = { REQUEST: 1, RESPONSE: 2 } as const;
+/** Where values lie in the header that {@link encodeChunkResponseHeader} writes. */
+const UsualAt = { OPCODE: 4, CHUNK_OFFSET: 11, LENGTH: 17, CHUNK_LENGTH: 21, TTL: 33 } as const;
 /** What the prototype writes where it has nothing to say; receivers of ours ignore it. */
 const DEFAULT_CACHE_SIZE = 1024;
 
@@ -85,10 +87,43 @@ export function encodeChunkResponseHeader(target: Uint8Array, at: number, fields
 }
 
 /**
- * Reads what follows the nodes of a packet with next header 12. In a response, the data begins at `dataOffset` and is
- * exactly `length` bytes inside of the chunk.
+ * Reads what follows the nodes of a packet with next header 12: the bytes from `start` to `end`, or all of them. In a response,
+ * the data begins at `dataOffset` of `bytes` and is exactly `length` bytes inside of the chunk.
  */
-export function parseChunk(bytes: Uint8Array): ChunkPacket {
+export function parseChunk(bytes: Uint8Array, start = 0, end = bytes.length): ChunkPacket {
+  if (!isUsualResponse(bytes, start, end)) return parseAnyChunk(bytes.subarray(start, end), start);
+  const offset = readU32LE(bytes, start + UsualAt.CHUNK_OFFSET);
+  const length = readU16LE(bytes, start + UsualAt.LENGTH);
+  const chunkLength = readU32LE(bytes, start + UsualAt.CHUNK_LENGTH);
+  const dataOffset = start + CHUNK_RESPONSE_BYTES;
+  if (offset + length > chunkLength || dataOffset + length !== end) return { fault: 'range' };
+  return { opcode: 'response', offset, length, chunkLength, ttlSeconds: readU32LE(bytes, start + UsualAt.TTL), dataOffset };
+}
+
+/**
+ * Whether there is a header with the fields that {@link encodeChunkResponseHeader} writes, whatever their values: then each has
+ * its place, and a packet that is only passing needs no search for it.
+ */
+function isUsualResponse(bytes: Uint8Array, start: number, end: number): boolean {
+  return (
+    end - start >= CHUNK_RESPONSE_BYTES &&
+    bytes[start + 1] === CHUNK_RESPONSE_BYTES &&
+    readU16BE(bytes, start + 2) === (0x200 | Key.OPCODE) &&
+    bytes[start + UsualAt.OPCODE] === Opcode.RESPONSE &&
+    readU16BE(bytes, start + 5) === (0x300 | Key.OFFSET) &&
+    readU16BE(bytes, start + 9) === (0x500 | Key.CHUNK_OFFSET) &&
+    readU16BE(bytes, start + 15) === (0x300 | Key.LENGTH) &&
+    readU16BE(bytes, start + 19) === (0x500 | Key.CHUNK_LENGTH) &&
+    readU16BE(bytes, start + 25) === (0x500 | Key.CONTEXT) &&
+    readU16BE(bytes, start + 31) === (0x500 | Key.TTL) &&
+    readU16BE(bytes, start + 37) === (0x500 | Key.CACHE_SIZE) &&
+    readU16BE(bytes, start + 43) === (0x500 | Key.CACHE_POLICY) &&
+    bytes[start + 49] === 0
+  );
+}
+
+/** Reads any header; `start` is where `bytes` lie in what `dataOffset` counts from. */
+function parseAnyChunk(bytes: Uint8Array, start: number): ChunkPacket {
   const parsed = parseTlvHeader(bytes);
   if ('fault' in parsed) return parsed;
   const { values, headerBytes } = parsed;
@@ -102,7 +137,7 @@ export function parseChunk(bytes: Uint8Array): ChunkPacket {
   const chunkLength = values[Key.CHUNK_LENGTH];
   if (chunkLength === undefined) return { fault: 'missing-field' };
   if (offset + length > chunkLength || headerBytes + length !== bytes.length) return { fault: 'range' };
-  return { opcode: 'response', offset, length, chunkLength, ttlSeconds: values[Key.TTL] ?? 0, dataOffset: headerBytes };
+  return { opcode: 'response', offset, length, chunkLength, ttlSeconds: values[Key.TTL] ?? 0, dataOffset: start + headerBytes };
 }
 
 /** Where in its chunk the data of a response begins, whose header is at `start`; -1 when it does not say. Allocates nothing. */
