@@ -1,11 +1,11 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { PrincipalType, SeededRandom, Xid, type Gauge } from 'xia-core';
 import { imbalances, type NodeCounters } from '../simulation/accounts.js';
 import { floods, type Prey } from '../simulation/floods.js';
-import { binary, run, temporaryFolder } from './programs.js';
+import { run } from './programs.js';
+import { useTestbed } from './testbed.js';
 
 const SOCKETS = 8;
 const PACKETS_A_TICK = 40;
@@ -15,30 +15,16 @@ const PINGS = 200;
 const MOST_GROWTH_BYTES = 150 * 1024 * 1024;
 
 describe('a router that is flooded', () => {
-  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-  let testbed: string;
-  const xtestbed = (command: string, ...args: string[]) => run('xtestbed', [command, '--dir', testbed, ...args]);
-  const ofRouter = (...args: string[]) => run('xrouter', [...args, '-c', join(testbed, 'config', 'R1.yaml')]);
+  const { config, on, xtestbed } = useTestbed('inter-ad');
+  const ofRouter = (...args: string[]) => run('xrouter', [...args, '-c', config('R1')]);
   const rssBytes = async () => (JSON.parse((await ofRouter('info')).stdout) as { rssBytes: number }).rssBytes;
-
-  beforeAll(async () => {
-    folder = await temporaryFolder();
-    testbed = join(folder.path, 't');
-    const up = await xtestbed('up', 'inter-ad');
-    expect(up.code, up.stderr).toBe(0);
-  });
-  afterAll(async () => {
-    const down = await xtestbed('down');
-    expect(down.code, down.stderr).toBe(0);
-    await folder.remove();
-  });
 
   it('goes on carrying the echoes of others, keeps its bounds, and counts every packet once', async () => {
     const rows = (await xtestbed('status', '--json')).stdout.trim().split('\n');
     const status = rows.map((row) => JSON.parse(row) as { name: string; ad: string; hid: string; access: string });
     const named = (name: string) => status.find((row) => row.name === name)!;
     const router = JSON.parse((await ofRouter('info')).stdout) as { ad: string; hid: string };
-    const target = JSON.parse((await run('xrouter', ['info', '-c', join(testbed, 'config', 'HOST_B.yaml')])).stdout) as {
+    const target = JSON.parse((await run('xrouter', ['info', '-c', config('HOST_B')])).stdout) as {
       ad: string;
       dag: string;
     };
@@ -67,7 +53,7 @@ describe('a router that is flooded', () => {
       }
     }, TICK_MS);
     const args = ['--json', '--interval-ms', '10', '-c', `${PINGS}`, target.dag];
-    const ping = await xtestbed('exec', 'HOST_C', '--', process.execPath, binary('xping'), ...args);
+    const ping = await on('HOST_C', 'xping', ...args);
     clearInterval(flooding);
     for (const socket of sockets) socket.close();
     expect(ping.code, ping.stderr).toBe(0);

@@ -1,35 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { binary, processesNaming, run, start, temporaryFolder, until } from './programs.js';
+import { describe, expect, it } from 'vitest';
+import { binary, run, start, until } from './programs.js';
+import { useTestbed } from './testbed.js';
 
 describe('a network of real processes', () => {
-  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-  let testbed: string;
-  const xtestbed = (command: string, ...args: string[]) => run('xtestbed', [command, '--dir', testbed, ...args]);
-  /** Runs a program on a host of the network. */
-  const on = (host: string, program: string, ...args: string[]) => xtestbed('exec', host, '--', process.execPath, binary(program), ...args);
-  const begin = (host: string, program: string, ...args: string[]) =>
-    start(process.execPath, [binary('xtestbed'), 'exec', '--dir', testbed, host, '--', process.execPath, binary(program), ...args]);
+  const testbed = useTestbed('inter-ad');
+  const { begin, on, xtestbed } = testbed;
   const jsonLines = (text: string) =>
     text
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-
-  beforeAll(async () => {
-    folder = await temporaryFolder();
-    testbed = join(folder.path, 't');
-    const up = await xtestbed('up', 'inter-ad');
-    expect(up.code, up.stderr).toBe(0);
-  });
-  afterAll(async () => {
-    const down = await xtestbed('down');
-    expect(down.code, down.stderr).toBe(0);
-    expect(await processesNaming(folder.path)).toEqual([]);
-    await folder.remove();
-  });
 
   it('tells what runs', async () => {
     const status = jsonLines((await xtestbed('status', '--json')).stdout);
@@ -57,19 +40,19 @@ describe('a network of real processes', () => {
 
   it('publishes a file and fetches it from another domain, through the caches', async () => {
     const content = randomBytes(1_500_000);
-    const file = join(folder.path, 'file');
+    const file = join(testbed.folder, 'file');
     await writeFile(file, content);
-    const manifest = join(folder.path, 'manifest.json');
+    const manifest = join(testbed.folder, 'manifest.json');
     const putting = begin('HOST_A', 'xchunk', 'put', '--manifest', manifest, file);
     await until(async () => (await readFile(manifest, 'utf8').catch(() => '')) !== '', 10_000, 'the manifest is written');
     for (const copy of ['one', 'two']) {
-      const got = await on('HOST_B', 'xchunk', 'get', '-o', join(folder.path, copy), manifest);
+      const got = await on('HOST_B', 'xchunk', 'get', '-o', join(testbed.folder, copy), manifest);
       expect(got.code, got.stderr).toBe(0);
-      expect((await readFile(join(folder.path, copy))).equals(content)).toBe(true);
+      expect((await readFile(join(testbed.folder, copy))).equals(content)).toBe(true);
     }
     putting.child.kill('SIGINT');
     await putting.ended;
-    const shown = await run('xrouter', ['show', 'cache', '--json', '--config', join(testbed, 'config', 'R2.yaml')]);
+    const shown = await run('xrouter', ['show', 'cache', '--json', '--config', testbed.config('R2')]);
     const cache = JSON.parse(shown.stdout);
     expect(cache.inserted).toBeGreaterThan(0);
     expect(cache.hits).toBeGreaterThan(0);
@@ -77,7 +60,7 @@ describe('a network of real processes', () => {
   });
 
   it('shows routes, bindings and names', async () => {
-    const config = (node: string) => join(testbed, 'config', `${node}.yaml`);
+    const { config } = testbed;
     for (const view of ['routes', 'faces', 'bindings', 'counters', 'attachment']) {
       const shown = await run('xrouter', ['show', view, '--config', config('R1')]);
       expect(shown.code, shown.stderr).toBe(0);
@@ -96,9 +79,9 @@ describe('a network of real processes', () => {
     const again = await xtestbed('up', 'inter-ad');
     expect(again.code).not.toBe(0);
     expect(again.stderr).toMatch(/already|runs/);
-    const taken = join(folder.path, 'taken.yaml');
-    const r1 = await readFile(join(testbed, 'config', 'R1.yaml'), 'utf8');
-    await writeFile(taken, r1.replaceAll('../', `${testbed}/`).replace(/control:.*/, `control: ${join(folder.path, 'taken.ctl')}`));
+    const taken = join(testbed.folder, 'taken.yaml');
+    const r1 = await readFile(testbed.config('R1'), 'utf8');
+    await writeFile(taken, r1.replaceAll('../', `${testbed.path}/`).replace(/control:.*/, `control: ${join(testbed.folder, 'taken.ctl')}`));
     const clash = await run('xrouter', ['run', '--config', taken]);
     expect(clash.code).not.toBe(0);
     expect(clash.stderr).toMatch(/127\.0\.0\.1:\d+/);
@@ -110,11 +93,11 @@ describe('a network of real processes', () => {
 
   it('moves a byte stream with xmigrate send and recv, whole and in order', async () => {
     const stream = randomBytes(20_000_000);
-    const [input, output] = [join(folder.path, 'in'), join(folder.path, 'out')];
+    const [input, output] = [join(testbed.folder, 'in'), join(testbed.folder, 'out')];
     await writeFile(input, stream);
-    const state = (host: string) => ['--state', join(folder.path, `state-${host}`)];
+    const state = (host: string) => ['--state', join(testbed.folder, `state-${host}`)];
     const shell = (host: string, command: string) =>
-      start(process.execPath, [binary('xtestbed'), 'exec', '--dir', testbed, host, '--', 'sh', '-c', command]);
+      start(process.execPath, [binary('xtestbed'), 'exec', '--dir', testbed.path, host, '--', 'sh', '-c', command]);
     const program = `${process.execPath} ${binary('xmigrate')}`;
     const receiving = shell('HOST_B', `${program} recv --vm v --register v.move.xia ${state('b').join(' ')} --json > ${output}`);
     await until(() => receiving.output().includes('v.move.xia') || receiving.output().includes('listening'), 10_000, 'recv listens');

@@ -2,8 +2,9 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { binary, processesNaming, run, start, temporaryFolder, until } from './programs.js';
+import { describe, expect, it } from 'vitest';
+import { run, until } from './programs.js';
+import { useTestbed } from './testbed.js';
 
 const ROUNDS = 5;
 
@@ -16,33 +17,21 @@ async function freeAddress(): Promise<string> {
 }
 
 describe('routers that read their configuration again', () => {
-  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-  let testbed: string;
-  const configFile = (node: string) => join(testbed, 'config', `${node}.yaml`);
+  const testbed = useTestbed(async (folder) => {
+    // Static routes: what is configured is what turns, and nothing else.
+    const builtIn = await readFile(new URL('../../tools/topologies/inter-ad.yaml', import.meta.url), 'utf8');
+    const topology = join(folder, 'inter-ad-static.yaml');
+    await writeFile(topology, `${builtIn}\nrouting: static\n`);
+    return topology;
+  });
+  const configFile = testbed.config;
   const info = async (node: string) =>
     JSON.parse((await run('xrouter', ['info', '-c', configFile(node)])).stdout) as { pid: number; dag: string };
   const logged = async (node: string, message: string) => {
     // Not there for a moment, when it was renamed.
-    const lines = (await readFile(join(testbed, 'logs', `${node}.log`), 'utf8').catch(() => '')).split('\n');
+    const lines = (await readFile(join(testbed.path, 'logs', `${node}.log`), 'utf8').catch(() => '')).split('\n');
     return lines.filter((line) => line.includes(`"msg":"${message}"`)).map((line) => JSON.parse(line) as Record<string, unknown>);
   };
-
-  beforeAll(async () => {
-    folder = await temporaryFolder();
-    testbed = join(folder.path, 't');
-    // Static routes: what is configured is what turns, and nothing else.
-    const builtIn = await readFile(new URL('../../tools/topologies/inter-ad.yaml', import.meta.url), 'utf8');
-    const topology = join(folder.path, 'inter-ad-static.yaml');
-    await writeFile(topology, `${builtIn}\nrouting: static\n`);
-    const up = await run('xtestbed', ['up', topology, '--dir', testbed]);
-    expect(up.code, up.stderr).toBe(0);
-  });
-  afterAll(async () => {
-    const down = await run('xtestbed', ['down', '--dir', testbed]);
-    expect(down.code, down.stderr).toBe(0);
-    expect(await processesNaming(folder.path)).toEqual([]);
-    await folder.remove();
-  });
 
   it('lose no echo while faces, routes, caches and logs turn', async () => {
     const [left, right, spare] = await Promise.all([freeAddress(), freeAddress(), freeAddress()]);
@@ -71,20 +60,7 @@ describe('routers that read their configuration again', () => {
       { node: 'R1', pid: r1.pid, text: original.R1 },
       { node: 'R2', pid: r2.pid, text: original.R2 },
     ];
-    const ping = start(process.execPath, [
-      binary('xtestbed'),
-      'exec',
-      '--dir',
-      testbed,
-      'HOST_C',
-      '--',
-      process.execPath,
-      binary('xping'),
-      '--json',
-      '--interval-ms',
-      '2',
-      target.dag,
-    ]);
+    const ping = testbed.begin('HOST_C', 'xping', '--json', '--interval-ms', '2', target.dag);
     await until(() => ping.output().includes('"reply"'), 10_000, 'xping is answered');
     const reloads = { R1: 0, R2: 0 };
     for (let round = 0; round < ROUNDS; round++) {
@@ -132,10 +108,10 @@ describe('routers that read their configuration again', () => {
   });
 
   it('have a name server that does so too, and lets go of a log that was renamed', async () => {
-    const status = (await run('xtestbed', ['status', '--json', '--dir', testbed])).stdout.trim().split('\n');
+    const status = (await testbed.xtestbed('status', '--json')).stdout.trim().split('\n');
     const server = status.map((line) => JSON.parse(line) as { name: string; pid: number }).find(({ name }) => name === 'NS')!;
     const configured = await readFile(configFile('NS'), 'utf8');
-    const log = join(testbed, 'logs', 'NS.log');
+    const log = join(testbed.path, 'logs', 'NS.log');
     await rename(log, `${log}.1`);
     await writeFile(configFile('NS'), `${configured}limits: { records: 7, requestsPerSecond: 50 }\n`);
     process.kill(server.pid, 'SIGHUP');

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { binary, processesNaming, run, start, temporaryFolder, until } from './programs.js';
+import { describe, expect, it } from 'vitest';
+import { run, until } from './programs.js';
+import { useTestbed } from './testbed.js';
 
 /** The goal is a second; machines that run tests beside much else stall for longer than that. */
 const LONGEST_GAP_MS = 3000;
@@ -12,33 +13,18 @@ interface Reply {
 }
 
 describe('a ring of real routers', () => {
-  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-  let testbed: string;
-  const xtestbed = (command: string, ...args: string[]) => run('xtestbed', [command, '--dir', testbed, ...args]);
-  const config = (node: string) => join(testbed, 'config', `${node}.yaml`);
+  const testbed = useTestbed('ring');
+  const { config, xtestbed } = testbed;
   const show = async (node: string, what: string): Promise<Record<string, unknown>[]> => {
     const shown = await run('xrouter', ['show', what, '--json', '--config', config(node)]);
     expect(shown.code, shown.stderr).toBe(0);
     return JSON.parse(shown.stdout);
   };
-  const adOf = async (name: string): Promise<string> => JSON.parse(await readFile(join(testbed, 'testbed.json'), 'utf8')).ads[name];
+  const adOf = async (name: string): Promise<string> => JSON.parse(await readFile(join(testbed.path, 'testbed.json'), 'utf8')).ads[name];
   const nodeOf = async (name: string): Promise<{ pid: number; hid: string; ad: string }> => {
     const nodes = (await xtestbed('status', '--json')).stdout.trim().split('\n');
     return nodes.map((line) => JSON.parse(line)).find((node) => node.name === name);
   };
-
-  beforeAll(async () => {
-    folder = await temporaryFolder();
-    testbed = join(folder.path, 't');
-    const up = await xtestbed('up', 'ring');
-    expect(up.code, up.stderr).toBe(0);
-  });
-  afterAll(async () => {
-    const down = await xtestbed('down');
-    expect(down.code, down.stderr).toBe(0);
-    expect(await processesNaming(folder.path)).toEqual([]);
-    await folder.remove();
-  });
 
   it('has found every way when it is up, and shows what it knows', async () => {
     for (const router of ['R1A', 'R1B', 'R2', 'R3']) {
@@ -64,21 +50,7 @@ describe('a ring of real routers', () => {
   it('goes on after the death of a router on the way', async () => {
     const target = await nodeOf('HOST_D');
     const address = `RE ${await adOf('AD3')} ${target.hid}`;
-    const args = [
-      'exec',
-      '--dir',
-      testbed,
-      'HOST_A',
-      '--',
-      process.execPath,
-      binary('xping'),
-      '--json',
-      '-c',
-      '400',
-      '--interval-ms',
-      '20',
-    ];
-    const ping = start(process.execPath, [binary('xtestbed'), ...args, address]);
+    const ping = testbed.begin('HOST_A', 'xping', '--json', '-c', '400', '--interval-ms', '20', address);
     const replies = (): Reply[] =>
       ping
         .output()
