@@ -175,6 +175,13 @@ describe('a plan of one router', () => {
     expect(kinds({ faces: [renamed, access], routes })).toEqual(['route', 'close-face', 'open-face', 'route']);
   });
 
+  it('turns a route to another neighbour on the same face', () => {
+    const nextHop = Xid.of(PrincipalType.HID, '7'.repeat(40));
+    const changes = { routes: [{ to: ads[0]!, via: 'r2', nextHop }] };
+    expect(told(changes)).toEqual([`routes.${ads[0]!.toString()}.nextHop: added ${nextHop.toString()}`]);
+    expect(kinds(changes)).toEqual(['route']);
+  });
+
   it('turns, adds and removes routes', () => {
     expect(told({ routes: [{ to: ads[0]!, via: 'apps' }] })).toEqual([`routes.${ads[0]!.toString()}.via: r2 -> apps`]);
     expect(told({ routes: [{ to: ads[1]!, via: 'r2' }] })).toEqual([

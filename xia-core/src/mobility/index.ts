@@ -1,7 +1,6 @@
 export type { AttachmentState } from './attachment-state.js';
 export type { HintReason } from './attachment.js';
 export type { BeaconOptions } from './beacon-sender.js';
-export { CertificateMemo } from './certificate-memo.js';
 export type { BindingEntry, BindingProof } from './binding-entry.js';
 export type { AttachmentInfo, MobilityEvent } from './events.js';
 export type { HidRoutes, Hop, LinkFaces, LinkSink } from './links.js';

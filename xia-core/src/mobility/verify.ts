@@ -7,6 +7,7 @@ import {
   type Beacon,
   type Binding,
   type BindingAck,
+  type Certificate,
 } from '../wire/mobility-statements.js';
 import { StatementKind, openStatement, type StatementFault } from '../wire/statement.js';
 import type { CryptoSuite, Xid } from '../xid/index.js';
@@ -111,6 +112,14 @@ export class StatementVerifier {
     return { ok: true, value: ack };
   }
 
+  /** Which router an AD lets speak for it, when the certificate is good and its time is now. Verified once, and remembered. */
+  certificate(bytes: Uint8Array, wallNow: number): Certificate | undefined {
+    const certificate = this.#certificates.open(bytes);
+    if (certificate === undefined) return undefined;
+    const { notBefore, notAfter } = certificate;
+    return notBefore <= wallNow + this.#maxLagMs && notAfter + this.#skewMs >= wallNow ? certificate : undefined;
+  }
+
   /** A binding with the ack that proves that the gateway which the binding names has accepted it. */
   proof(bindingBytes: Uint8Array, ackBytes: Uint8Array, wallNow: number): Verified<ProvenBinding> {
     const binding = this.binding(bindingBytes);
@@ -128,11 +137,8 @@ export class StatementVerifier {
   }
 
   #certified(bytes: Uint8Array, ad: Xid, router: Xid, wallNow: number): boolean {
-    const certificate = this.#certificates.open(bytes);
-    if (certificate === undefined) return false;
-    const { notBefore, notAfter } = certificate;
-    if (!certificate.ad.equals(ad) || !certificate.hid.equals(router)) return false;
-    return notBefore <= wallNow + this.#maxLagMs && notAfter + this.#skewMs >= wallNow;
+    const certificate = this.certificate(bytes, wallNow);
+    return certificate !== undefined && certificate.ad.equals(ad) && certificate.hid.equals(router);
   }
 }
 

@@ -1,4 +1,4 @@
-import { Counters, KeyedRateLimiter, copyBytes, type Gauge } from '../bytes/index.js';
+import { Counters, NeighbourLimiter, copyBytes, type Gauge } from '../bytes/index.js';
 import { RoutingKind, decodeRoutingMessage, type HaveEntry } from '../wire/routing-messages.js';
 import { isHostFragment, linkStateSchema, type LinkState } from '../wire/routing-statements.js';
 import { StatementKind, readStatement } from '../wire/statement.js';
@@ -40,7 +40,7 @@ export class LinkStateRouting {
   readonly #flooding: Flooding;
   readonly #hosts = new HostTable();
   readonly #routes: RouteComputer;
-  readonly #limiter: KeyedRateLimiter;
+  readonly #limiter: NeighbourLimiter;
   #instance: number | undefined;
   #wallMinusNowMs = 0;
   #lastInputMs = -Infinity;
@@ -89,17 +89,17 @@ export class LinkStateRouting {
     });
     const { messagesPerSecond, maxNeighbours } = this.#limits;
     // Strangers have buckets too; twice the neighbours keep those from being forgotten.
-    this.#limiter = new KeyedRateLimiter({
+    this.#limiter = new NeighbourLimiter({
       ratePerSecond: messagesPerSecond,
       burst: messagesPerSecond * BURST_SECONDS,
-      maxKeys: 2 * maxNeighbours,
+      maxNeighbours: 2 * maxNeighbours,
     });
   }
 
   /** A datagram to SID_ROUTING. `wallNow` is milliseconds since 1970. */
   handleMessage(face: number, neighbour: number, payload: Uint8Array, now: number, wallNow: number): void {
     this.#noteTime(now, wallNow);
-    if (!this.#limiter.take(`${face}/${neighbour}`, now)) return this.counters.count('message:rate-limited');
+    if (!this.#limiter.take(face, neighbour, now)) return this.counters.count('message:rate-limited');
     const decoded = decodeRoutingMessage(payload);
     if (!decoded.ok) return this.counters.count(`message:${decoded.reason}`);
     const { message } = decoded;
@@ -174,7 +174,7 @@ export class LinkStateRouting {
   }
 
   gauges(): Gauge[] {
-    return [this.#adjacency.gauge(), ...this.#database.gauges(), this.#flooding.gauge()];
+    return [this.#adjacency.gauge(), ...this.#database.gauges(), this.#flooding.gauge(), this.#limiter.gauge('routing budgets')];
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { Gauge, RandomSource } from '../bytes/index.js';
-import { CertificateMemo, type Mobility, type MobilityEvent } from '../mobility/index.js';
+import { StatementVerifier, type Mobility, type MobilityEvent } from '../mobility/index.js';
 import {
   LinkStateRouting,
   type AnnouncementView,
@@ -15,8 +15,6 @@ import type { Rib } from './rib.js';
 import type { RouterOptions } from './role.js';
 
 const DEFAULT_COST = 10;
-/** Clocks of routers are this far apart at most. */
-const SKEW_MS = 30_000;
 
 export interface RoutingPartOptions {
   readonly role: RouterOptions;
@@ -42,7 +40,7 @@ export interface RoutingPartOptions {
 export class RoutingPart {
   readonly #options: RoutingPartOptions;
   readonly #protocol: LinkStateRouting;
-  readonly #certificates: CertificateMemo;
+  readonly #verifier: StatementVerifier;
   #certificate: Uint8Array;
   /** The HIDs that are announced, by key; those that have moved on are not here. Not more than mobility has bindings. */
   readonly #announced = new Map<string, { readonly hid: Xid; isHere: boolean }>();
@@ -50,7 +48,7 @@ export class RoutingPart {
 
   constructor(options: RoutingPartOptions) {
     this.#options = options;
-    this.#certificates = new CertificateMemo(options.crypto);
+    this.#verifier = new StatementVerifier({ crypto: options.crypto });
     const { role, hid, identity, crypto, rng, sendLink, timers } = options;
     this.#certificate = role.certificate;
     this.#protocol = new LinkStateRouting({
@@ -63,7 +61,7 @@ export class RoutingPart {
       timers,
       faces: () => this.#peerFaces(),
       sink: { sendLink },
-      certified: (certificate, wallNow) => this.#certified(certificate, wallNow),
+      certified: (certificate, wallNow) => this.#verifier.certificate(certificate, wallNow),
       onRoutes: (changes) => this.#routesChanged(changes),
       onEvent: (event) => this.#handle(event),
     });
@@ -144,13 +142,6 @@ export class RoutingPart {
     for (const [face, { name, role }] of this.#options.faces.entries()) {
       if (role === 'peer') yield { face, cost: this.#options.cost?.(name) ?? DEFAULT_COST };
     }
-  }
-
-  #certified(bytes: Uint8Array, wallNow: number): { readonly ad: Xid; readonly hid: Xid } | undefined {
-    const certificate = this.#certificates.open(bytes);
-    if (certificate === undefined) return undefined;
-    const { ad, hid, notBefore, notAfter } = certificate;
-    return notBefore <= wallNow + SKEW_MS && notAfter + SKEW_MS >= wallNow ? { ad, hid } : undefined;
   }
 
   #routesChanged(changes: readonly RouteChange[]): void {

@@ -105,6 +105,8 @@ export function changeText({ path, from, to }: Change): string {
   return `${path}: ${plain(from)} -> ${plain(to)}`;
 }
 
+/** As a configuration says it: addresses, too, are text without quotes. */
 function plain(value: unknown): string {
-  return typeof value === 'string' ? value : valueText(value);
+  const text = valueText(value);
+  return text.startsWith('"') ? (JSON.parse(text) as string) : text;
 }
