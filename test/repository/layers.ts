@@ -6,6 +6,7 @@ const LAYERS = [
   ['xid'],
   ['dag'],
   ['wire'],
+  ['congestion', 'emulation'],
   ['forwarding', 'transport', 'content', 'mobility', 'routing'],
   ['stack'],
   ['io'],
@@ -15,12 +16,9 @@ const LAYERS = [
 
 const CORE = 'xia-core/src/';
 
-/** Both fetch and connections measure the path with it, and neither knows of the other. */
-const SHARED_BY_A_LAYER = new Set(['xia-core/src/transport/rtt-estimator.ts']);
-
 /** The folders that know neither a clock nor a socket, only what they are told. */
 export const SANS_IO_FOLDERS = [
-  ...LAYERS.slice(0, 6)
+  ...LAYERS.slice(0, 7)
     .flat()
     .map((folder) => `${CORE}${folder}/`),
   'migrate/src/protocol/',
@@ -57,7 +55,7 @@ export function respectsLayers(file: SourceFile, reference: Reference): boolean 
   // The package's index stands above all layers.
   if (from === undefined) return true;
   if (to === undefined) return false;
-  return from.folder === to.folder || to.rank < from.rank || (to.rank === from.rank && SHARED_BY_A_LAYER.has(target));
+  return from.folder === to.folder || to.rank < from.rank;
 }
 
 /** True when a package may import this: its own files, Node, packages from outside, and what `IMPORTABLE` lists. */

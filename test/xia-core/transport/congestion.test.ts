@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { CongestionController } from '../../../xia-core/src/transport/congestion.js';
-import { Cubic } from '../../../xia-core/src/transport/cubic.js';
-import { NewReno } from '../../../xia-core/src/transport/new-reno.js';
+import type { CongestionController } from '../../../xia-core/src/congestion/congestion.js';
+import { Cubic } from '../../../xia-core/src/congestion/cubic.js';
+import { NewReno } from '../../../xia-core/src/congestion/new-reno.js';
 import { Host, Network, pattern, sid } from './network.js';
 import { Pump } from './pump.js';
 

@@ -1,5 +1,5 @@
 import type { RandomSource } from '../bytes/index.js';
-import { RttEstimator } from '../transport/rtt-estimator.js';
+import { RttEstimator } from '../congestion/rtt-estimator.js';
 import type { ChunkFetch, Flight, NextRange } from './chunk-fetch.js';
 import type { FetchCounters, FetchLimits } from './fetch-options.js';
 import { FlightList } from './flight-list.js';

@@ -1,6 +1,4 @@
-export type { CongestionController } from './congestion.js';
 export type { ConnectionCounters } from './connection-counters.js';
-export { Cubic } from './cubic.js';
 export {
   DatagramEndpoint,
   DEFAULT_DATAGRAM_LIMITS,
@@ -9,8 +7,6 @@ export {
   type DatagramSocketHandle,
   type ReceivedDatagram,
 } from './datagram-endpoint.js';
-export { NewReno } from './new-reno.js';
-export { RttEstimator, type RttOptions } from './rtt-estimator.js';
 export { StreamEndpoint, type ListenOptions, type StreamEndpointCounters } from './stream-endpoint.js';
 export { ConnectionState, type ConnectionHandle, type ConnectionStats, type StreamEvent } from './stream-events.js';
 export { DEFAULT_STREAM_LIMITS, type OutgoingPacket, type StreamEndpointOptions, type StreamLimits } from './stream-options.js';

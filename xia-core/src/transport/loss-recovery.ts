@@ -1,5 +1,5 @@
 import type { StreamPacketView } from '../wire/stream.js';
-import type { RttEstimator } from './rtt-estimator.js';
+import type { RttEstimator } from '../congestion/rtt-estimator.js';
 
 /** RFC 9002 section 6.1.1: a packet is lost when one sent three after it has arrived. */
 const PACKET_THRESHOLD = 3;

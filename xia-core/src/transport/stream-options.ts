@@ -1,8 +1,8 @@
 import type { RandomSource } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import type { CryptoSuite, Identity, Xid } from '../xid/index.js';
-import type { CongestionController } from './congestion.js';
-import { Cubic } from './cubic.js';
+import type { CongestionController } from '../congestion/congestion.js';
+import { Cubic } from '../congestion/cubic.js';
 import type { StreamEvent } from './stream-events.js';
 
 /** A STREAM packet to be sent as an XIP packet with next header 62. */

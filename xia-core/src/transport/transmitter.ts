@@ -11,13 +11,13 @@ import type { StreamPacketWriter, StreamParameters } from '../wire/stream-writer
 import { xipHeaderBytes } from '../wire/xip.js';
 import { AckRanges } from './ack-ranges.js';
 import { AckSchedule } from './ack-schedule.js';
-import type { CongestionController } from './congestion.js';
+import type { CongestionController } from '../congestion/congestion.js';
 import type { ConnectionCounters } from './connection-counters.js';
 import type { ConnectionIds } from './connection-ids.js';
 import { SendCredit } from './flow-control.js';
 import { LossRecovery, type RecoverySink } from './loss-recovery.js';
 import type { PeerPath } from './peer-path.js';
-import { RttEstimator } from './rtt-estimator.js';
+import { RttEstimator } from '../congestion/rtt-estimator.js';
 import { SendBuffer } from './send-buffer.js';
 import type { StreamSettings } from './stream-options.js';
 

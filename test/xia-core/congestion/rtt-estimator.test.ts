@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RttEstimator } from '../../../xia-core/src/transport/rtt-estimator.js';
+import { RttEstimator } from '../../../xia-core/src/congestion/rtt-estimator.js';
 
 describe('RttEstimator', () => {
   it('begins with a guess, then with the first sample', () => {
