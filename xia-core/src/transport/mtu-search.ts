@@ -71,6 +71,11 @@ export class MtuSearch {
     return this.#packetBytes;
   }
 
+  /** The search is over and has found that less passes than the limit says: how much; otherwise 0. */
+  get foundBytes(): number {
+    return this.#mayRaise ? this.#packetBytes : 0;
+  }
+
   /** The size that is tried next, or just now; 0 when none is. */
   get nextProbe(): number {
     return this.#state === MtuState.SEARCHING ? this.#candidateBytes : 0;
@@ -88,21 +93,21 @@ export class MtuSearch {
       this.#packetBytes = limitBytes;
       return;
     }
-    const isLarger = limitBytes > this.#limitBytes;
-    if (limitBytes === this.#limitBytes && now < this.#raiseAtMs) return;
+    if (limitBytes === this.#limitBytes && now < this.#raiseAtMs) {
+      if (this.#raiseAtMs === Infinity && this.#mayRaise) this.#raiseAtMs = now + RAISE_MS;
+      return;
+    }
     this.#limitBytes = limitBytes;
     if (limitBytes <= this.#packetBytes) {
       this.#packetBytes = limitBytes;
-      if (this.#state === MtuState.SEARCHING) this.#settle(now);
       this.#raiseAtMs = Infinity;
-      return;
+      if (this.#state === MtuState.SEARCHING) this.#settle();
+    } else if (this.#state !== MtuState.SEARCHING) {
+      this.#search(limitBytes);
+    } else if (limitBytes < this.#highBytes) {
+      this.#highBytes = limitBytes;
+      if (this.#candidateBytes > limitBytes) this.#try(limitBytes);
     }
-    if (this.#state === MtuState.SEARCHING) {
-      if (!isLarger) this.#highBytes = Math.min(this.#highBytes, limitBytes);
-      if (this.#candidateBytes > this.#highBytes) this.#try(this.#highBytes);
-      return;
-    }
-    this.#search(limitBytes);
   }
 
   /** The path is another one: what was learnt of the old one does not count. */
@@ -145,20 +150,24 @@ export class MtuSearch {
     this.#isProbing = true;
   }
 
-  probeAcked(bytes: number, now: number): void {
+  probeAcked(bytes: number): void {
     this.#isProbing = false;
     if (this.#state !== MtuState.SEARCHING || bytes <= this.#packetBytes || bytes > this.#limitBytes) return;
     this.#packetBytes = bytes;
     this.#forgetLosses();
-    this.#choose(now);
+    this.#choose();
   }
 
-  probeLost(bytes: number, now: number): void {
+  probeLost(bytes: number): void {
     this.#isProbing = false;
     if (this.#state !== MtuState.SEARCHING || bytes !== this.#candidateBytes) return;
     if (++this.#candidateLosses < MAX_PROBES) return;
     this.#highBytes = bytes - 1;
-    this.#choose(now);
+    this.#choose();
+  }
+
+  get #mayRaise(): boolean {
+    return this.#state === MtuState.SETTLED && this.#packetBytes < this.#limitBytes;
   }
 
   /** What is fallen back to. Of packets up to that size, no loss is because of their size. */
@@ -197,18 +206,17 @@ export class MtuSearch {
   }
 
   /** The next size between what passes and what does not: a usual one if there is one, otherwise the middle. */
-  #choose(now: number): void {
+  #choose(): void {
     const low = this.#packetBytes;
     const high = this.#highBytes;
     // The rest would not be worth its probes.
-    if (high - low < 16 + (low >> 6)) return this.#settle(now);
+    if (high - low < 16 + (low >> 6)) return this.#settle();
     const usual = USUAL_SIZES.filter((bytes) => bytes > low && bytes <= high);
     this.#try(usual[usual.length >> 1] ?? (low + high + 1) >> 1);
   }
 
-  #settle(now: number): void {
+  #settle(): void {
     this.#state = MtuState.SETTLED;
     this.#isProbing = false;
-    this.#raiseAtMs = this.#packetBytes < this.#limitBytes ? now + RAISE_MS : Infinity;
   }
 }
