@@ -103,6 +103,10 @@ export class SimNetwork {
   readonly crypto: CryptoSuite;
   readonly nodes: SimNode[] = [];
   packets = 0;
+  /** Whether packets with a flipped bit are dropped where they arrive, as the checksum of UDP has it. */
+  checksums = false;
+  /** How many were. */
+  checksumErrors = 0;
   /** Sees every packet that a node sends, and whose it will be at the other end of the link. */
   onPacket: (packet: Uint8Array, to: { readonly node: SimNode; readonly face: number }) => void = () => {};
 
@@ -135,6 +139,15 @@ export class SimNetwork {
     const link = new Link(ends, [this.#model(there), this.#model(back)]);
     for (const { node, face } of ends) node.links.set(face, link);
     return link;
+  }
+
+  /** The link of a node that is dead leads to another one with the same faces; what is under way is lost. */
+  reconnect(link: Link, dead: SimNode, fresh: SimNode): Link {
+    link.up = false;
+    const [a, b] = link.ends.map((end) => (end.node === dead ? { node: fresh, face: end.face } : end)) as [Port, Port];
+    const renewed = new Link([a, b], link.ways);
+    for (const { node, face } of renewed.ends) node.links.set(face, renewed);
+    return renewed;
   }
 
   disconnect(link: Link): void {
@@ -176,10 +189,12 @@ export class SimNetwork {
 
   #carry(link: Link, to: Port, packet: Uint8Array, arrivesMs: number, flippedBit: number): void {
     // The bytes belong to whoever receives them; the sender may have kept its own.
+    const isDropped = flippedBit >= 0 && this.checksums;
     const copy = packet.slice();
     flipBit(copy, flippedBit);
     this.queue.at(arrivesMs, (now) => {
       if (!link.up || !to.node.running) return;
+      if (isDropped) return void this.checksumErrors++;
       to.node.enter(() => to.node.stack.receive(to.face, 1, copy, now));
     });
   }
