@@ -108,6 +108,7 @@ export class NodeStack {
       mtu: (destination) => this.mtuTowards(destination),
       output: ({ destination, source, payload }) => this.#originate(NextHeader.STREAM, destination, source, payload),
       onEvent: (event) => this.#onEvent({ layer: 'stream', event }),
+      ...(options.congestion === undefined ? {} : { congestion: options.congestion }),
       ...(options.streamLimits === undefined ? {} : { limits: options.streamLimits }),
     });
     this.datagrams = new DatagramEndpoint({

@@ -1,0 +1,13 @@
+import { SeededRandom } from 'xia-core';
+
+const BYTES = 1 << 20;
+const text = new SeededRandom(4711).bytes(2 * BYTES);
+
+/**
+ * Bytes `from` to `from + length` of one of many endless texts; a shift, loss or repetition anywhere shows. At most 1 MiB; may not
+ * be written to.
+ */
+export function textPiece(salt: number, from: number, length: number): Uint8Array {
+  const start = (from + salt * 7919) % BYTES;
+  return text.subarray(start, start + length);
+}
