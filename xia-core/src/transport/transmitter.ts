@@ -172,6 +172,8 @@ export class Transmitter implements RecoverySink {
     this.recovery.timedOut(now);
     this.#counters.probes++;
     this.recovery.repeatOldest();
+    // What an opening packet said cannot be said any more when the opening is over, and would keep the probe from leaving.
+    this.#pending &= WHILE_OPEN | this.#host.handshake;
     if (this.#rebindSinceMs !== Infinity) this.#pending |= Control.REBIND;
     if ((this.#pending & REPEATED) === 0 && !this.buffer.hasLost && !this.buffer.hasNew) this.#pending |= Control.PING;
     this.#packetBytes = this.#measurePacket();
