@@ -19,11 +19,21 @@ import { SimNetwork } from './network.js';
 import { StreamRouter } from './stream-pair.js';
 import { TopologyNetwork } from './topology-network.js';
 
-export const labTransports = ['stream', 'fetch', 'stream+fetch', 'two-streams'] as const;
-export type LabTransport = (typeof labTransports)[number];
+/** What is transferred beside each other, by the names of transports. */
+export const labFlows = {
+  stream: ['stream'],
+  fetch: ['fetch'],
+  'stream+fetch': ['stream', 'fetch'],
+  'two-streams': ['stream', 'stream'],
+} as const;
+export type LabTransport = keyof typeof labFlows;
+export const labTransports = Object.keys(labFlows) as LabTransport[];
 
-export const labSizes = ['small', 'large'] as const;
-export type LabSize = (typeof labSizes)[number];
+/**
+ * `small`: some 10 kB each way over one router, everything about it chosen by the seed, when a blackout comes as well; to find
+ * bugs. A number: so many bytes towards the client over two routers, as the preset says; to measure.
+ */
+export type LabSize = 'small' | number;
 
 export const labPresets = Object.keys(linkPresets).filter(isLinkPresetName);
 export const labControllers = Object.keys(congestionControllers) as CongestionName[];
@@ -34,23 +44,21 @@ export interface LabCase {
   readonly transport: LabTransport;
   readonly controller: CongestionName;
   readonly seed: number;
-  /**
-   * `small`: some 10 kB each way over one router, everything about it chosen by the seed, when a blackout comes as well; to find
-   * bugs. `large`: 2 MB towards the client over two routers, as the preset says; to measure.
-   */
   readonly size: LabSize;
 }
 
 export interface LabWorld {
   readonly topology: TopologyNetwork;
-  readonly preset: LinkPreset;
+  /** When the router `r1` stops, and for how long. */
+  readonly restart: LinkPreset['restart'];
+  /** Of the link from server to client, bytes per second. */
+  readonly rate: number;
   readonly flows: readonly Flow[];
   /** The ends of the link that is as the preset says. */
   readonly bottleneck: readonly [string, string];
 }
 
 const MTU = 1500;
-const LARGE_BYTES = 2_000_000;
 /** An opening, and the end of a connection, may have to wait for the longest blackout. */
 const STREAM_LIMITS = { openTimeoutMs: 30_000, lingerMs: 20_000 };
 
@@ -65,7 +73,7 @@ function topologyOf(preset: LinkPresetName, size: LabSize): Topology {
 const topologies = new Map<string, Topology>();
 
 function knownTopology(preset: LinkPresetName, size: LabSize): Topology {
-  const key = `${preset} ${size}`;
+  const key = `${preset} ${size === 'small'}`;
   const known = topologies.get(key) ?? topologyOf(preset, size);
   topologies.set(key, known);
   return known;
@@ -77,15 +85,17 @@ function shaken(shape: LinkShape, rng: SeededRandom): LinkShape {
   return {
     ...shape,
     delayMs: delayMs * (0.5 + rng.unit()),
+    ...(rng.below(3) === 0 ? { jitterMs: delayMs * rng.unit() } : {}),
+    ...(rng.below(4) === 0 ? { duplicate: 0.02 } : {}),
     ...(blackouts === undefined ? {} : { blackouts: blackouts.map(({ forMs }) => ({ atMs: rng.unit() * 200, forMs })) }),
     ...(mtuDrop === undefined ? {} : { mtuDrop: { ...mtuDrop, atMs: rng.unit() * 150 } }),
   };
 }
 
 function parts(size: LabSize, rng: SeededRandom): { up: Part; down: Part } {
-  if (size === 'large') {
+  if (size !== 'small') {
     const pieceBytes = 65_536;
-    return { up: { bytes: 1000, waits: false, pieceBytes }, down: { bytes: LARGE_BYTES, waits: false, pieceBytes } };
+    return { up: { bytes: 1000, waits: false, pieceBytes }, down: { bytes: size, waits: false, pieceBytes } };
   }
   const whoWaits = rng.below(3);
   const part = (waits: boolean): Part => ({ bytes: rng.below(rng.below(4) === 0 ? 60_000 : 15_000), waits, pieceBytes: 1 + rng.below(20_000) });
@@ -99,7 +109,7 @@ export function buildLab({ preset, transport, controller, seed, size }: LabCase)
   network.checksums = true;
   const known = knownTopology(preset, size);
   const links = known.links.map((link) =>
-    link.preset === undefined || size === 'large' ? link : { ...link, there: shaken(link.there, rng), back: shaken(link.back, rng) },
+    link.preset === undefined || size !== 'small' ? link : { ...link, there: shaken(link.there, rng), back: shaken(link.back, rng) },
   );
   const hasCache = 'restart' in linkPresets[preset];
   const topology = new TopologyNetwork(
@@ -116,15 +126,16 @@ export function buildLab({ preset, transport, controller, seed, size }: LabCase)
   const now = (): number => network.now;
   const sid = (): Xid => new Xid(PrincipalType.SID, rng.bytes(20));
   const flows: Flow[] = [];
-  const names = { stream: ['stream'], fetch: ['fetch'], 'stream+fetch': ['stream', 'fetch'], 'two-streams': ['stream', 'stream'] }[transport];
-  for (const [index, name] of names.entries()) {
+  for (const [index, name] of labFlows[transport].entries()) {
     const salt = 10 * index + 1;
     const { up, down } = parts(size, rng);
     if (name === 'stream') flows.push(new StreamFlow({ client, server, routers, up, down, sids: [sid(), sid()], salt, now }));
     else {
-      const bytes = size === 'large' ? LARGE_BYTES : 1 + down.bytes;
-      flows.push(new FetchFlow({ client, server, bytes, chunkBytes: size === 'large' ? 250_000 : 1000 + rng.below(30_000), salt, now }));
+      const bytes = size === 'small' ? 1 + down.bytes : size;
+      flows.push(new FetchFlow({ client, server, bytes, chunkBytes: size === 'small' ? 1000 + rng.below(30_000) : 250_000, salt, now }));
     }
   }
-  return { topology, preset: linkPresets[preset], flows, bottleneck: ['r1', size === 'small' ? 'server' : 'r2'] };
+  const { restart } = linkPresets[preset] as LinkPreset;
+  const restarts = restart === undefined || size !== 'small' ? restart : { atMs: rng.unit() * 200, forMs: 20 + rng.unit() * 400 };
+  return { topology, restart: restarts, rate: linkPresets[preset].back.bytesPerSecond, flows, bottleneck: ['r1', size === 'small' ? 'server' : 'r2'] };
 }

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { labControllers, labPresets, labSizes, labTransports, type LabCase } from './lab-case.js';
+import { labControllers, labPresets, labTransports, type LabCase, type LabSize } from './lab-case.js';
 import { replayLine, runLab } from './lab-run.js';
 import { tableOf } from './lab-table.js';
 import { traceBottleneck } from './lab-trace.js';
@@ -12,7 +12,8 @@ Transfers in virtual time over a named link, and what came of them. Exit code 1 
                      all by default
   --transport A,B    ${labTransports.join(', ')}; stream by default
   --controller A,B   ${labControllers.join(', ')}; all by default
-  --size A           small: some 10 kB each way, everything chosen by the seed; large: 2 MB, as the preset says; large by default
+  --size BYTES       so many bytes towards the client, as the preset says; 2000000 by default. Or "small": some 10 kB each
+                     way over one router, everything about it chosen by the seed
   --seed N           the first seed; 1 by default
   --seeds N          how many; 1 by default
   --trace            one line for each packet on the link
@@ -28,6 +29,11 @@ function choose<Name extends string>(text: string | undefined, known: readonly N
   });
 }
 
+function count(text: string): number {
+  if (!/^\d{1,10}$/.test(text)) throw new Error(`"${text}" is not a number`);
+  return Number(text);
+}
+
 /** @returns the exit code */
 function main(): number {
   const { values } = parseArgs({
@@ -35,7 +41,7 @@ function main(): number {
       preset: { type: 'string' },
       transport: { type: 'string' },
       controller: { type: 'string' },
-      size: { type: 'string' },
+      size: { type: 'string', default: '2000000' },
       seed: { type: 'string', default: '1' },
       seeds: { type: 'string', default: '1' },
       trace: { type: 'boolean', default: false },
@@ -46,15 +52,13 @@ function main(): number {
     process.stdout.write(USAGE);
     return 0;
   }
+  const [firstSeed, seeds] = [count(values.seed), count(values.seeds)];
+  const size: LabSize = values.size === 'small' ? 'small' : count(values.size);
   const cases: LabCase[] = [];
   for (const preset of choose(values.preset, labPresets, labPresets)) {
     for (const transport of choose(values.transport, labTransports, ['stream'])) {
       for (const controller of choose(values.controller, labControllers, labControllers)) {
-        for (const size of choose(values.size, labSizes, ['large'])) {
-          for (let seed = Number(values.seed); seed < Number(values.seed) + Number(values.seeds); seed++) {
-            cases.push({ preset, transport, controller, size, seed });
-          }
-        }
+        for (let seed = firstSeed; seed < firstSeed + seeds; seed++) cases.push({ preset, transport, controller, size, seed });
       }
     }
   }

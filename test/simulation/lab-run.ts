@@ -1,3 +1,4 @@
+import { linkDropReasons, type LinkCounters } from 'xia-core';
 import { imbalances } from './accounts.js';
 import { buildLab, type LabCase, type LabWorld } from './lab-case.js';
 
@@ -8,14 +9,15 @@ export interface LabResult {
   /** Virtual time until the last byte had arrived. */
   readonly virtualMs: number;
   readonly goodputBytesPerSecond: number;
-  /** Of what the link carries from server to client; undefined for a link without a rate. */
-  readonly share: number | undefined;
+  /** Of what the link carries from server to client. */
+  readonly share: number;
   /** Content bytes sent again, of those sent. */
   readonly resentShare: number;
   /** Jain's index of what each flow had when the first was complete: 1 is even, 1/n all for one. */
   readonly fairness: number;
   readonly queueMaxBytes: number;
-  readonly packets: number;
+  /** Packets that the link between the ends lost, flipped a bit of, held back or doubled. */
+  readonly harmed: number;
 }
 
 const LIMIT_MS = 600_000;
@@ -28,11 +30,11 @@ export function replayLine({ preset, transport, controller, seed, size }: LabCas
 /** @param watch is given the world before anything happens in it */
 export function runLab(what: LabCase, watch: (world: LabWorld) => void = () => {}): LabResult {
   const world = buildLab(what);
-  const { topology, flows, bottleneck, preset } = world;
+  const { topology, flows, bottleneck, restart, rate } = world;
   const { network } = topology;
   watch(world);
   topology.settle();
-  if (preset.restart !== undefined) planRestart(world, preset.restart);
+  if (restart !== undefined) planRestart(world, restart);
   for (const flow of flows) flow.start();
   let whenFirst: number[] | undefined;
   const hasFirst = (): boolean => flows.some(({ completeAtMs }) => completeAtMs !== undefined);
@@ -43,17 +45,16 @@ export function runLab(what: LabCase, watch: (world: LabWorld) => void = () => {
   const [sent, resent] = flows.reduce(([all, again], { sentAndResent: [one, two] }) => [all + one, again + two], [0, 0]);
   const virtualMs = Math.max(0, ...flows.map(({ completeAtMs }) => completeAtMs ?? Infinity));
   const goodputBytesPerSecond = flows.reduce((sum, { totalBytes }) => sum + totalBytes, 0) / (virtualMs / 1000);
-  const rate = preset.back.bytesPerSecond;
   const { ways } = topology.link(...bottleneck);
   return {
     fault: faultOf(world),
     virtualMs,
     goodputBytesPerSecond,
-    share: rate === undefined ? undefined : goodputBytesPerSecond / rate,
+    share: goodputBytesPerSecond / rate,
     resentShare: sent === 0 ? 0 : resent / sent,
     fairness: jain(whenFirst ?? []),
     queueMaxBytes: Math.max(...ways.map(({ queueMaxBytes }) => queueMaxBytes)),
-    packets: network.packets,
+    harmed: ways.reduce((sum, { counters }) => sum + harmOf(counters), 0),
   };
 }
 
@@ -75,6 +76,11 @@ function faultOf({ flows, topology }: LabWorld): string | undefined {
     if (stack.fetcher.size > 0) return `${name} keeps ${stack.fetcher.size} fetches`;
   }
   return undefined;
+}
+
+function harmOf(counters: LinkCounters): number {
+  const lost = linkDropReasons.reduce((sum, reason) => sum + counters[reason], 0);
+  return lost + counters.corrupted + counters.reordered + counters.duplicated;
 }
 
 function jain(values: readonly number[]): number {

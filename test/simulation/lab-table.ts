@@ -1,6 +1,7 @@
-import type { LabCase } from './lab-case.js';
+import { labFlows, type LabCase } from './lab-case.js';
 import type { LabResult } from './lab-run.js';
 
+/** What a table tells of each run. */
 const HEAD = ['preset', 'transport', 'controller', 'seed', 'time', 'MB/s', 'of link', 'resent', 'fairness', 'queue'];
 
 /** Three digits that count, without an exponent. */
@@ -18,9 +19,9 @@ function row({ preset, transport, controller, seed }: LabCase, result: LabResult
     String(seed),
     fault === undefined ? `${digits(virtualMs)} ms` : 'FAILED',
     digits(goodputBytesPerSecond / 1e6),
-    share === undefined ? '-' : `${digits(100 * share)} %`,
+    `${digits(100 * share)} %`,
     `${digits(100 * resentShare)} %`,
-    transport.includes('stream') && transport !== 'stream' ? digits(fairness) : '-',
+    labFlows[transport].length > 1 ? digits(fairness) : '-',
     `${digits(queueMaxBytes / 1000)} kB`,
   ];
 }

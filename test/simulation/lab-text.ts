@@ -1,7 +1,9 @@
-import { SeededRandom } from 'xia-core';
+import { concatBytes, SeededRandom } from 'xia-core';
 
 const BYTES = 1 << 20;
-const text = new SeededRandom(4711).bytes(2 * BYTES);
+const once = new SeededRandom(4711).bytes(BYTES);
+/** Twice, so that a piece may go over the end. */
+const text = concatBytes(once, once);
 
 /**
  * Bytes `from` to `from + length` of one of many endless texts; a shift, loss or repetition anywhere shows. At most 1 MiB; may not
