@@ -2,6 +2,7 @@ import type { StreamPacketView } from '../wire/stream.js';
 import type { AckSample } from '../congestion/congestion.js';
 import { DeliveryRate, newAckSample } from '../congestion/delivery-rate.js';
 import type { RttEstimator } from '../congestion/rtt-estimator.js';
+import { MTU_PROBE } from './mtu-search.js';
 import { SentPackets } from './sent-packets.js';
 
 /** RFC 9002 section 6.1.1: a packet is lost when one sent three after it has arrived. */
@@ -15,7 +16,7 @@ const MAX_BACK_OFF_EXPONENT = 20;
 
 /** Told what became of the packets. */
 export interface RecoverySink {
-  packetAcked(control: number, dataOffset: number, dataLength: number, sentMs: number): void;
+  packetAcked(control: number, dataOffset: number, dataLength: number, sentMs: number, bytes: number): void;
   packetLost(control: number, dataOffset: number, dataLength: number, bytes: number): void;
 }
 
@@ -158,7 +159,7 @@ export class LossRecovery {
         ackedBytes += bytes;
         this.#settle(packet);
         this.#rate.acked(bytes, packet, now);
-        this.#sink.packetAcked(packet.control, packet.dataOffset, packet.dataLength, packet.sentMs);
+        this.#sink.packetAcked(packet.control, packet.dataOffset, packet.dataLength, packet.sentMs, bytes);
       }
     }
     if (view.ackLargest > this.#largestAcked) this.#largestAcked = view.ackLargest;
@@ -183,7 +184,7 @@ export class LossRecovery {
 
   /**
    * Reports packets as lost that are overdue by number or by time.
-   * @returns how many bytes; {@link newestLostMs} and {@link persistent} then tell more
+   * @returns how many bytes, without those of MTU probes; {@link newestLostMs} and {@link persistent} then tell more
    */
   detect(now: number): number {
     this.#lossAtMs = Infinity;
@@ -201,10 +202,12 @@ export class LossRecovery {
         this.#lossAtMs = sentMs + delayMs;
         break;
       }
-      lost++;
-      lostBytes += bytes;
-      if (Number.isNaN(runStartMs)) runStartMs = sentMs;
-      this.#newestLostMs = sentMs;
+      if ((packet.control & MTU_PROBE) === 0) {
+        lost++;
+        lostBytes += bytes;
+        if (Number.isNaN(runStartMs)) runStartMs = sentMs;
+        this.#newestLostMs = sentMs;
+      }
       this.#settle(packet);
       this.#sink.packetLost(packet.control, packet.dataOffset, packet.dataLength, bytes);
     }

@@ -63,6 +63,8 @@ export interface StreamEndpointOptions {
   readonly onEvent: (event: StreamEvent) => void;
   /** Largest XIP packet towards an address, bytes. */
   readonly mtu: (destination: Dag) => number;
+  /** A connection has found out that larger packets than these vanish on the way to an address. */
+  readonly onPathMtu?: (destination: Dag, mtuBytes: number) => void;
   readonly limits?: Partial<StreamLimits>;
   /** The congestion controller of each connection: its name, or what makes it. */
   readonly congestion?: CongestionName | (() => CongestionController);

@@ -4,6 +4,7 @@ import {
   STREAM_DATA_FRAME_BYTES,
   STREAM_DATA_HEADER_BYTES,
   STREAM_OPENING_HEADER_BYTES,
+  STREAM_PADDING_FRAME_BYTES,
   STREAM_PARAMETER_BYTES,
   type StreamPacketView,
 } from '../wire/stream.js';
@@ -16,6 +17,7 @@ import type { ConnectionCounters } from './connection-counters.js';
 import type { ConnectionIds } from './connection-ids.js';
 import { SendCredit } from './flow-control.js';
 import { LossRecovery, type RecoverySink } from './loss-recovery.js';
+import { BASE_MTU, LEAST_MTU, MTU_PROBE, MtuSearch } from './mtu-search.js';
 import type { PeerPath } from './peer-path.js';
 import { Pacer } from '../congestion/pacer.js';
 import { RttEstimator } from '../congestion/rtt-estimator.js';
@@ -39,9 +41,11 @@ const REPEATED = Control.OPEN | Control.ACCEPT | Control.MAX_DATA | Control.REBI
 const WHILE_OPEN = Control.MAX_DATA | Control.DATA_BLOCKED | Control.PING | Control.REBIND;
 /** A REBIND is large; it and all ranges would not fit a small packet. */
 const ACK_RANGES_BESIDE_REBIND = 4;
-/** After this many probes without an answer they become small: the path may no longer carry large packets. */
-const LARGE_PROBES = 2;
-const SMALL_PROBE_BYTES = 1200;
+/** After this many probes without an answer they become small, then smaller: the path may no longer carry large packets. */
+const LARGE_PROBES = 1;
+const BASE_PROBES = 4;
+/** What follows the head of an MTU probe. */
+const PADDING = new Uint8Array(0xffff);
 /** Even where the face says less, packets are this large. */
 const MINIMUM_PACKET_BYTES = 320;
 
@@ -80,6 +84,8 @@ export class Transmitter implements RecoverySink {
   readonly acks: AckSchedule;
   readonly recovery: LossRecovery;
   readonly congestion: CongestionController;
+  /** How large XIP packets may be. */
+  readonly mtu = new MtuSearch();
   readonly #pacer = new Pacer();
   readonly #settings: StreamSettings;
   readonly #writer: StreamPacketWriter;
@@ -94,6 +100,8 @@ export class Transmitter implements RecoverySink {
   /** When the pacer lets the next packet go; `Infinity` when it did not stop any. */
   #paceAtMs = Infinity;
   #packetBytes = 0;
+  /** Of XIP, as measured with {@link #packetBytes}. */
+  #headerBytes = 0;
   #lastElicitingMs = -Infinity;
   /** When the newest REBIND was made, until one sent since then is acknowledged. */
   #rebindSinceMs = Infinity;
@@ -145,7 +153,7 @@ export class Transmitter implements RecoverySink {
   announceAddress(now: number): void {
     this.#rebindSinceMs = now;
     this.#pending |= Control.REBIND;
-    this.#packetBytes = this.#measurePacket();
+    this.#packetBytes = this.#measurePacket(now);
     this.#transmit(now, Fill.CONTROL);
   }
 
@@ -176,13 +184,14 @@ export class Transmitter implements RecoverySink {
     this.#pending &= WHILE_OPEN | this.#host.handshake;
     if (this.#rebindSinceMs !== Infinity) this.#pending |= Control.REBIND;
     if ((this.#pending & REPEATED) === 0 && !this.buffer.hasLost && !this.buffer.hasNew) this.#pending |= Control.PING;
-    this.#packetBytes = this.#measurePacket();
+    this.#packetBytes = this.#measurePacket(now);
     this.#transmit(now, Fill.PROBE);
   }
 
   /** The path is another one, or may be: what was learnt of the old one does not count, and silence ends now. */
   pathChanged(now: number): void {
     this.congestion.reset(now);
+    this.mtu.reset();
     this.#pacer.reset();
     this.rtt.reset();
     this.resume(now);
@@ -201,22 +210,35 @@ export class Transmitter implements RecoverySink {
     if (this.#flushing) return;
     this.#flushing = true;
     try {
-      this.#packetBytes = this.#measurePacket();
+      this.#packetBytes = this.#measurePacket(now);
       this.#paceAtMs = Infinity;
       while (this.#transmit(now, Fill.NORMAL));
+      if (this.mtu.wantsProbe && this.recovery.packetsInFlight > 0 && this.#host.handshake === 0) this.#probeMtu(now);
     } finally {
       this.#flushing = false;
     }
   }
 
-  packetAcked(control: number, dataOffset: number, dataLength: number, sentMs: number): void {
+  packetAcked(control: number, dataOffset: number, dataLength: number, sentMs: number, bytes: number): void {
+    if ((control & MTU_PROBE) !== 0) {
+      this.mtu.probeAcked(dataLength);
+      return this.#tellMtu();
+    }
+    this.mtu.acked(bytes + this.#headerBytes, sentMs);
     if ((control & Control.REBIND) !== 0 && sentMs >= this.#rebindSinceMs) this.#rebindSinceMs = Infinity;
     if ((control & (Control.DATA | Control.FIN)) === 0) return;
     this.buffer.acknowledge(dataOffset, dataLength, (control & Control.FIN) !== 0);
   }
 
   packetLost(control: number, dataOffset: number, dataLength: number, bytes: number): void {
-    if (bytes > 0) this.#counters.packetsLost++;
+    if ((control & MTU_PROBE) !== 0) {
+      if (bytes > 0) this.mtu.probeLost(dataLength);
+      return this.#tellMtu();
+    }
+    if (bytes > 0) {
+      this.#counters.packetsLost++;
+      this.mtu.lost(bytes + this.#headerBytes, this.recovery.newestLostMs);
+    }
     this.#pending |= control & REPEATED;
     if ((control & (Control.DATA | Control.FIN)) === 0) return;
     this.buffer.lose(dataOffset, dataLength, (control & Control.FIN) !== 0);
@@ -241,15 +263,42 @@ export class Transmitter implements RecoverySink {
     if (recovery.persistent) congestion.collapsed(now);
   }
 
-  #measurePacket(): number {
+  #measurePacket(now: number): number {
     const destination = this.#path.dag;
-    const bytes = this.#settings.mtu(destination) - xipHeaderBytes(destination, this.#host.localDag);
+    this.mtu.limit(this.#settings.mtu(destination), now);
+    this.#headerBytes = xipHeaderBytes(destination, this.#host.localDag);
+    const bytes = this.mtu.packetBytes - this.#headerBytes;
     const packetBytes = Math.max(MINIMUM_PACKET_BYTES, Math.min(bytes, 0xffff));
     if (packetBytes !== this.#packetBytes) {
       this.congestion.setPacketBytes(packetBytes);
       this.#pacer.setPacketBytes(packetBytes);
     }
     return packetBytes;
+  }
+
+  #tellMtu(): void {
+    const { foundBytes } = this.mtu;
+    if (foundBytes > 0) this.#settings.onPathMtu?.(this.#path.dag, foundBytes);
+  }
+
+  /** A packet of the size that is tried, with nothing in it that could be missed. The congestion window does not hold it back. */
+  #probeMtu(now: number): void {
+    const size = this.mtu.nextProbe;
+    const paddingBytes = size - this.#headerBytes - STREAM_DATA_HEADER_BYTES - 1 - STREAM_PADDING_FRAME_BYTES;
+    if (paddingBytes < 0) return;
+    const writer = this.#writer;
+    writer.beginData(this.#ids.peerHigh, this.#ids.peerLow, this.recovery.nextPacketNumber);
+    writer.ping();
+    writer.padding(paddingBytes);
+    const payload = [writer.finish(), PADDING.subarray(0, paddingBytes)];
+    const bytes = size - this.#headerBytes;
+    this.recovery.sent(now, bytes, MTU_PROBE, 0, size);
+    this.mtu.probeSent();
+    this.#counters.mtuProbes++;
+    this.#counters.packetsSent++;
+    this.#pacer.sent(bytes);
+    this.congestion.sent(bytes, this.recovery.bytesInFlight, now);
+    this.#settings.output({ destination: this.#path.dag, source: this.#host.localDag, payload });
   }
 
   /** Whether another packet with stream bytes may go now. */
@@ -306,7 +355,11 @@ export class Transmitter implements RecoverySink {
       return false;
     }
     let roomBytes = spaceBytes - STREAM_DATA_FRAME_BYTES;
-    if (probe && this.recovery.timeouts > LARGE_PROBES) roomBytes = Math.min(roomBytes, SMALL_PROBE_BYTES);
+    const { timeouts } = this.recovery;
+    if (probe && timeouts > LARGE_PROBES) {
+      const mtu = timeouts > BASE_PROBES ? LEAST_MTU : BASE_MTU;
+      roomBytes = Math.min(roomBytes, Math.max(1, roomBytes + mtu - this.#headerBytes - this.#packetBytes));
+    }
     if (roomBytes < 1) return false;
     if (buffer.choose(roomBytes, credit.limit)) return true;
     if (!credit.blocked) {
