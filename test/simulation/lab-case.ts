@@ -135,7 +135,8 @@ export function buildLab({ preset, transport, controller, seed, size }: LabCase)
       flows.push(new FetchFlow({ client, server, bytes, chunkBytes: size === 'small' ? 1000 + rng.below(30_000) : 250_000, salt, now }));
     }
   }
-  const { restart } = linkPresets[preset] as LinkPreset;
+  const { restart, back } = linkPresets[preset] as LinkPreset;
+  const { bytesPerSecond = Infinity } = back;
   const restarts = restart === undefined || size !== 'small' ? restart : { atMs: rng.unit() * 200, forMs: 20 + rng.unit() * 400 };
-  return { topology, restart: restarts, rate: linkPresets[preset].back.bytesPerSecond, flows, bottleneck: ['r1', size === 'small' ? 'server' : 'r2'] };
+  return { topology, restart: restarts, rate: bytesPerSecond, flows, bottleneck: ['r1', size === 'small' ? 'server' : 'r2'] };
 }

@@ -40,7 +40,7 @@ export interface NodeStackOptions {
   /** Used in place of the name server that beacons tell of. */
   readonly nameServer?: Dag | undefined;
   readonly mobilityLimits?: MobilityLimits;
-  /** The congestion controller of connections; the default one by default. */
+  /** The congestion controller of connections and of fetches, unless `fetchLimits` names another; the default one by default. */
   readonly congestion?: CongestionName | undefined;
   readonly streamLimits?: Partial<StreamLimits>;
   readonly fetchLimits?: FetchLimits;

@@ -90,7 +90,7 @@ export class NodeStack {
       hash: options.contentHash ?? ((data) => crypto.hash(data)),
       rng,
       cache: options.cache,
-      fetchLimits: options.fetchLimits,
+      fetchLimits: options.congestion === undefined ? options.fetchLimits : { congestion: options.congestion, ...options.fetchLimits },
       sources: this.#sources,
       setLocal: (xid) => this.engine.setLocal(xid),
       unsetLocal: (xid) => this.engine.unsetLocal(xid),
