@@ -98,7 +98,11 @@ function parts(size: LabSize, rng: SeededRandom): { up: Part; down: Part } {
     return { up: { bytes: 1000, waits: false, pieceBytes }, down: { bytes: size, waits: false, pieceBytes } };
   }
   const whoWaits = rng.below(3);
-  const part = (waits: boolean): Part => ({ bytes: rng.below(rng.below(4) === 0 ? 60_000 : 15_000), waits, pieceBytes: 1 + rng.below(20_000) });
+  const part = (waits: boolean): Part => ({
+    bytes: rng.below(rng.below(4) === 0 ? 60_000 : 15_000),
+    waits,
+    pieceBytes: 1 + rng.below(20_000),
+  });
   return { up: part(whoWaits === 1), down: part(whoWaits === 2) };
 }
 
@@ -118,7 +122,11 @@ export function buildLab({ preset, transport, controller, seed, size }: LabCase)
     {
       ways: 'static',
       mtu: MTU,
-      node: (name) => ({ congestion: controller, streamLimits: STREAM_LIMITS, ...(hasCache && name === 'r1' ? { cache: { bytes: 4_000_000 } } : {}) }),
+      node: (name) => ({
+        congestion: controller,
+        streamLimits: STREAM_LIMITS,
+        ...(hasCache && name === 'r1' ? { cache: { bytes: 4_000_000 } } : {}),
+      }),
     },
   );
   const [client, server] = [topology.node('client'), topology.node('server')];

@@ -38,7 +38,7 @@ export class FetchFlow implements Flow {
       const content = textPiece(salt, at, Math.min(chunkBytes, bytes - at));
       const id = simCrypto.hash(content);
       server.enter((time) => server.stack.content.publish(id, content, time));
-      chunks.push({ content, address: contentDag(server.stack.ad!, server.stack.hid, new Xid(PrincipalType.CID, id)) });
+      chunks.push({ content, address: contentDag(server.stack.ad, server.stack.hid, new Xid(PrincipalType.CID, id)) });
     }
     this.#chunks = chunks;
     this.#left = chunks.length;

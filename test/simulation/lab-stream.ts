@@ -129,7 +129,8 @@ export class StreamFlow implements Flow {
       ['client', this.#server, this.#client, down.bytes],
     ] as const) {
       if (to.wrongAt !== undefined) return `wrong bytes at the ${who}, in the piece at ${to.wrongAt}`;
-      if (to.heard !== bytes) return `${to.heard} of ${bytes} bytes arrived at the ${who} (closed with ${to.closedWith}, ${from.closedWith})`;
+      if (to.heard !== bytes)
+        return `${to.heard} of ${bytes} bytes arrived at the ${who} (closed with ${to.closedWith}, ${from.closedWith})`;
       if (!to.heardEnd) return `the ${who} was not told the end`;
       if (to.closedWith !== StreamCode.OK) return `the ${who} closed with ${to.closedWith}`;
     }

@@ -11,7 +11,9 @@ export function traceBottleneck({ topology, bottleneck }: LabWorld, write: (line
     const from = otherEnd(to);
     if (!bottleneck.includes(to.node.name) || !bottleneck.includes(from.name)) return;
     const time = network.now.toFixed(3).padStart(12);
-    write(`${time} ${from.name} -> ${to.node.name} ${String(packet.length).padStart(5)} B  ${contentOf(packet).padEnd(32)} ${fateText(fate)}`);
+    write(
+      `${time} ${from.name} -> ${to.node.name} ${String(packet.length).padStart(5)} B  ${contentOf(packet).padEnd(32)} ${fateText(fate)}`,
+    );
   };
 }
 
@@ -25,7 +27,9 @@ function contentOf(packet: Uint8Array): string {
   const payload = view.payload();
   if (view.nextHeader === NextHeader.STREAM) {
     const stream = new StreamPacketView();
-    return stream.reset(payload) === undefined ? `STREAM ${STREAM_TYPES[stream.type] ?? stream.type} #${stream.packetNumber}` : 'STREAM, malformed';
+    return stream.reset(payload) === undefined
+      ? `STREAM ${STREAM_TYPES[stream.type] ?? stream.type} #${stream.packetNumber}`
+      : 'STREAM, malformed';
   }
   if (view.nextHeader !== NextHeader.CHUNK) return `next header ${view.nextHeader}`;
   const chunk = parseChunk(payload);
