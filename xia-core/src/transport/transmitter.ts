@@ -46,6 +46,8 @@ const LARGE_PROBES = 1;
 const BASE_PROBES = 4;
 /** What follows the head of an MTU probe. */
 const PADDING = new Uint8Array(0xffff);
+/** RFC 9002 section 6.2.4: two, so that the loss of one does not double the wait; only one when they become small. */
+const PROBES = 2;
 /** Even where the face says less, packets are this large. */
 const MINIMUM_PACKET_BYTES = 320;
 
@@ -161,6 +163,7 @@ export class Transmitter implements RecoverySink {
   handleAck(view: StreamPacketView, now: number): boolean {
     const ackedBytes = this.recovery.acknowledged(view, now);
     if (ackedBytes < 0) return false;
+    if (this.recovery.spurious) this.congestion.spurious(now);
     this.#detectLoss(now);
     if (ackedBytes > 0) this.congestion.acked(this.recovery.sample(this.#limited, now));
     return true;
@@ -175,17 +178,19 @@ export class Transmitter implements RecoverySink {
     }
   }
 
-  /** Sends one packet whatever the congestion window says, to hear whether the peer is there (RFC 9002 section 6.2.4). */
+  /** Sends one packet, or two if there are bytes, whatever the congestion window says, to hear whether the peer is there (RFC 9002 section 6.2.4). */
   probe(now: number): void {
     this.recovery.timedOut(now);
     this.#counters.probes++;
-    this.recovery.repeatOldest();
+    const probes = this.recovery.timeouts > LARGE_PROBES ? 1 : PROBES;
+    this.recovery.repeatOldest(probes);
     // What an opening packet said cannot be said any more when the opening is over, and would keep the probe from leaving.
     this.#pending &= WHILE_OPEN | this.#host.handshake;
     if (this.#rebindSinceMs !== Infinity) this.#pending |= Control.REBIND;
     if ((this.#pending & REPEATED) === 0 && !this.buffer.hasLost && !this.buffer.hasNew) this.#pending |= Control.PING;
     this.#packetBytes = this.#measurePacket(now);
     this.#transmit(now, Fill.PROBE);
+    for (let i = 1; i < probes && (this.buffer.hasLost || this.buffer.hasNew); i++) this.#transmit(now, Fill.PROBE);
   }
 
   /** The path is another one, or may be: what was learnt of the old one does not count, and silence ends now. */
@@ -193,6 +198,7 @@ export class Transmitter implements RecoverySink {
     this.congestion.reset(now);
     this.mtu.reset();
     this.#pacer.reset();
+    this.recovery.pathChanged();
     this.rtt.reset();
     this.resume(now);
   }
