@@ -153,6 +153,8 @@ export class Transmitter implements RecoverySink {
     this.#counters.probes++;
     const probes = this.recovery.timeouts > LARGE_PROBES ? 1 : PROBES;
     this.recovery.repeatOldest(probes);
+    // What an opening packet said cannot be said any more when the opening is over, and would keep the probe from leaving.
+    this.#pending &= WHILE_OPEN | this.#host.handshake;
     if (this.#rebindSinceMs !== Infinity) this.#pending |= Control.REBIND;
     if ((this.#pending & REPEATED) === 0 && !this.buffer.hasLost && !this.buffer.hasNew) this.#pending |= Control.PING;
     this.#packetBytes = this.#measurePacket(now);
