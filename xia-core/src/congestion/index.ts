@@ -1,3 +1,5 @@
+export { Bbr } from './bbr.js';
+export { BbrPhase } from './bbr-phases.js';
 export { initialWindowBytes, MAX_WINDOW_BYTES, minimumWindowBytes, type AckSample, type CongestionController } from './congestion.js';
 export { congestionControllers, DEFAULT_CONGESTION, type CongestionName } from './controllers.js';
 export { Cubic } from './cubic.js';
