@@ -2,7 +2,6 @@ import type { StreamPacketView } from '../wire/stream.js';
 import type { AckSample } from '../congestion/congestion.js';
 import { DeliveryRate, newAckSample } from '../congestion/delivery-rate.js';
 import type { RttEstimator } from '../congestion/rtt-estimator.js';
-import { MTU_PROBE } from './mtu-search.js';
 import { SentPackets } from './sent-packets.js';
 
 /** RFC 9002 section 6.1.1: a packet is lost when one sent three after it has arrived. */
@@ -13,6 +12,9 @@ const GRANULARITY_MS = 1;
 /** RFC 9002 section 7.6.1: everything lost over this many probe timeouts means that the path is gone. */
 const PERSISTENT_TIMEOUTS = 3;
 const MAX_BACK_OFF_EXPONENT = 20;
+
+/** Marks a probe of the path's MTU among what a packet carries; its loss says nothing about congestion (RFC 8899 section 3). */
+export const MTU_PROBE = 0x1000_0000;
 
 /** Told what became of the packets. */
 export interface RecoverySink {
