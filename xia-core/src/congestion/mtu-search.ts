@@ -3,9 +3,6 @@ export const BASE_MTU = 1200;
 /** The least that a path must carry, also what {@link MtuSearch} falls to where the base does not pass. */
 export const LEAST_MTU = 576;
 
-/** Marks a probe among what a packet carries; its loss says nothing about congestion (RFC 8899 section 3). */
-export const MTU_PROBE = 0x1000_0000;
-
 /** So many packets in a row that are larger than the base must be lost, while smaller ones get through. */
 const SUSPICIOUS_LOSSES = 3;
 /** RFC 8899 section 5.1.2, MAX_PROBES: a size that was lost so often does not pass. */
@@ -59,6 +56,8 @@ export class MtuSearch {
   #newestAckedMs = -Infinity;
   #newestLargeMs = -Infinity;
   #newestLargeBytes = 0;
+  /** What was sent up to then is not counted any more. */
+  #fellMs = -Infinity;
   /** How often packets were found to vanish. */
   blackHoles = 0;
 
@@ -103,7 +102,7 @@ export class MtuSearch {
       this.#raiseAtMs = Infinity;
       if (this.#state === MtuState.SEARCHING) this.#settle();
     } else if (this.#state !== MtuState.SEARCHING) {
-      this.#search(limitBytes);
+      this.#search(limitBytes, limitBytes);
     } else if (limitBytes < this.#highBytes) {
       this.#highBytes = limitBytes;
       if (this.#candidateBytes > limitBytes) this.#try(limitBytes);
@@ -119,6 +118,7 @@ export class MtuSearch {
     this.#newestAckedMs = -Infinity;
     this.#newestLargeMs = -Infinity;
     this.#newestLargeBytes = 0;
+    this.#fellMs = -Infinity;
     this.#forgetLosses();
   }
 
@@ -137,6 +137,8 @@ export class MtuSearch {
   /** A packet was lost, sent at `sentMs`. */
   lost(bytes: number, sentMs: number): void {
     if (bytes <= this.#floorBytes) return;
+    // It left before the fall.
+    if (bytes > this.#packetBytes || sentMs <= this.#fellMs) return;
     // One of its size that was sent later has passed: an ordinary loss.
     if (this.#newestLargeMs >= sentMs && this.#newestLargeBytes >= bytes) return;
     this.#lostCount++;
@@ -148,6 +150,11 @@ export class MtuSearch {
   /** The probe of {@link nextProbe} bytes went out. */
   probeSent(): void {
     this.#isProbing = true;
+  }
+
+  /** The probe has become meaningless before its fate was known. */
+  probeDropped(): void {
+    this.#isProbing = false;
   }
 
   probeAcked(bytes: number): void {
@@ -183,8 +190,10 @@ export class MtuSearch {
     this.#packetBytes = this.#floorBytes;
     this.#newestLargeMs = -Infinity;
     this.#newestLargeBytes = 0;
+    this.#fellMs = this.#newestAckedMs;
     this.#forgetLosses();
-    this.#search(former);
+    const high = this.#state === MtuState.SEARCHING ? Math.max(former, this.#highBytes) : former;
+    this.#search(high, former);
   }
 
   #forgetLosses(): void {
@@ -193,11 +202,11 @@ export class MtuSearch {
     this.#firstLostMs = Infinity;
   }
 
-  #search(highBytes: number): void {
+  #search(highBytes: number, firstBytes: number): void {
     this.#state = MtuState.SEARCHING;
     this.#highBytes = highBytes;
     this.#raiseAtMs = Infinity;
-    this.#try(highBytes);
+    this.#try(firstBytes);
   }
 
   #try(bytes: number): void {
