@@ -105,6 +105,8 @@ export class Transmitter implements RecoverySink {
   /** Of XIP, as measured with {@link #packetBytes}. */
   #headerBytes = 0;
   #lastElicitingMs = -Infinity;
+  /** Probes since something of ours was acknowledged, whatever the peer has said meanwhile. */
+  #unansweredProbes = 0;
   /** When the newest REBIND was made, until one sent since then is acknowledged. */
   #rebindSinceMs = Infinity;
 
@@ -164,6 +166,7 @@ export class Transmitter implements RecoverySink {
     const ackedBytes = this.recovery.acknowledged(view, now);
     if (ackedBytes < 0) return false;
     if (this.recovery.spurious) this.congestion.spurious(now);
+    if (ackedBytes > 0) this.#unansweredProbes = 0;
     this.#detectLoss(now);
     if (ackedBytes > 0) this.congestion.acked(this.recovery.sample(this.#limited, now));
     return true;
@@ -182,12 +185,13 @@ export class Transmitter implements RecoverySink {
   probe(now: number): void {
     this.recovery.timedOut(now);
     this.#counters.probes++;
-    const probes = this.recovery.timeouts > LARGE_PROBES ? 1 : PROBES;
+    this.#unansweredProbes++;
+    const probes = this.#unansweredProbes > LARGE_PROBES ? 1 : PROBES;
     this.recovery.repeatOldest(probes);
-    // What an opening packet said cannot be said any more when the opening is over, and would keep the probe from leaving.
-    this.#pending &= WHILE_OPEN | this.#host.handshake;
     if (this.#rebindSinceMs !== Infinity) this.#pending |= Control.REBIND;
-    if ((this.#pending & REPEATED) === 0 && !this.buffer.hasLost && !this.buffer.hasNew) this.#pending |= Control.PING;
+    // The ACCEPT of a connection that is open by now may be the oldest, and is not said again.
+    const repeated = this.#pending & REPEATED & (this.#host.handshake === 0 ? WHILE_OPEN : ~0);
+    if (repeated === 0 && !this.buffer.hasLost && !this.buffer.hasNew) this.#pending |= Control.PING;
     this.#packetBytes = this.#measurePacket(now);
     this.#transmit(now, Fill.PROBE);
     for (let i = 1; i < probes && (this.buffer.hasLost || this.buffer.hasNew); i++) this.#transmit(now, Fill.PROBE);
@@ -197,6 +201,7 @@ export class Transmitter implements RecoverySink {
   pathChanged(now: number): void {
     this.congestion.reset(now);
     this.mtu.reset();
+    this.#unansweredProbes = 0;
     this.#pacer.reset();
     this.recovery.pathChanged();
     this.rtt.reset();
@@ -273,7 +278,7 @@ export class Transmitter implements RecoverySink {
     const destination = this.#path.dag;
     this.mtu.limit(this.#settings.mtu(destination), now);
     this.#headerBytes = xipHeaderBytes(destination, this.#host.localDag);
-    const bytes = this.mtu.packetBytes - this.#headerBytes;
+    const bytes = Math.min(this.mtu.packetBytes, this.#largestInDoubt) - this.#headerBytes;
     const packetBytes = Math.max(MINIMUM_PACKET_BYTES, Math.min(bytes, 0xffff));
     if (packetBytes !== this.#packetBytes) {
       this.congestion.setPacketBytes(packetBytes);
@@ -305,6 +310,12 @@ export class Transmitter implements RecoverySink {
     this.#pacer.sent(bytes);
     this.congestion.sent(bytes, this.recovery.bytesInFlight, now);
     this.#settings.output({ destination: this.#path.dag, source: this.#host.localDag, payload });
+  }
+
+  /** While probes stay unanswered everything is small, acknowledgements and what they ride on included. */
+  get #largestInDoubt(): number {
+    if (this.#unansweredProbes <= LARGE_PROBES) return Infinity;
+    return this.#unansweredProbes > BASE_PROBES ? LEAST_MTU : BASE_MTU;
   }
 
   /** Whether another packet with stream bytes may go now. */
@@ -360,12 +371,7 @@ export class Transmitter implements RecoverySink {
       this.#limited = true;
       return false;
     }
-    let roomBytes = spaceBytes - STREAM_DATA_FRAME_BYTES;
-    const { timeouts } = this.recovery;
-    if (probe && timeouts > LARGE_PROBES) {
-      const mtu = timeouts > BASE_PROBES ? LEAST_MTU : BASE_MTU;
-      roomBytes = Math.min(roomBytes, Math.max(1, roomBytes + mtu - this.#headerBytes - this.#packetBytes));
-    }
+    const roomBytes = spaceBytes - STREAM_DATA_FRAME_BYTES;
     if (roomBytes < 1) return false;
     if (buffer.choose(roomBytes, credit.limit)) return true;
     if (!credit.blocked) {
