@@ -155,7 +155,7 @@ export class Transmitter implements RecoverySink {
     this.recovery.timedOut(now);
     this.#counters.probes++;
     this.#unansweredProbes++;
-    const probes = this.recovery.timeouts > LARGE_PROBES ? 1 : PROBES;
+    const probes = this.#unansweredProbes > LARGE_PROBES ? 1 : PROBES;
     this.recovery.repeatOldest(probes);
     // What an opening packet said cannot be said any more when the opening is over, and would keep the probe from leaving.
     this.#pending &= WHILE_OPEN | this.#host.handshake;
