@@ -16,6 +16,8 @@ const frameCodes = [
   'REBIND',
   'PATH_CHALLENGE',
   'PATH_RESPONSE',
+  'RETRY',
+  'TOKEN',
 ];
 const statementCodes = ['', 'certificate', 'beacon', 'relay', 'binding', 'binding-ack', 'record'];
 const opcodes: Readonly<Record<string, number>> = { request: 1, response: 2, push: 6 };

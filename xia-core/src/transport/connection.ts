@@ -32,7 +32,7 @@ export class Connection implements ConnectionHandle, TransmitterHost, FrameHost 
   readonly localSid: Xid;
   readonly isServer: boolean;
   readonly openingKey: string | undefined;
-  readonly parameters: StreamParameters;
+  parameters: StreamParameters;
   /** Deadline that the endpoint has set its timer to. */
   wakeAtMs = Infinity;
 
@@ -189,6 +189,7 @@ export class Connection implements ConnectionHandle, TransmitterHost, FrameHost 
   /** Takes a packet for this connection; `view` has checked it. */
   handlePacket(view: StreamPacketView, source: Dag, now: number): void {
     if (this.#life.over) return;
+    if (view.hasNoSender) return this.#frames.takeAnswer(view, now);
     const { arrivals, acks, recovery } = this.#transmitter;
     this.#counters.packetsReceived++;
     const number = view.packetNumber;
@@ -266,6 +267,12 @@ export class Connection implements ConnectionHandle, TransmitterHost, FrameHost 
 
   agreeIdleTimeout(peerIdleMs: number): void {
     this.#idleTimeoutMs = Math.min(this.#settings.limits.idleTimeoutMs, Math.max(MINIMUM_IDLE_MS, peerIdleMs));
+  }
+
+  openWith(token: Uint8Array, now: number): void {
+    this.parameters = { ...this.parameters, token };
+    this.#transmitter.openAnew();
+    this.flush(now);
   }
 
   wasRefused(code: number, now: number): void {

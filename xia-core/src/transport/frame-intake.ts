@@ -1,5 +1,6 @@
+import { copyBytes } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
-import { StreamCode, StreamFrame, type StreamPacketView } from '../wire/stream.js';
+import { STREAM_RETRY_TOKEN_BYTES, StreamCode, StreamFrame, type StreamPacketView } from '../wire/stream.js';
 import { PrincipalType } from '../xid/index.js';
 import type { AddressExchange } from './address-exchange.js';
 import type { ConnectionCounters } from './connection-counters.js';
@@ -9,6 +10,9 @@ import type { PeerPath } from './peer-path.js';
 import type { Receiver } from './receiver.js';
 import { ConnectionState } from './stream-events.js';
 import { Control, type Transmitter } from './transmitter.js';
+
+/** A peer that is flooded may ask again when a token has become too old; one that goes on asking is left alone. */
+const MAX_RETRIES = 8;
 
 /** What a frame, or a whole packet, asks of us; the larger wins. */
 export const Verdict = { DROP: -1, SILENT: 0, ELICITING: 1 } as const;
@@ -22,6 +26,8 @@ export interface FrameHost {
   becomeOpen(): void;
   /** The peer gives the connection up after this much silence. */
   agreeIdleTimeout(peerIdleMs: number): void;
+  /** The peer wants to see that we receive what it sends: this token goes with OPEN from now on. */
+  openWith(token: Uint8Array, now: number): void;
   /** The peer does not want the connection. */
   wasRefused(code: number, now: number): void;
   wasReset(code: number, now: number): void;
@@ -50,6 +56,7 @@ export class FrameIntake {
   readonly #transmitter: Transmitter;
   readonly #receiver: Receiver;
   readonly #counters: ConnectionCounters;
+  #retries = 0;
 
   constructor(host: FrameHost, { life, path, addresses, transmitter, receiver, counters }: FrameParts) {
     this.#host = host;
@@ -59,6 +66,13 @@ export class FrameIntake {
     this.#transmitter = transmitter;
     this.#receiver = receiver;
     this.#counters = counters;
+  }
+
+  /** Takes a packet of a peer that keeps nothing of us, which has neither an id nor a packet number: REFUSE or RETRY. */
+  takeAnswer(view: StreamPacketView, now: number): void {
+    if (this.#life.state !== ConnectionState.OPENING || !view.nextFrame()) return;
+    if (view.frame === StreamFrame.REFUSE) this.#host.wasRefused(view.code, now);
+    if (view.frame === StreamFrame.RETRY) this.#takeRetry(view, now);
   }
 
   /** Takes the frames of a packet, until one is to be dropped or ends the connection. */
@@ -96,9 +110,8 @@ export class FrameIntake {
       case StreamFrame.ACCEPT:
         if (state === ConnectionState.OPENING) this.#takeAccept(view, source);
         return Verdict.ELICITING;
-      case StreamFrame.REFUSE:
-        if (state === ConnectionState.OPENING) this.#host.wasRefused(view.code, now);
-        return Verdict.SILENT;
+      case StreamFrame.TOKEN:
+        return Verdict.SILENT; // it has done its work
       case StreamFrame.RESET:
         if (state === ConnectionState.OPENING) return Verdict.DROP;
         this.#host.wasReset(view.code, now);
@@ -149,6 +162,13 @@ export class FrameIntake {
     if (source.find(PrincipalType.HID) !== undefined) this.#path.confirm(source);
     this.#host.becomeOpen();
     this.#transmitter.acks.hurry();
+  }
+
+  /** Each RETRY is answered by at most one OPEN, and only so many. */
+  #takeRetry(view: StreamPacketView, now: number): void {
+    if (this.#retries >= MAX_RETRIES) return;
+    this.#retries++;
+    this.#host.openWith(copyBytes(view.bytes, view.tokenStart, STREAM_RETRY_TOKEN_BYTES), now);
   }
 
   /** Takes over what the first OPEN or the ACCEPT says. */

@@ -17,6 +17,8 @@ export interface OutgoingPacket {
 export interface StreamLimits {
   /** Connections at the same time; more are refused with BUSY. */
   readonly maxConnections: number;
+  /** Connections of peers that are half open at the same time, over all services. From half of it on, OPENs need a token. */
+  readonly maxHalfOpen: number;
   /** Ended connections that are still answered for, so that a lost last packet does no harm; the oldest go first. */
   readonly maxLingering: number;
   /** Written and unacknowledged bytes per connection. Large enough for rate times round trip, or it limits the rate. */
@@ -39,6 +41,7 @@ export interface StreamLimits {
 
 export const DEFAULT_STREAM_LIMITS: StreamLimits = {
   maxConnections: 4096,
+  maxHalfOpen: 1024,
   maxLingering: 1024,
   sendBufferBytes: 4 * 1024 * 1024,
   receiveWindowBytes: 4 * 1024 * 1024,

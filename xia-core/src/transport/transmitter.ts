@@ -190,6 +190,13 @@ export class Transmitter implements RecoverySink {
     this.recovery.heard();
   }
 
+  /** Says OPEN again; what became of the one before means nothing for the path. */
+  openAnew(): void {
+    this.recovery.clear();
+    this.recovery.heard();
+    this.request(Control.OPEN);
+  }
+
   /** Sends all that may go. Calls within a call return at once: the outer one sees what they added. */
   flush(now: number): void {
     if (this.#flushing) return;

@@ -33,6 +33,8 @@ export const StreamFrame = {
   REBIND: 11,
   PATH_CHALLENGE: 12,
   PATH_RESPONSE: 13,
+  RETRY: 14,
+  TOKEN: 15,
 } as const;
 
 /** Why a connection ended, or why it never began; the code of RESET and REFUSE. Applications use 256 and above. */
@@ -65,6 +67,8 @@ export const STREAM_DATA_FRAME_BYTES = 10;
 /** Parameters of OPEN and ACCEPT: SID, window, idle timeout, ack delay. */
 export const STREAM_PARAMETER_BYTES = 32;
 export const STREAM_CHALLENGE_BYTES = 8;
+/** What RETRY hands out and TOKEN brings back. Only who made it knows what is in it. */
+export const STREAM_RETRY_TOKEN_BYTES = 20;
 /** Type, sequence, node count, public key, signature of a REBIND frame, before the address. */
 export const STREAM_REBIND_FRAME_BYTES = 104;
 /** More acknowledged ranges than this are not sent and not accepted. */
@@ -127,13 +131,18 @@ export class StreamPacketView {
   keyStart = 0;
   signatureStart = 0;
   addressStart = 0;
-  /** PATH_CHALLENGE, PATH_RESPONSE: where the eight bytes are in {@link bytes}. */
+  /** PATH_CHALLENGE, PATH_RESPONSE, RETRY, TOKEN: where their 8 or 20 bytes are in {@link bytes}. */
   tokenStart = 0;
 
   #framesStart = 0;
   #at = 0;
   #rangeAt = 0;
   #rangesLeft = 0;
+
+  /** An OPENING packet of an end that has no id for the connection, because it keeps nothing of it: REFUSE or RETRY. */
+  get hasNoSender(): boolean {
+    return this.type === StreamPacketType.OPENING && this.sourceIdHigh === 0 && this.sourceIdLow === 0;
+  }
 
   /** Takes a packet and checks all of it. After a fault the fields mean nothing. */
   reset(bytes: Uint8Array): StreamFault | undefined {
@@ -242,6 +251,9 @@ export class StreamPacketView {
       case StreamFrame.PATH_CHALLENGE:
       case StreamFrame.PATH_RESPONSE:
         return 1 + STREAM_CHALLENGE_BYTES;
+      case StreamFrame.RETRY:
+      case StreamFrame.TOKEN:
+        return 1 + STREAM_RETRY_TOKEN_BYTES;
       default:
         return -1;
     }
@@ -260,6 +272,8 @@ export class StreamPacketView {
         return this.nodeCount >= 1 && this.nodeCount <= MAX_REBIND_NODES;
       case StreamFrame.OPEN:
       case StreamFrame.ACCEPT:
+      case StreamFrame.RETRY:
+      case StreamFrame.TOKEN:
         return this.type === StreamPacketType.OPENING;
       default:
         return true;
@@ -310,6 +324,10 @@ export class StreamPacketView {
       case StreamFrame.PATH_RESPONSE:
         this.tokenStart = at + 1;
         return at + 1 + STREAM_CHALLENGE_BYTES;
+      case StreamFrame.RETRY:
+      case StreamFrame.TOKEN:
+        this.tokenStart = at + 1;
+        return at + 1 + STREAM_RETRY_TOKEN_BYTES;
       default:
         return at + 1;
     }
