@@ -17,6 +17,7 @@ import type { ConnectionIds } from './connection-ids.js';
 import { SendCredit } from './flow-control.js';
 import { LossRecovery, type RecoverySink } from './loss-recovery.js';
 import type { PeerPath } from './peer-path.js';
+import { Pacer } from '../congestion/pacer.js';
 import { RttEstimator } from '../congestion/rtt-estimator.js';
 import { SendBuffer } from './send-buffer.js';
 import type { StreamSettings } from './stream-options.js';
@@ -79,6 +80,7 @@ export class Transmitter implements RecoverySink {
   readonly acks: AckSchedule;
   readonly recovery: LossRecovery;
   readonly congestion: CongestionController;
+  readonly #pacer = new Pacer();
   readonly #settings: StreamSettings;
   readonly #writer: StreamPacketWriter;
   readonly #host: TransmitterHost;
@@ -87,10 +89,11 @@ export class Transmitter implements RecoverySink {
   readonly #counters: ConnectionCounters;
   #pending = 0;
   #flushing = false;
-  /** The congestion window ended the last flush. */
+  /** The congestion window or the pacer ended the last flush. */
   #limited = false;
+  /** When the pacer lets the next packet go; `Infinity` when it did not stop any. */
+  #paceAtMs = Infinity;
   #packetBytes = 0;
-  #now = 0;
   #lastElicitingMs = -Infinity;
   /** When the newest REBIND was made, until one sent since then is acknowledged. */
   #rebindSinceMs = Infinity;
@@ -127,7 +130,7 @@ export class Transmitter implements RecoverySink {
   get nextTimeoutMs(): number {
     const { recovery } = this;
     const ackMs = this.#host.handshake === 0 ? this.acks.deadlineMs : Infinity;
-    return Math.min(recovery.lossAtMs, recovery.probeAtMs, ackMs, this.credit.probeAtMs);
+    return Math.min(recovery.lossAtMs, recovery.probeAtMs, ackMs, this.credit.probeAtMs, this.#paceAtMs);
   }
 
   /** Says these control frames with the next packet. */
@@ -148,14 +151,14 @@ export class Transmitter implements RecoverySink {
 
   /** Takes the ACK frame that `view` stands at. False when it is nonsense. */
   handleAck(view: StreamPacketView, now: number): boolean {
-    this.#now = now;
-    if (this.recovery.acknowledged(view, now) < 0) return false;
+    const ackedBytes = this.recovery.acknowledged(view, now);
+    if (ackedBytes < 0) return false;
     this.#detectLoss(now);
+    if (ackedBytes > 0) this.congestion.acked(this.recovery.sample(this.#limited, now));
     return true;
   }
 
   handleTimeout(now: number): void {
-    this.#now = now;
     if (this.recovery.lossAtMs <= now) this.#detectLoss(now);
     else if (this.recovery.probeAtMs <= now) this.probe(now);
     if (this.credit.probeAtMs <= now) {
@@ -177,7 +180,8 @@ export class Transmitter implements RecoverySink {
 
   /** The path is another one, or may be: what was learnt of the old one does not count, and silence ends now. */
   pathChanged(now: number): void {
-    this.congestion.reset();
+    this.congestion.reset(now);
+    this.#pacer.reset();
     this.rtt.reset();
     this.resume(now);
   }
@@ -203,14 +207,14 @@ export class Transmitter implements RecoverySink {
     this.#flushing = true;
     try {
       this.#packetBytes = this.#measurePacket();
+      this.#paceAtMs = Infinity;
       while (this.#transmit(now, Fill.NORMAL));
     } finally {
       this.#flushing = false;
     }
   }
 
-  packetAcked(control: number, dataOffset: number, dataLength: number, bytes: number, sentMs: number): void {
-    this.congestion.acked(bytes, sentMs, this.#now, this.rtt.smoothedMs, this.#limited);
+  packetAcked(control: number, dataOffset: number, dataLength: number, sentMs: number): void {
     if ((control & Control.REBIND) !== 0 && sentMs >= this.#rebindSinceMs) this.#rebindSinceMs = Infinity;
     if ((control & (Control.DATA | Control.FIN)) === 0) return;
     this.buffer.acknowledge(dataOffset, dataLength, (control & Control.FIN) !== 0);
@@ -235,23 +239,33 @@ export class Transmitter implements RecoverySink {
   }
 
   #detectLoss(now: number): void {
-    if (this.recovery.detect(now) === 0) return;
-    this.congestion.lost(this.recovery.newestLostMs, now);
-    if (this.recovery.persistent) this.congestion.collapsed();
+    const { recovery, congestion } = this;
+    const lostBytes = recovery.detect(now);
+    if (lostBytes === 0) return;
+    congestion.lost(lostBytes, recovery.newestLostMs, recovery.bytesInFlight, now);
+    if (recovery.persistent) congestion.collapsed(now);
   }
 
   #measurePacket(): number {
     const destination = this.#path.dag;
     const bytes = this.#settings.mtu(destination) - xipHeaderBytes(destination, this.#host.localDag);
     const packetBytes = Math.max(MINIMUM_PACKET_BYTES, Math.min(bytes, 0xffff));
-    if (packetBytes !== this.#packetBytes) this.congestion.setPacketBytes(packetBytes);
+    if (packetBytes !== this.#packetBytes) {
+      this.congestion.setPacketBytes(packetBytes);
+      this.#pacer.setPacketBytes(packetBytes);
+    }
     return packetBytes;
   }
 
-  /** Whether another packet with stream bytes may go now. A pacer would say no here and add its deadline above. */
-  #mayCarryData(): boolean {
+  /** Whether another packet with stream bytes may go now. */
+  #mayCarryData(now: number): boolean {
+    const { congestion } = this;
     const inFlight = this.recovery.bytesInFlight;
-    return inFlight === 0 || inFlight + this.#packetBytes <= this.congestion.windowBytes;
+    if (inFlight > 0 && inFlight + this.#packetBytes > congestion.windowBytes) return false;
+    const atMs = this.#pacer.nextSendMs(now, congestion.paceBytesPerMs, congestion.windowBytes);
+    if (atMs <= now) return true;
+    this.#paceAtMs = atMs;
+    return false;
   }
 
   /** Fills and sends one packet. False when there is nothing to send, or it may not go. */
@@ -291,11 +305,8 @@ export class Transmitter implements RecoverySink {
 
   #chooseData(spaceBytes: number, probe: boolean, now: number): boolean {
     const { buffer, credit } = this;
-    if (!buffer.hasLost && !buffer.hasNew) {
-      this.#limited = false;
-      return false;
-    }
-    if (!probe && !this.#mayCarryData()) {
+    if (!buffer.hasLost && !buffer.hasNew) return this.#lacksData();
+    if (!probe && !this.#mayCarryData(now)) {
       this.#limited = true;
       return false;
     }
@@ -303,11 +314,17 @@ export class Transmitter implements RecoverySink {
     if (probe && this.recovery.timeouts > LARGE_PROBES) roomBytes = Math.min(roomBytes, SMALL_PROBE_BYTES);
     if (roomBytes < 1) return false;
     if (buffer.choose(roomBytes, credit.limit)) return true;
-    this.#limited = false;
     if (!credit.blocked) {
       credit.block(now);
       this.#pending |= Control.DATA_BLOCKED;
     }
+    return this.#lacksData();
+  }
+
+  /** There is nothing to send, or no credit for it. */
+  #lacksData(): false {
+    this.#limited = false;
+    if (this.recovery.bytesInFlight + this.#packetBytes <= this.congestion.windowBytes) this.recovery.noteAppLimited();
     return false;
   }
 
@@ -351,7 +368,11 @@ export class Transmitter implements RecoverySink {
     } else {
       this.recovery.sent(now, carried === 0 ? 0 : bytes, carried, 0, 0);
     }
-    if (carried !== 0) this.#lastElicitingMs = now;
+    if (carried !== 0) {
+      this.#lastElicitingMs = now;
+      this.#pacer.sent(bytes);
+      this.congestion.sent(bytes, this.recovery.bytesInFlight, now);
+    }
     this.#pending &= ~carried;
     this.#counters.packetsSent++;
     this.#path.sent(bytes);
