@@ -2,6 +2,7 @@ import { MAX_ACK_RANGES } from '../wire/stream.js';
 
 /** A packet number further ahead than this is nobody's: a sender never has so many packets outstanding. */
 const MAX_JUMP = 1 << 20;
+const FEW_RANGES = 3;
 
 /** What to do with a packet that has arrived. */
 export const PacketNovelty = { NEW: 0, SEEN: 1, ABSURD: 2 } as const;
@@ -12,8 +13,9 @@ export type PacketNovelty = (typeof PacketNovelty)[keyof typeof PacketNovelty];
  * duplicate. What falls off the end counts as seen, so that a sender has to send it anew.
  */
 export class AckRanges {
-  readonly #firsts = new Float64Array(MAX_ACK_RANGES + 1);
-  readonly #lasts = new Float64Array(MAX_ACK_RANGES + 1);
+  /** Room for what most connections ever have, and for all ranges once there are more. */
+  #firsts: Float64Array = new Float64Array(FEW_RANGES);
+  #lasts: Float64Array = new Float64Array(FEW_RANGES);
   #count = 0;
   /** Everything below is taken as seen. */
   #floor = 0;
@@ -72,6 +74,10 @@ export class AckRanges {
   }
 
   #insert(at: number, packetNumber: number): void {
+    if (this.#count === this.#firsts.length) {
+      this.#firsts = widened(this.#firsts);
+      this.#lasts = widened(this.#lasts);
+    }
     this.#firsts.copyWithin(at + 1, at, this.#count);
     this.#lasts.copyWithin(at + 1, at, this.#count);
     this.#firsts[at] = packetNumber;
@@ -87,4 +93,10 @@ export class AckRanges {
     this.#lasts.copyWithin(at, at + 1, this.#count);
     this.#count--;
   }
+}
+
+function widened(few: Float64Array): Float64Array {
+  const all = new Float64Array(MAX_ACK_RANGES + 1);
+  all.set(few);
+  return all;
 }

@@ -6,6 +6,7 @@ import type { AddressExchange } from './address-exchange.js';
 import type { ConnectionCounters } from './connection-counters.js';
 import type { ConnectionIds } from './connection-ids.js';
 import type { ConnectionLife } from './connection-life.js';
+import type { IdleClock } from './idle-clock.js';
 import type { PeerPath } from './peer-path.js';
 import type { Receiver } from './receiver.js';
 import { ConnectionState } from './stream-events.js';
@@ -24,8 +25,6 @@ export interface FrameHost {
   readonly isServer: boolean;
   /** The peer knows our id. */
   becomeOpen(): void;
-  /** The peer gives the connection up after this much silence. */
-  agreeIdleTimeout(peerIdleMs: number): void;
   /** The peer wants to see that we receive what it sends: this token goes with OPEN from now on. */
   openWith(token: Uint8Array, now: number): void;
   /** The peer does not want the connection. */
@@ -39,6 +38,7 @@ export interface FrameHost {
 
 /** The parts of a connection that frames are for. */
 export interface FrameParts {
+  readonly idle: IdleClock;
   readonly life: ConnectionLife;
   readonly path: PeerPath;
   readonly addresses: AddressExchange;
@@ -50,6 +50,7 @@ export interface FrameParts {
 /** What each frame of a packet does to its connection. */
 export class FrameIntake {
   readonly #host: FrameHost;
+  readonly #idle: IdleClock;
   readonly #life: ConnectionLife;
   readonly #path: PeerPath;
   readonly #addresses: AddressExchange;
@@ -58,8 +59,9 @@ export class FrameIntake {
   readonly #counters: ConnectionCounters;
   #retries = 0;
 
-  constructor(host: FrameHost, { life, path, addresses, transmitter, receiver, counters }: FrameParts) {
+  constructor(host: FrameHost, { idle, life, path, addresses, transmitter, receiver, counters }: FrameParts) {
     this.#host = host;
+    this.#idle = idle;
     this.#life = life;
     this.#path = path;
     this.#addresses = addresses;
@@ -175,7 +177,7 @@ export class FrameIntake {
   #adoptParameters(view: StreamPacketView): void {
     this.#transmitter.credit.raise(view.windowBytes);
     this.#transmitter.recovery.setMaxAckDelay(view.maxAckDelayMs);
-    this.#host.agreeIdleTimeout(view.idleTimeoutMs);
+    this.#idle.agree(view.idleTimeoutMs);
   }
 
   /** The peer is complete, and that is only possible when we are: its last acknowledgement to us was lost. */

@@ -3,6 +3,7 @@ import type { Dag } from '../dag/index.js';
 import { StreamPacketType, StreamPacketView } from '../wire/stream.js';
 import { StreamPacketWriter } from '../wire/stream-writer.js';
 import type { Xid } from '../xid/index.js';
+import { BufferBudget } from './buffer-budget.js';
 import { Connection } from './connection.js';
 import { connectionKey, type ConnectionIds } from './connection-ids.js';
 import type { BufferMarks, ConnectionOwner } from './connection-owner.js';
@@ -37,12 +38,16 @@ export class StreamEndpoint implements ConnectionOwner<Connection>, OpeningHost<
   readonly #goneLooks = new NeighbourLimiter(GONE_LOOKS);
   readonly #strangers = new NeighbourLimiter(STRANGERS);
   readonly marks: BufferMarks = { sendBytes: 0, receiveBytes: 0 };
+  readonly sendBudget: BufferBudget;
+  readonly receiveBudget: BufferBudget;
   #mostConnections = 0;
   #connectionsRefused = 0;
 
   constructor(options: StreamEndpointOptions) {
     this.settings = withDefaults(options);
     const { limits, output } = this.settings;
+    this.sendBudget = new BufferBudget(limits.sharedBufferBytes);
+    this.receiveBudget = new BufferBudget(limits.sharedBufferBytes);
     this.#openings = new Openings(this);
     this.#linger = new LingerTable(limits.maxLingering, limits.lingerMs, this.writer, output, (remains) => {
       if (remains.openingKey !== undefined) this.#openings.forget(remains.openingKey);
@@ -170,6 +175,8 @@ export class StreamEndpoint implements ConnectionOwner<Connection>, OpeningHost<
         bound: receiveWindowBytes,
         refused: 0,
       },
+      this.sendBudget.gauge('shared send memory'),
+      this.receiveBudget.gauge('shared receive memory'),
       this.#strangers.gauge('stream budgets'),
     ];
   }
