@@ -11,10 +11,10 @@ interface ConnectOptions extends CommonOptions {
   readonly expect?: readonly Xid[];
 }
 
-/** A handshake that never was one, in words. */
+/** A handshake that somebody did not want, in words. */
 function connectError(error: unknown, plain: boolean): Error {
   if (plain || !(error instanceof XiaError) || error.code !== 'handshake-failed' || codeOf(error) !== undefined) return explained(error);
-  return new XiaError(error.code, `${error.message}; is the other end --plain?`, error.context, { cause: error });
+  return new XiaError('refused', `${error.message}; is the other end --plain?`, error.context, { cause: error });
 }
 
 async function connect(target: string, options: ConnectOptions, signal: AbortSignal): Promise<void> {
