@@ -2,7 +2,7 @@ import type { RandomSource } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import type { CryptoSuite } from '../xid/index.js';
 import type { BufferSource } from './buffer-pool.js';
-import type { WindowOptions } from './window.js';
+import type { CongestionOptions } from './path-congestion.js';
 
 /** Why a fetch failed. */
 export const fetchFailures = {
@@ -27,7 +27,7 @@ export type FetchEvent =
     }
   | { readonly kind: 'failed'; readonly id: number; readonly code: FetchFailure };
 
-export interface FetchLimits {
+export interface FetchLimits extends CongestionOptions {
   /** A larger chunk is refused before any memory is taken for it; 16 MiB by default. */
   readonly maxChunkBytes?: number;
   /**
@@ -68,7 +68,6 @@ export interface FetcherOptions extends FetchLimits {
   readonly send: (destination: Dag, payload: Uint8Array) => boolean;
   /** Called from within any of the fetcher's methods; may call them in turn. */
   readonly onEvent: (event: FetchEvent) => void;
-  readonly window?: WindowOptions;
   /** Where memory for chunks comes from; made anew for each one by default. */
   readonly buffers?: BufferSource;
 }
@@ -85,6 +84,8 @@ export function fetchLimits(options: FetchLimits): Required<FetchLimits> {
     timeoutMarginMs: options.timeoutMarginMs ?? 25,
     maxTimeoutMs: options.maxTimeoutMs ?? 1000,
     maxRefetches: options.maxRefetches ?? 3,
+    congestion: options.congestion ?? 'bbr',
+    maxWindowBytes: options.maxWindowBytes ?? 32 * 1024 * 1024,
   };
 }
 
@@ -112,6 +113,8 @@ export class FetchCounters {
   overtaken = 0;
   /** Ranges given up because nothing came for too long. */
   timedOut = 0;
+  /** How often large segments were found to vanish. */
+  blackHoles = 0;
   /** Ranges given up that came after all. */
   spurious = 0;
   /** Chunks whose hash was not their CID. */
