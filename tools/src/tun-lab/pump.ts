@@ -1,7 +1,7 @@
 // A process of its own: carries packets between two tun interfaces as an emulated link does.
 import { performance } from 'node:perf_hooks';
 import { SeededRandom, XiaError } from 'xia-core';
-import { LinkDirection } from '../emulated-link/index.js';
+import { goFirst, LinkDirection } from '../emulated-link/index.js';
 import { removeNamespace } from './namespaces.js';
 import type { PumpAnswer, PumpReport, PumpRequest } from './pump-messages.js';
 import { loadTunCalls, pollSet, type TunCalls } from './system-calls.js';
@@ -94,6 +94,7 @@ let pump: Pump | undefined;
 async function handle(request: PumpRequest): Promise<PumpReport | undefined> {
   switch (request.kind) {
     case 'open': {
+      goFirst();
       calls = await loadTunCalls();
       descriptors = [calls.openTun(request.names[0]), calls.openTun(request.names[1])];
       return undefined;
