@@ -2,4 +2,4 @@ export { DelayQueue } from './delay-queue.js';
 export { LinkDirection, type Deliver, type DirectionReport } from './link-direction.js';
 export { addLinkOptions, linkFromOptions, type LinkOptions } from './link-options.js';
 export { goFirst } from './priority.js';
-export { changedLink, PLAIN_LINK, type LinkShapes } from './link-text.js';
+export { changedLink, PLAIN_LINK, shapeText, type LinkShapes } from './link-text.js';

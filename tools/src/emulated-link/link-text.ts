@@ -1,4 +1,4 @@
-import { isLinkPresetName, linkPresets, parseShape, XiaError, type LinkShape } from 'xia-core';
+import { isLinkPresetName, linkPresets, parseShape, shapeKeys, XiaError, type LinkShape } from 'xia-core';
 
 /** Both directions of a link; `there` is from the end that is named first. */
 export interface LinkShapes {
@@ -33,4 +33,14 @@ function shapeOf(properties: string, base: LinkShape): LinkShape {
   } catch (cause) {
     throw new XiaError('usage', (cause as Error).message, { properties }, { cause });
   }
+}
+
+/** The properties of one direction, as `changedLink` reads them. */
+export function shapeText(shape: LinkShape): string {
+  return shapeKeys
+    .flatMap(({ name, print }) => {
+      const text = print(shape);
+      return text === undefined ? [] : [`${name}=${text}`];
+    })
+    .join(' ');
 }

@@ -1,7 +1,6 @@
 import * as v from 'valibot';
 import { XiaError, type ControlHandler } from 'xia-core';
-import { changedLink } from '../emulated-link/index.js';
-import { shapeText } from './print.js';
+import { changedLink, shapeText } from '../emulated-link/index.js';
 import type { UdpLink } from './udp-link.js';
 
 export const directions = ['both', 'a-to-b', 'b-to-a'] as const;

@@ -1,16 +1,5 @@
-import { shapeKeys } from 'xia-core';
-import type { DirectionReport, LinkShapes } from '../emulated-link/index.js';
+import { shapeText, type DirectionReport, type LinkShapes } from '../emulated-link/index.js';
 import type { UdpLinkReport } from './udp-link.js';
-
-/** The properties of one direction, as `--set` takes them. */
-export function shapeText(shape: LinkShapes['there']): string {
-  return shapeKeys
-    .flatMap(({ name, print }) => {
-      const text = print(shape);
-      return text === undefined ? [] : [`${name}=${text}`];
-    })
-    .join(' ');
-}
 
 export function linkLines({ there, back }: LinkShapes): string {
   const [ab, ba] = [shapeText(there), shapeText(back)];
