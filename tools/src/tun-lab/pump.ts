@@ -131,6 +131,9 @@ process.on('message', (request: PumpRequest) => {
   );
 });
 // Whoever started us is gone, perhaps killed: nothing of the laboratory stays.
-process.once('disconnect', () => {
+function leave(): void {
   void Promise.all(namespaces.map(removeNamespace)).finally(() => process.exit());
-});
+}
+process.once('disconnect', leave);
+// It may have happened while this was loaded.
+if (!process.connected) leave();
