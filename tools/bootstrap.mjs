@@ -211,7 +211,7 @@ const TARGETS = {
   'lab:tcp': 'tools/dist/tun-lab/main.js',
 };
 /** Run on Node alone, without a virtual machine. */
-const NEED_ONLY_NODE = ['bench:forwarding', 'lab:tcp'];
+const NEED_ONLY_NODE = new Set(['bench:forwarding', 'lab:tcp']);
 
 async function start(argv) {
   const [target, ...args] = argv;
@@ -222,7 +222,7 @@ async function start(argv) {
   ensureDependencies({ quiet });
   ensureBuilt({ quiet });
   // Whoever only asks how to use it needs no QEMU.
-  if (!NEED_ONLY_NODE.includes(target) && !args.includes('--help') && !args.includes('-h')) ensurePrerequisites({ quiet, target });
+  if (!NEED_ONLY_NODE.has(target) && !args.includes('--help') && !args.includes('-h')) ensurePrerequisites({ quiet, target });
   const { main } = await import(pathToFileURL(join(projectRoot, TARGETS[target])).href);
   await main([process.argv[0], target, ...args]);
 }

@@ -16,7 +16,9 @@ it('gives packets by the time they are due, those of one time as they came', () 
         } else {
           const packet = Uint8Array.of(number);
           queue.push(packet, step);
-          model = [...model, { dueMs: step, number, packet }].toSorted((one, other) => one.dueMs - other.dueMs || one.number - other.number);
+          model = [...model, { dueMs: step, number, packet }].toSorted(
+            (one, other) => one.dueMs - other.dueMs || one.number - other.number,
+          );
         }
         expect(queue.length).toBe(model.length);
       }

@@ -97,7 +97,9 @@ describe('the laboratory of two network namespaces', () => {
   });
 
   inLab('leaves nothing when its process is killed', async () => {
-    const child = spawn(process.execPath, [join(projectRoot, 'tools', 'bootstrap.mjs'), 'lab:tcp', '--seconds', '100'], { stdio: 'ignore' });
+    const child = spawn(process.execPath, [join(projectRoot, 'tools', 'bootstrap.mjs'), 'lab:tcp', '--seconds', '100'], {
+      stdio: 'ignore',
+    });
     await until(async () => (await leftOf(child.pid!)).length >= 2, 30_000, 'the laboratory stands');
     await delay(300);
     child.kill('SIGKILL');

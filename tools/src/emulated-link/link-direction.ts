@@ -25,7 +25,7 @@ export interface DirectionReport {
   readonly maxLateMs: number;
 }
 
-export type Deliver = (packet: Uint8Array) => void;
+type Deliver = (packet: Uint8Array) => void;
 
 /** One direction of an emulated link: asks the model for the fate of each packet, and holds those that arrive until then. */
 export class LinkDirection {

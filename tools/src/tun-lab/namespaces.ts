@@ -53,7 +53,7 @@ export async function addNamespace(name: string): Promise<void> {
   await ip('-n', name, 'link', 'set', 'lo', 'up');
 }
 
-export async function setSysctls(namespace: string, values: Readonly<Record<string, string>>): Promise<void> {
+async function setSysctls(namespace: string, values: Readonly<Record<string, string>>): Promise<void> {
   const args = Object.entries(values).map(([key, value]) => `${key}=${value}`);
   await ip('netns', 'exec', namespace, 'sysctl', '-q', '-w', ...args);
 }

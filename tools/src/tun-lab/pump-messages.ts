@@ -20,4 +20,6 @@ export interface PumpReport {
   readonly cpuSeconds: number;
 }
 
-export type PumpAnswer = { readonly ok: true; readonly report?: PumpReport } | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
+export type PumpAnswer =
+  | { readonly ok: true; readonly report?: PumpReport }
+  | { readonly ok: false; readonly code: ErrorCode; readonly message: string };

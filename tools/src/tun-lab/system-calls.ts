@@ -1,8 +1,5 @@
 import { XiaError } from 'xia-core';
 
-/** Error numbers of Linux. */
-export const Errno = { NONE: 0, INTERRUPTED: 4, AGAIN: 11, BUSY: 16 } as const;
-
 const O_RDWR = 2;
 const O_NONBLOCK = 2048;
 const TUNSETIFF = 0x4004_54ca;

@@ -6,8 +6,7 @@ const IPPROTO_TCP = 6;
 const TCP_CONGESTION = 13;
 const AVAILABLE = '/proc/sys/net/ipv4/tcp_available_congestion_control';
 
-/** The congestion control algorithms that this kernel has loaded. */
-export async function tcpAlgorithms(): Promise<string[]> {
+async function tcpAlgorithms(): Promise<string[]> {
   return (await readFile(AVAILABLE, 'utf8')).trim().split(/\s+/);
 }
 

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { MAX_PACKET_BYTES, SeededRandom, UdpFace, XiaError, type FaceHandler, type UdpOffloadMode } from 'xia-core';
+import { MAX_PACKET_BYTES, SeededRandom, UdpFace, type FaceHandler, type UdpOffloadMode, type XiaError } from 'xia-core';
 import { LinkDirection, type DirectionReport, type LinkShapes } from '../emulated-link/index.js';
 import { kernelDrops } from './kernel-drops.js';
 import { Ticker, Wait } from './ticker.js';
@@ -70,10 +70,7 @@ export class UdpLink implements AsyncDisposable {
         },
       };
     };
-    this.#sides = [
-      side('a', options.a, options.listenA, options.link.there),
-      side('b', options.b, options.listenB, options.link.back),
-    ];
+    this.#sides = [side('a', options.a, options.listenA, options.link.there), side('b', options.b, options.listenB, options.link.back)];
   }
 
   /** @throws XiaError `bad-endpoint`, `bad-argument`, `address-in-use`, `face-failed` */

@@ -60,7 +60,10 @@ export async function startDaemon(
       child.once('exit', (code, by) => resolve(by === null ? `exit code ${code}` : `killed by ${by}`));
     });
     child.unref();
-    const record = child.pid === undefined ? undefined : await recordProcess(node.name, child.pid, node.args === undefined ? node.configFile : node.control);
+    const record =
+      child.pid === undefined
+        ? undefined
+        : await recordProcess(node.name, child.pid, node.args === undefined ? node.configFile : node.control);
     if (record !== undefined) await onStarted(record);
     let ended: string | undefined;
     void failed.then((reason) => (ended = reason));

@@ -85,7 +85,11 @@ export class Testbed {
         ...testbed.#state,
         ads: { ...plan.ads },
         nameServer: plan.nameServer,
-        nodes: plan.nodes.map(({ args, vms, ...node }) => ({ ...node, ...(args === undefined ? {} : { args: [...args] }), vms: { ...vms } })),
+        nodes: plan.nodes.map(({ args, vms, ...node }) => ({
+          ...node,
+          ...(args === undefined ? {} : { args: [...args] }),
+          vms: { ...vms },
+        })),
       };
       for (const kind of ['link', 'router', 'host', 'nameserver'] as const) {
         const tier = testbed.#state.nodes.filter((node) => node.kind === kind);
