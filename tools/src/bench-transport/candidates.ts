@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { XiaError } from 'xia-core';
 import { freePorts } from '../xtestbed/free-ports.js';
-import { startCommand, startEnd, type PartProcess } from './parts.js';
+import { startCommand, startEnd, type PartProcess, type StartOptions } from './parts.js';
 import { startRouterPair } from './router-pair.js';
 import { measureTransfer, type TransferRun, type TransferSetup, type TransferSize } from './transfer.js';
 
@@ -12,7 +12,14 @@ export const LOOPBACK_MTU = 65_507;
 /** Something that carries bytes from one process to another, to be compared. */
 export interface Candidate {
   readonly name: string;
-  run(folder: string, size: TransferSize): Promise<TransferRun>;
+  run(context: RunContext): Promise<TransferRun>;
+}
+
+/** What a run needs beside the candidate itself. */
+export interface RunContext extends StartOptions {
+  /** For files, which nobody needs afterwards. */
+  readonly folder: string;
+  readonly size: TransferSize;
 }
 
 interface Path {
@@ -38,19 +45,14 @@ async function withParts(run: (add: <Part extends PartProcess>(part: Promise<Par
   }
 }
 
-async function overRouters(
-  ends: 'chunk' | 'stream',
-  argument: object,
-  path: Path,
-  folder: string,
-  size: TransferSize,
-): Promise<TransferRun> {
+async function overRouters(ends: 'chunk' | 'stream', argument: object, path: Path, context: RunContext): Promise<TransferRun> {
+  const { folder, size, profileFolder } = context;
   return withParts(async (add) => {
-    const pair = await startRouterPair({ folder: await mkdtemp(join(folder, 'pair-')), ...path });
+    const pair = await startRouterPair({ folder: await mkdtemp(join(folder, 'pair-')), profileFolder, ...path });
     const [r1, r2] = [await add(Promise.resolve(pair.routers[0])), await add(Promise.resolve(pair.routers[1]))];
     const attachment = { mtu: path.mtu, offload: path.offload, ...argument };
-    const source = await add(startEnd(`${ends}-source`, { ...attachment, router: pair.access[0] }));
-    const sink = await add(startEnd(`${ends}-sink`, { ...attachment, router: pair.access[1], source: source.address }));
+    const source = await add(startEnd(`${ends}-source`, context, { ...attachment, router: pair.access[0] }));
+    const sink = await add(startEnd(`${ends}-sink`, context, { ...attachment, router: pair.access[1], source: source.address }));
     const setup: TransferSetup = { source, sink, parts: { sender: source, 'router 1': r1, 'router 2': r2, receiver: sink } };
     return measureTransfer(setup, size);
   });
@@ -58,12 +60,12 @@ async function overRouters(
 
 /** Encrypted chunks through two routers. */
 export function chunks(name: string, path: Partial<Path> = {}): Candidate {
-  return { name, run: (folder, size) => overRouters('chunk', {}, { ...LARGE, ...path }, folder, size) };
+  return { name, run: (context) => overRouters('chunk', {}, { ...LARGE, ...path }, context) };
 }
 
 /** A STREAM through two routers, with TLS 1.3 unless `secure` is false. */
 export function stream(name: string, secure: boolean, path: Partial<Path> = {}): Candidate {
-  return { name, run: (folder, size) => overRouters('stream', { secure }, { ...LARGE, ...path }, folder, size) };
+  return { name, run: (context) => overRouters('stream', { secure }, { ...LARGE, ...path }, context) };
 }
 
 const LISTEN_TIMEOUT_MS = 5000;
@@ -83,9 +85,9 @@ async function untilListening(port: number, part: PartProcess): Promise<void> {
 export function socat(name: string, options: readonly string[]): Candidate {
   return {
     name,
-    run: (_folder, size) =>
+    run: (context) =>
       withParts(async (add) => {
-        const source = await add(startEnd('tcp-source'));
+        const source = await add(startEnd('tcp-source', context));
         const [near, far] = (await freePorts(2)) as [number, number];
         const relay = async (port: number, to: string) => {
           const part = await add(startCommand('socat', [...options, `TCP-LISTEN:${port},bind=127.0.0.1`, `TCP:${to}`]));
@@ -94,8 +96,11 @@ export function socat(name: string, options: readonly string[]): Candidate {
         };
         const first = await relay(near, source.address);
         const second = await relay(far, `127.0.0.1:${near}`);
-        const sink = await add(startEnd('tcp-sink', { source: `127.0.0.1:${far}` }));
-        return measureTransfer({ source, sink, parts: { sender: source, 'relay 1': first, 'relay 2': second, receiver: sink } }, size);
+        const sink = await add(startEnd('tcp-sink', context, { source: `127.0.0.1:${far}` }));
+        return measureTransfer(
+          { source, sink, parts: { sender: source, 'relay 1': first, 'relay 2': second, receiver: sink } },
+          context.size,
+        );
       }),
   };
 }
@@ -104,11 +109,11 @@ export function socat(name: string, options: readonly string[]): Candidate {
 export function plainTcp(name: string): Candidate {
   return {
     name,
-    run: (_folder, size) =>
+    run: (context) =>
       withParts(async (add) => {
-        const source = await add(startEnd('tcp-source'));
-        const sink = await add(startEnd('tcp-sink', { source: source.address }));
-        return measureTransfer({ source, sink, parts: { sender: source, receiver: sink } }, size);
+        const source = await add(startEnd('tcp-source', context));
+        const sink = await add(startEnd('tcp-sink', context, { source: source.address }));
+        return measureTransfer({ source, sink, parts: { sender: source, receiver: sink } }, context.size);
       }),
   };
 }

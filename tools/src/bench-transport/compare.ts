@@ -1,12 +1,10 @@
 import { median } from '../bench/statistics.js';
 import { figure, type Figure } from '../bench-forwarding/report.js';
-import type { Candidate } from './candidates.js';
-import type { TransferRun, TransferSize } from './transfer.js';
+import type { Candidate, RunContext } from './candidates.js';
+import type { TransferRun } from './transfer.js';
 
-export interface CompareOptions {
-  readonly folder: string;
+export interface CompareOptions extends RunContext {
   readonly rounds: number;
-  readonly size: TransferSize;
   readonly onNote: (text: string) => void;
 }
 
@@ -25,7 +23,7 @@ export async function compare(candidates: readonly Candidate[], options: Compare
     for (const { name, run } of candidates) {
       options.onNote(`  ${name}, round ${round + 1}`);
       try {
-        runs.get(name)?.push(await run(options.folder, options.size));
+        runs.get(name)?.push(await run(options));
       } catch (error) {
         runs.get(name)?.push(undefined);
         notes.add(`${name}: ${(error as Error).message.split('\n').join(' ')}`);

@@ -9,6 +9,7 @@ interface Options {
   readonly check?: true;
   readonly rounds?: number;
   readonly section?: SectionName[];
+  readonly profile?: string;
 }
 
 /** `npm run bench:transport`. */
@@ -20,12 +21,14 @@ export function program(): Command {
     .option('--check', 'exit 1 when something is missed')
     .option('--rounds <n>', 'how often each is measured, in turn (default: 3, with --quick 1)', integerArgument(1, 100))
     .addOption(new Option('--section <name...>', 'measure only these').choices(sectionNames))
+    .option('--profile <folder>', 'leave a CPU profile of every process of ours there, for a look into it')
     .addHelpText('after', '\nExample:\n  npm run --silent bench:transport -- --json --section chunks stream > transport.json')
     .action(async (options: Options) => {
       const report = await runTransportBench({
         quick: options.quick === true,
         rounds: options.rounds,
         sections: options.section ?? sectionNames,
+        profileFolder: options.profile,
         onNote: (text) => {
           if (!options.json) process.stderr.write(`${text}\n`);
         },

@@ -10,7 +10,6 @@ import type { EndReady, TransferDone, TransferOrder } from './end-messages.js';
 const SAID_CHARACTERS = 300;
 /** How long an end may take to find its peer, or to carry out an order. */
 const START_TIMEOUT_MS = 20_000;
-const PROFILE_FOLDER = 'XIA_BENCH_PROFILE';
 
 export type EndName = 'chunk-source' | 'chunk-sink' | 'stream-source' | 'stream-sink' | 'tcp-source' | 'tcp-sink';
 
@@ -81,16 +80,24 @@ export class EndProcess extends PartProcess {
   }
 }
 
-/** Options of Node for a process to be looked into, by `XIA_BENCH_PROFILE=FOLDER npm run bench:transport`. */
-function profiling(): string[] {
-  const folder = process.env[PROFILE_FOLDER];
-  return folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`];
+/** How the processes of a run are started. */
+export interface StartOptions {
+  /** Where every process of ours leaves a CPU profile when it ends; undefined for none. */
+  readonly profileFolder?: string | undefined;
 }
 
+function nodeOptions({ profileFolder }: StartOptions): string[] {
+  return profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
+}
+
+/** As `xmigrate run` starts the two ends of a migration. */
+const END_V8_OPTIONS = ['--single-threaded', '--max-semi-space-size=4'] as const;
+
 /** Starts an end, which is ready when it has its peer. */
-export async function startEnd(name: EndName, argument: object = {}): Promise<EndProcess> {
+export async function startEnd(name: EndName, options: StartOptions, argument: object = {}): Promise<EndProcess> {
   const file = fileURLToPath(new URL(`../../dist/bench-transport/${name}.js`, import.meta.url));
-  const child = fork(file, [JSON.stringify(argument)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv: profiling() });
+  const execArgv = [...nodeOptions(options), ...END_V8_OPTIONS];
+  const child = fork(file, [JSON.stringify(argument)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv });
   const end = new EndProcess(child, name);
   try {
     const [{ address }] = (await end.orEnd(once(child, 'message'))) as [EndReady];
@@ -103,8 +110,9 @@ export async function startEnd(name: EndName, argument: object = {}): Promise<En
 }
 
 /** Starts a program of ours, which is ready when it says something. */
-export async function startProgram(name: 'xrouter', args: readonly string[]): Promise<PartProcess> {
-  const child = spawn(process.execPath, [...profiling(), programFile(name), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+export async function startProgram(name: 'xrouter', args: readonly string[], options: StartOptions): Promise<PartProcess> {
+  const nodeArgs = [...nodeOptions(options), programFile(name), ...args];
+  const child = spawn(process.execPath, nodeArgs, { stdio: ['ignore', 'pipe', 'pipe'] });
   const part = new PartProcess(child, name);
   await part.orEnd(once(child.stdout, 'data'));
   return part;

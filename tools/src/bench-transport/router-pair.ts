@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { createIdentity, PrincipalType, sealCertificate, xidOf, type NodeIdentity } from 'xia-core';
 import { stringify } from 'yaml';
 import { freePorts } from '../xtestbed/free-ports.js';
-import { startProgram, type PartProcess } from './parts.js';
+import { startProgram, type PartProcess, type StartOptions } from './parts.js';
 
-export interface PairOptions {
+export interface PairOptions extends StartOptions {
   /** For keys, certificates, configurations and logs. */
   readonly folder: string;
   /** Of every face. */
@@ -25,7 +25,7 @@ const DAY_MS = 86_400_000;
 const NAMES = ['r1', 'r2'] as const;
 
 /** Starts `xrouter run` twice, as anybody would. */
-export async function startRouterPair({ folder, mtu, cacheBytes }: PairOptions): Promise<RouterPair> {
+export async function startRouterPair({ folder, mtu, cacheBytes, profileFolder }: PairOptions): Promise<RouterPair> {
   const file = (name: string, extension: string) => join(folder, `${name}.${extension}`);
   const [access1, access2, link1, link2] = (await freePorts(4)).map((port) => `127.0.0.1:${port}`) as [string, string, string, string];
   const ads = [await createIdentity(file('ad1', 'key')), await createIdentity(file('ad2', 'key'))] as const;
@@ -53,7 +53,7 @@ export async function startRouterPair({ folder, mtu, cacheBytes }: PairOptions):
       log: { level: 'warn', file: file(name, 'log') },
     };
     await writeFile(file(name, 'yaml'), stringify(config));
-    return startProgram('xrouter', ['run', '-c', file(name, 'yaml')]);
+    return startProgram('xrouter', ['run', '-c', file(name, 'yaml')], { profileFolder });
   };
   const first = await start(ends[0]!, NAMES[0]);
   try {

@@ -18,7 +18,7 @@ const measures = {
 export type SectionName = keyof typeof measures;
 export const sectionNames = Object.keys(measures) as SectionName[];
 
-const FULL: TransferSize = { warmUpBytes: 200_000_000, bytes: 1_000_000_000 };
+const FULL: TransferSize = { warmUpBytes: 300_000_000, bytes: 1_000_000_000 };
 /** Seconds, not minutes: to see that everything works. The figures mean little. */
 const QUICK: TransferSize = { warmUpBytes: 5_000_000, bytes: 20_000_000 };
 const FULL_ROUNDS = 3;
@@ -28,12 +28,14 @@ export interface TransportBenchOptions {
   /** Rounds of each section; 3 by default, 1 when quick. */
   readonly rounds?: number | undefined;
   readonly sections: readonly SectionName[];
+  /** Where every process of ours leaves a CPU profile. */
+  readonly profileFolder?: string | undefined;
   readonly onNote: (text: string) => void;
 }
 
 /** Measures the transports, in processes of their own on this machine. */
 export async function runTransportBench(options: TransportBenchOptions): Promise<Report> {
-  const { quick, sections, onNote } = options;
+  const { quick, sections, profileFolder, onNote } = options;
   const size = quick ? QUICK : FULL;
   const rounds = options.rounds ?? (quick ? 1 : FULL_ROUNDS);
   const folder = await mkdtemp(join(tmpdir(), 'xia-transport-'));
@@ -41,7 +43,7 @@ export async function runTransportBench(options: TransportBenchOptions): Promise
   try {
     for (const name of sections) {
       onNote(name);
-      measured.push(...(await measures[name]({ folder, rounds, size, onNote })));
+      measured.push(...(await measures[name]({ folder, rounds, size, profileFolder, onNote })));
     }
   } finally {
     await rm(folder, { recursive: true, force: true });
