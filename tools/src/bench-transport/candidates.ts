@@ -32,7 +32,7 @@ interface Path {
 const LARGE: Path = { mtu: LOOPBACK_MTU, offload: 'off', cacheBytes: 0 };
 
 /** Ends whatever was started, also when starting fails half-way. */
-async function withParts(run: (add: <Part extends PartProcess>(part: Promise<Part>) => Promise<Part>) => Promise<TransferRun>) {
+export async function withParts(run: (add: <Part extends PartProcess>(part: Promise<Part>) => Promise<Part>) => Promise<TransferRun>) {
   const parts: PartProcess[] = [];
   try {
     return await run(async (starting) => {

@@ -5,6 +5,8 @@ import type { TransferRun } from './transfer.js';
 
 export interface CompareOptions extends RunContext {
   readonly rounds: number;
+  /** Where what we are compared with is installed. */
+  readonly peersFolder: string;
   readonly onNote: (text: string) => void;
 }
 

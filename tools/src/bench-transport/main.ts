@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { ExitCode, ExitRequest, integerArgument, runMain } from 'xia-core';
 import { missed, reportText } from '../bench-forwarding/report.js';
+import { defaultPeersFolder } from './peer-packages.js';
 import { runTransportBench, sectionNames, type SectionName } from './run-transport-bench.js';
 
 interface Options {
@@ -10,6 +11,7 @@ interface Options {
   readonly rounds?: number;
   readonly section?: SectionName[];
   readonly profile?: string;
+  readonly peers: string;
 }
 
 /** `npm run bench:transport`. */
@@ -21,6 +23,7 @@ export function program(): Command {
     .option('--check', 'exit 1 when something is missed')
     .option('--rounds <n>', 'how often each is measured, in turn (default: 3, with --quick 1)', integerArgument(1, 100))
     .addOption(new Option('--section <name...>', 'measure only these').choices(sectionNames))
+    .option('--peers <folder>', 'where what we are compared with is installed by npm, once', defaultPeersFolder())
     .option('--profile <folder>', 'leave a CPU profile of every process of ours there, for a look into it')
     .addHelpText('after', '\nExample:\n  npm run --silent bench:transport -- --json --section chunks stream > transport.json')
     .action(async (options: Options) => {
@@ -29,6 +32,7 @@ export function program(): Command {
         rounds: options.rounds,
         sections: options.section ?? sectionNames,
         profileFolder: options.profile,
+        peersFolder: options.peers,
         onNote: (text) => {
           if (!options.json) process.stderr.write(`${text}\n`);
         },

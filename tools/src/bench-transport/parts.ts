@@ -11,7 +11,17 @@ const SAID_CHARACTERS = 300;
 /** How long an end may take to find its peer, or to carry out an order. */
 const START_TIMEOUT_MS = 20_000;
 
-export type EndName = 'chunk-source' | 'chunk-sink' | 'stream-source' | 'stream-sink' | 'tcp-source' | 'tcp-sink';
+export type EndName =
+  | 'chunk-source'
+  | 'chunk-sink'
+  | 'stream-source'
+  | 'stream-sink'
+  | 'tcp-source'
+  | 'tcp-sink'
+  | 'libp2p-source'
+  | 'libp2p-sink'
+  | 'ndn-source'
+  | 'ndn-sink';
 
 /** A process of the benchmark. */
 export class PartProcess {

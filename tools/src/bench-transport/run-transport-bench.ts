@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Report, Section } from '../bench-forwarding/report.js';
 import type { CompareOptions } from './compare.js';
 import { chunkSections, smallMtuSections, streamSections } from './loopback-sections.js';
+import { peerSections } from './peer-section.js';
 import type { TransferSize } from './transfer.js';
 
 type Measure = (options: CompareOptions) => Promise<Section[]>;
@@ -11,6 +12,7 @@ type Measure = (options: CompareOptions) => Promise<Section[]>;
 /** What can be measured, in the order of the report. */
 const measures = {
   chunks: chunkSections,
+  peers: peerSections,
   'chunks-1500': smallMtuSections,
   stream: streamSections,
 } as const satisfies Record<string, Measure>;
@@ -30,12 +32,14 @@ export interface TransportBenchOptions {
   readonly sections: readonly SectionName[];
   /** Where every process of ours leaves a CPU profile. */
   readonly profileFolder?: string | undefined;
+  /** Where the peers are installed, and looked for. */
+  readonly peersFolder: string;
   readonly onNote: (text: string) => void;
 }
 
 /** Measures the transports, in processes of their own on this machine. */
 export async function runTransportBench(options: TransportBenchOptions): Promise<Report> {
-  const { quick, sections, profileFolder, onNote } = options;
+  const { quick, sections, profileFolder, peersFolder, onNote } = options;
   const size = quick ? QUICK : FULL;
   const rounds = options.rounds ?? (quick ? 1 : FULL_ROUNDS);
   const folder = await mkdtemp(join(tmpdir(), 'xia-transport-'));
@@ -43,7 +47,7 @@ export async function runTransportBench(options: TransportBenchOptions): Promise
   try {
     for (const name of sections) {
       onNote(name);
-      measured.push(...(await measures[name]({ folder, rounds, size, profileFolder, onNote })));
+      measured.push(...(await measures[name]({ folder, rounds, size, profileFolder, peersFolder, onNote })));
     }
   } finally {
     await rm(folder, { recursive: true, force: true });
