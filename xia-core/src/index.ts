@@ -3,6 +3,7 @@ export * from './xid/index.js';
 export * from './dag/index.js';
 export * from './wire/index.js';
 export * from './congestion/index.js';
+export * from './emulation/index.js';
 export * from './forwarding/index.js';
 export * from './transport/index.js';
 export * from './content/index.js';

@@ -1,7 +1,7 @@
 /** A decoded packet, message or statement of xdump. */
 type Json = Readonly<Record<string, unknown>>;
 
-const frameCodes = [
+const frameCodes: readonly (string | undefined)[] = [
   '',
   'PING',
   'ACK',
@@ -16,6 +16,9 @@ const frameCodes = [
   'REBIND',
   'PATH_CHALLENGE',
   'PATH_RESPONSE',
+  undefined,
+  undefined,
+  'PADDING',
 ];
 const statementCodes = ['', 'certificate', 'beacon', 'relay', 'binding', 'binding-ack', 'record'];
 const opcodes: Readonly<Record<string, number>> = { request: 1, response: 2, push: 6 };

@@ -61,6 +61,8 @@ function frameText(view: StreamPacketView): string {
     case StreamFrame.PATH_CHALLENGE:
     case StreamFrame.PATH_RESPONSE:
       return `${name} ${part(view.tokenStart, 8)}`;
+    case StreamFrame.PADDING:
+      return `${name} ${view.dataLength}`;
     default:
       return name;
   }

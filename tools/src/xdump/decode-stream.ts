@@ -57,6 +57,8 @@ function frameOf(view: StreamPacketView): JsonObject {
     case StreamFrame.PATH_CHALLENGE:
     case StreamFrame.PATH_RESPONSE:
       return { frame, token: toHex(view.bytes.subarray(view.tokenStart, view.tokenStart + 8)) };
+    case StreamFrame.PADDING:
+      return { frame, length: view.dataLength };
     default:
       return { frame };
   }

@@ -106,6 +106,7 @@ export class NodeStack {
       rng,
       localDag: (sid) => this.dag(sid),
       mtu: (destination) => this.mtuTowards(destination),
+      onPathMtu: (destination, mtuBytes) => this.#learnMtu(destination, mtuBytes),
       output: ({ destination, source, payload }) => this.#originate(NextHeader.STREAM, destination, source, payload),
       onEvent: (event) => this.#onEvent({ layer: 'stream', event }),
       ...(options.streamLimits === undefined ? {} : { limits: options.streamLimits }),
@@ -395,6 +396,11 @@ export class NodeStack {
       ...(this.routing?.gauges() ?? []),
       ...this.#sources.gauges(),
     ];
+  }
+
+  #learnMtu(destination: Dag, mtuBytes: number): void {
+    const hid = destination.find(PrincipalType.HID);
+    if (hid !== undefined) this.#pathMtu.learn(hid, mtuBytes, this.#now);
   }
 
   #faceLost(face: number, now: number, neighbour?: number): void {

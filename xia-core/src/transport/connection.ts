@@ -100,13 +100,15 @@ export class Connection implements ConnectionHandle, TransmitterHost, FrameHost 
   }
 
   get stats(): ConnectionStats {
-    const { rtt, congestion, recovery } = this.#transmitter;
+    const { rtt, congestion, recovery, mtu } = this.#transmitter;
     return {
       ...this.#counters,
       rttMs: rtt.smoothedMs,
       minRttMs: rtt.minMs,
       windowBytes: congestion.windowBytes,
       bytesInFlight: recovery.bytesInFlight,
+      mtuBytes: mtu.packetBytes,
+      blackHoles: mtu.blackHoles,
     };
   }
 

@@ -112,6 +112,8 @@ export class FrameIntake {
       case StreamFrame.PATH_CHALLENGE:
         if (isOpen) this.#addresses.takeChallenge(view, source);
         return Verdict.SILENT;
+      case StreamFrame.PADDING:
+        return Verdict.SILENT;
       case StreamFrame.PATH_RESPONSE:
         if (isOpen) this.#takeResponse(view);
         return Verdict.SILENT;

@@ -1,5 +1,9 @@
 import type { StreamPacketView } from '../wire/stream.js';
+import type { AckSample } from '../congestion/congestion.js';
+import { DeliveryRate, newAckSample } from '../congestion/delivery-rate.js';
 import type { RttEstimator } from '../congestion/rtt-estimator.js';
+import { MTU_PROBE } from './mtu-search.js';
+import { SentPackets } from './sent-packets.js';
 
 /** RFC 9002 section 6.1.1: a packet is lost when one sent three after it has arrived. */
 const PACKET_THRESHOLD = 3;
@@ -8,12 +12,11 @@ const TIME_THRESHOLD = 9 / 8;
 const GRANULARITY_MS = 1;
 /** RFC 9002 section 7.6.1: everything lost over this many probe timeouts means that the path is gone. */
 const PERSISTENT_TIMEOUTS = 3;
-const INITIAL_CAPACITY = 64;
 const MAX_BACK_OFF_EXPONENT = 20;
 
 /** Told what became of the packets. */
 export interface RecoverySink {
-  packetAcked(control: number, dataOffset: number, dataLength: number, bytes: number, sentMs: number): void;
+  packetAcked(control: number, dataOffset: number, dataLength: number, sentMs: number, bytes: number): void;
   packetLost(control: number, dataOffset: number, dataLength: number, bytes: number): void;
 }
 
@@ -28,24 +31,17 @@ export interface RecoveryOptions {
  * The packets in flight and what becomes of them: RFC 9002, with the back-off of the probe timeout capped so that a
  * stream goes on within a fraction of a second after its peer comes back, however long that was away.
  *
- * Packets are kept in a ring by packet number, in flat arrays. Each is looked at once when it is acknowledged or lost; the
- * walk over what is neither ends at the first that is not overdue, because times and numbers ascend together.
+ * Each packet is looked at once when it is acknowledged or lost; the walk over what is neither ends at the first that is not
+ * overdue, because times and numbers ascend together.
  */
 export class LossRecovery {
   readonly #rtt: RttEstimator;
   readonly #sink: RecoverySink;
   #maxAckDelayMs: number;
   readonly #timeoutCapMs: number;
-  #mask = INITIAL_CAPACITY - 1;
-  #sentMs = new Float64Array(INITIAL_CAPACITY);
-  #dataOffset = new Float64Array(INITIAL_CAPACITY);
-  #dataLength = new Int32Array(INITIAL_CAPACITY);
-  /** Size of the packet; 0 when it is not (or no longer) in flight. */
-  #bytes = new Int32Array(INITIAL_CAPACITY);
-  #control = new Int32Array(INITIAL_CAPACITY);
-  /** All packets below are settled. */
-  #base = 0;
-  #next = 0;
+  readonly #packets = new SentPackets();
+  readonly #rate = new DeliveryRate();
+  readonly #sample = newAckSample();
   #bytesInFlight = 0;
   #packetsInFlight = 0;
   #largestAcked = -1;
@@ -66,7 +62,7 @@ export class LossRecovery {
 
   /** Number of the next packet. */
   get nextPacketNumber(): number {
-    return this.#next;
+    return this.#packets.next;
   }
 
   get bytesInFlight(): number {
@@ -116,55 +112,54 @@ export class LossRecovery {
     this.#maxAckDelayMs = maxAckDelayMs;
   }
 
+  /** There is nothing to send although the window has room. */
+  noteAppLimited(): void {
+    this.#rate.noteAppLimited(this.#bytesInFlight);
+  }
+
   /**
    * Notes a packet and gives it {@link nextPacketNumber}.
    * @param bytes its size; 0 for one that nobody will acknowledge, which takes a number and nothing else
    */
   sent(now: number, bytes: number, control: number, dataOffset: number, dataLength: number): void {
-    const number = this.#next++;
-    if (bytes === 0) {
-      if (this.#packetsInFlight === 0) {
-        this.#base = this.#next;
-        return;
-      }
-    } else {
+    if (bytes === 0 && this.#packetsInFlight === 0) {
+      this.#packets.skip();
+      return;
+    }
+    if (bytes > 0) {
+      this.#rate.sending(now, this.#bytesInFlight);
       if (this.#packetsInFlight === 0) this.#timeoutFromMs = now;
       this.#bytesInFlight += bytes;
       this.#packetsInFlight++;
       this.#lastSentMs = now;
     }
-    if (this.#next - this.#base > this.#mask) this.#grow();
-    const slot = number & this.#mask;
-    this.#bytes[slot] = bytes;
-    this.#sentMs[slot] = now;
-    this.#control[slot] = control;
-    this.#dataOffset[slot] = dataOffset;
-    this.#dataLength[slot] = dataLength;
+    this.#packets.add(now, bytes, control, dataOffset, dataLength, this.#rate);
   }
 
   /**
-   * Takes the ACK frame that `view` stands at. Call {@link detect} afterwards.
+   * Takes the ACK frame that `view` stands at. Call {@link detect} afterwards, and {@link sample} after that.
    * @returns how many bytes it newly acknowledged; -1 when it speaks of packets that were never sent
    */
   acknowledged(view: StreamPacketView, now: number): number {
-    if (view.ackLargest >= this.#next) return -1;
+    const packets = this.#packets;
+    if (view.ackLargest >= packets.next) return -1;
     let ackedBytes = 0;
     let newest = -1;
     let newestSentMs = 0;
     while (view.nextAckRange()) {
-      if (view.rangeLast < this.#base) break;
-      for (let number = view.rangeLast; number >= Math.max(view.rangeFirst, this.#base); number--) {
-        const slot = number & this.#mask;
-        const bytes = this.#bytes[slot]!;
+      if (view.rangeLast < packets.base) break;
+      for (let number = view.rangeLast; number >= Math.max(view.rangeFirst, packets.base); number--) {
+        const packet = packets.select(number);
+        const { bytes } = packet;
         if (bytes === 0) continue;
         if (number > newest) {
           newest = number;
-          newestSentMs = this.#sentMs[slot]!;
+          newestSentMs = packet.sentMs;
         }
         ackedBytes += bytes;
-        this.#settle(slot, bytes);
-        const sink = this.#sink;
-        sink.packetAcked(this.#control[slot]!, this.#dataOffset[slot]!, this.#dataLength[slot]!, bytes, this.#sentMs[slot]!);
+        this.#settle(packet);
+        this.#rate.acked(bytes, packet, now);
+        this.#sink.packetAcked(packet.control, packet.dataOffset, packet.dataLength, packet.sentMs, bytes);
       }
     }
     if (view.ackLargest > this.#largestAcked) this.#largestAcked = view.ackLargest;
@@ -175,40 +170,52 @@ export class LossRecovery {
     return ackedBytes;
   }
 
+  /** What the last ACK says to congestion control. @param limited window or pacer held the sender back */
+  sample(limited: boolean, now: number): AckSample {
+    const sample = this.#sample;
+    this.#rate.fill(sample, this.#rtt.minMs, now);
+    sample.latestRttMs = this.#rtt.latestMs;
+    sample.smoothedRttMs = this.#rtt.smoothedMs;
+    sample.minRttMs = this.#rtt.minMs;
+    sample.inFlightBytes = this.#bytesInFlight;
+    sample.limited = limited;
+    return sample;
+  }
+
   /**
    * Reports packets as lost that are overdue by number or by time.
-   * @returns how many; {@link newestLostMs} and {@link persistent} then tell more
+   * @returns how many bytes, without those of MTU probes; {@link newestLostMs} and {@link persistent} then tell more
    */
   detect(now: number): number {
     this.#lossAtMs = Infinity;
     this.#persistent = false;
+    const packets = this.#packets;
     const delayMs = Math.max(TIME_THRESHOLD * Math.max(this.#rtt.latestMs, this.#rtt.smoothedMs), GRANULARITY_MS);
     let lost = 0;
+    let lostBytes = 0;
     let runStartMs = Number.NaN;
-    for (let number = this.#base; number <= this.#largestAcked; number++) {
-      const slot = number & this.#mask;
-      const bytes = this.#bytes[slot]!;
-      if (bytes === 0) {
-        if (number === this.#base) this.#base++;
-        continue;
-      }
-      const sentMs = this.#sentMs[slot]!;
+    for (let number = packets.base; number <= this.#largestAcked; number++) {
+      const packet = packets.select(number);
+      const { bytes, sentMs } = packet;
+      if (bytes === 0) continue;
       if (number > this.#largestAcked - PACKET_THRESHOLD && sentMs + delayMs > now) {
         this.#lossAtMs = sentMs + delayMs;
         break;
       }
-      lost++;
-      if (Number.isNaN(runStartMs)) runStartMs = sentMs;
-      this.#newestLostMs = sentMs;
-      this.#settle(slot, bytes);
-      if (number === this.#base) this.#base++;
-      this.#sink.packetLost(this.#control[slot]!, this.#dataOffset[slot]!, this.#dataLength[slot]!, bytes);
+      if ((packet.control & MTU_PROBE) === 0) {
+        lost++;
+        lostBytes += bytes;
+        if (Number.isNaN(runStartMs)) runStartMs = sentMs;
+        this.#newestLostMs = sentMs;
+      }
+      this.#settle(packet);
+      this.#sink.packetLost(packet.control, packet.dataOffset, packet.dataLength, bytes);
     }
-    if (this.#packetsInFlight === 0) this.#base = this.#next;
+    packets.trim();
     if (lost > 1 && this.#rtt.measured) {
       this.#persistent = this.#newestLostMs - runStartMs > PERSISTENT_TIMEOUTS * this.baseTimeoutMs;
     }
-    return lost;
+    return lostBytes;
   }
 
   /** A probe timeout has passed; the caller sends a probe. */
@@ -227,54 +234,26 @@ export class LossRecovery {
    * itself stays in flight: a probe repeats what is most overdue.
    */
   repeatOldest(): void {
-    for (let number = this.#base; number < this.#next; number++) {
-      const slot = number & this.#mask;
-      if (this.#bytes[slot] === 0) continue;
-      this.#sink.packetLost(this.#control[slot]!, this.#dataOffset[slot]!, this.#dataLength[slot]!, 0);
+    const packets = this.#packets;
+    for (let number = packets.base; number < packets.next; number++) {
+      const packet = packets.select(number);
+      if (packet.bytes === 0) continue;
+      this.#sink.packetLost(packet.control, packet.dataOffset, packet.dataLength, 0);
       return;
     }
   }
 
   /** Forgets everything in flight; the connection is over. */
   clear(): void {
-    this.#bytes.fill(0);
-    this.#base = this.#next;
+    this.#packets.clear();
     this.#bytesInFlight = 0;
     this.#packetsInFlight = 0;
     this.#lossAtMs = Infinity;
   }
 
-  #settle(slot: number, bytes: number): void {
-    this.#bytes[slot] = 0;
-    this.#bytesInFlight -= bytes;
+  #settle(packet: SentPackets): void {
+    this.#bytesInFlight -= packet.bytes;
     this.#packetsInFlight--;
-  }
-
-  /** Doubles the ring. Its size is bounded by what the congestion window lets out. */
-  #grow(): void {
-    const oldMask = this.#mask;
-    const capacity = 2 * (oldMask + 1);
-    const grown = {
-      sentMs: new Float64Array(capacity),
-      dataOffset: new Float64Array(capacity),
-      dataLength: new Int32Array(capacity),
-      bytes: new Int32Array(capacity),
-      control: new Int32Array(capacity),
-    };
-    this.#mask = capacity - 1;
-    for (let number = this.#base; number < this.#next - 1; number++) {
-      const from = number & oldMask;
-      const to = number & this.#mask;
-      grown.sentMs[to] = this.#sentMs[from]!;
-      grown.dataOffset[to] = this.#dataOffset[from]!;
-      grown.dataLength[to] = this.#dataLength[from]!;
-      grown.bytes[to] = this.#bytes[from]!;
-      grown.control[to] = this.#control[from]!;
-    }
-    this.#sentMs = grown.sentMs;
-    this.#dataOffset = grown.dataOffset;
-    this.#dataLength = grown.dataLength;
-    this.#bytes = grown.bytes;
-    this.#control = grown.control;
+    packet.settle();
   }
 }

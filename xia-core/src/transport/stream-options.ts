@@ -2,7 +2,7 @@ import type { RandomSource } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import type { CryptoSuite, Identity, Xid } from '../xid/index.js';
 import type { CongestionController } from '../congestion/congestion.js';
-import { Cubic } from '../congestion/cubic.js';
+import { congestionControllers, DEFAULT_CONGESTION, type CongestionName } from '../congestion/controllers.js';
 import type { StreamEvent } from './stream-events.js';
 
 /** A STREAM packet to be sent as an XIP packet with next header 62. */
@@ -63,21 +63,24 @@ export interface StreamEndpointOptions {
   readonly onEvent: (event: StreamEvent) => void;
   /** Largest XIP packet towards an address, bytes. */
   readonly mtu: (destination: Dag) => number;
+  /** A connection has found out that larger packets than these vanish on the way to an address. */
+  readonly onPathMtu?: (destination: Dag, mtuBytes: number) => void;
   readonly limits?: Partial<StreamLimits>;
-  /** Makes the congestion controller of each connection; CUBIC by default. */
-  readonly congestion?: () => CongestionController;
+  /** The congestion controller of each connection: its name, or what makes it. */
+  readonly congestion?: CongestionName | (() => CongestionController);
 }
 
 /** Options with the defaults filled in, shared by all connections of an endpoint. */
-export interface StreamSettings extends StreamEndpointOptions {
+export interface StreamSettings extends Omit<StreamEndpointOptions, 'congestion'> {
   readonly limits: StreamLimits;
   readonly congestion: () => CongestionController;
 }
 
 export function withDefaults(options: StreamEndpointOptions): StreamSettings {
+  const { congestion = DEFAULT_CONGESTION } = options;
   return {
     ...options,
     limits: { ...DEFAULT_STREAM_LIMITS, ...options.limits },
-    congestion: options.congestion ?? (() => new Cubic()),
+    congestion: typeof congestion === 'string' ? congestionControllers[congestion] : congestion,
   };
 }

@@ -4,6 +4,7 @@ import {
   STREAM_DATA_FRAME_BYTES,
   STREAM_DATA_HEADER_BYTES,
   STREAM_OPENING_HEADER_BYTES,
+  STREAM_PADDING_FRAME_BYTES,
   STREAM_PARAMETER_BYTES,
   type StreamPacketView,
 } from '../wire/stream.js';
@@ -16,7 +17,9 @@ import type { ConnectionCounters } from './connection-counters.js';
 import type { ConnectionIds } from './connection-ids.js';
 import { SendCredit } from './flow-control.js';
 import { LossRecovery, type RecoverySink } from './loss-recovery.js';
+import { BASE_MTU, LEAST_MTU, MTU_PROBE, MtuSearch } from './mtu-search.js';
 import type { PeerPath } from './peer-path.js';
+import { Pacer } from '../congestion/pacer.js';
 import { RttEstimator } from '../congestion/rtt-estimator.js';
 import { SendBuffer } from './send-buffer.js';
 import type { StreamSettings } from './stream-options.js';
@@ -38,9 +41,11 @@ const REPEATED = Control.OPEN | Control.ACCEPT | Control.MAX_DATA | Control.REBI
 const WHILE_OPEN = Control.MAX_DATA | Control.DATA_BLOCKED | Control.PING | Control.REBIND;
 /** A REBIND is large; it and all ranges would not fit a small packet. */
 const ACK_RANGES_BESIDE_REBIND = 4;
-/** After this many probes without an answer they become small: the path may no longer carry large packets. */
-const LARGE_PROBES = 2;
-const SMALL_PROBE_BYTES = 1200;
+/** After this many probes without an answer they become small, then smaller: the path may no longer carry large packets. */
+const LARGE_PROBES = 1;
+const BASE_PROBES = 4;
+/** What follows the head of an MTU probe. */
+const PADDING = new Uint8Array(0xffff);
 /** Even where the face says less, packets are this large. */
 const MINIMUM_PACKET_BYTES = 320;
 
@@ -79,6 +84,9 @@ export class Transmitter implements RecoverySink {
   readonly acks: AckSchedule;
   readonly recovery: LossRecovery;
   readonly congestion: CongestionController;
+  /** How large XIP packets may be. */
+  readonly mtu = new MtuSearch();
+  readonly #pacer = new Pacer();
   readonly #settings: StreamSettings;
   readonly #writer: StreamPacketWriter;
   readonly #host: TransmitterHost;
@@ -87,11 +95,16 @@ export class Transmitter implements RecoverySink {
   readonly #counters: ConnectionCounters;
   #pending = 0;
   #flushing = false;
-  /** The congestion window ended the last flush. */
+  /** The congestion window or the pacer ended the last flush. */
   #limited = false;
+  /** When the pacer lets the next packet go; `Infinity` when it did not stop any. */
+  #paceAtMs = Infinity;
   #packetBytes = 0;
-  #now = 0;
+  /** Of XIP, as measured with {@link #packetBytes}. */
+  #headerBytes = 0;
   #lastElicitingMs = -Infinity;
+  /** Probes since something of ours was acknowledged, whatever the peer has said meanwhile. */
+  #unansweredProbes = 0;
   /** When the newest REBIND was made, until one sent since then is acknowledged. */
   #rebindSinceMs = Infinity;
 
@@ -127,7 +140,7 @@ export class Transmitter implements RecoverySink {
   get nextTimeoutMs(): number {
     const { recovery } = this;
     const ackMs = this.#host.handshake === 0 ? this.acks.deadlineMs : Infinity;
-    return Math.min(recovery.lossAtMs, recovery.probeAtMs, ackMs, this.credit.probeAtMs);
+    return Math.min(recovery.lossAtMs, recovery.probeAtMs, ackMs, this.credit.probeAtMs, this.#paceAtMs);
   }
 
   /** Says these control frames with the next packet. */
@@ -142,20 +155,21 @@ export class Transmitter implements RecoverySink {
   announceAddress(now: number): void {
     this.#rebindSinceMs = now;
     this.#pending |= Control.REBIND;
-    this.#packetBytes = this.#measurePacket();
+    this.#packetBytes = this.#measurePacket(now);
     this.#transmit(now, Fill.CONTROL);
   }
 
   /** Takes the ACK frame that `view` stands at. False when it is nonsense. */
   handleAck(view: StreamPacketView, now: number): boolean {
-    this.#now = now;
-    if (this.recovery.acknowledged(view, now) < 0) return false;
+    const ackedBytes = this.recovery.acknowledged(view, now);
+    if (ackedBytes < 0) return false;
+    if (ackedBytes > 0) this.#unansweredProbes = 0;
     this.#detectLoss(now);
+    if (ackedBytes > 0) this.congestion.acked(this.recovery.sample(this.#limited, now));
     return true;
   }
 
   handleTimeout(now: number): void {
-    this.#now = now;
     if (this.recovery.lossAtMs <= now) this.#detectLoss(now);
     else if (this.recovery.probeAtMs <= now) this.probe(now);
     if (this.credit.probeAtMs <= now) {
@@ -168,16 +182,22 @@ export class Transmitter implements RecoverySink {
   probe(now: number): void {
     this.recovery.timedOut(now);
     this.#counters.probes++;
+    this.#unansweredProbes++;
     this.recovery.repeatOldest();
     if (this.#rebindSinceMs !== Infinity) this.#pending |= Control.REBIND;
-    if ((this.#pending & REPEATED) === 0 && !this.buffer.hasLost && !this.buffer.hasNew) this.#pending |= Control.PING;
-    this.#packetBytes = this.#measurePacket();
+    // The ACCEPT of a connection that is open by now may be the oldest, and is not said again.
+    const repeated = this.#pending & REPEATED & (this.#host.handshake === 0 ? WHILE_OPEN : ~0);
+    if (repeated === 0 && !this.buffer.hasLost && !this.buffer.hasNew) this.#pending |= Control.PING;
+    this.#packetBytes = this.#measurePacket(now);
     this.#transmit(now, Fill.PROBE);
   }
 
   /** The path is another one, or may be: what was learnt of the old one does not count, and silence ends now. */
   pathChanged(now: number): void {
-    this.congestion.reset();
+    this.congestion.reset(now);
+    this.mtu.reset();
+    this.#unansweredProbes = 0;
+    this.#pacer.reset();
     this.rtt.reset();
     this.resume(now);
   }
@@ -195,22 +215,35 @@ export class Transmitter implements RecoverySink {
     if (this.#flushing) return;
     this.#flushing = true;
     try {
-      this.#packetBytes = this.#measurePacket();
+      this.#packetBytes = this.#measurePacket(now);
+      this.#paceAtMs = Infinity;
       while (this.#transmit(now, Fill.NORMAL));
+      if (this.mtu.wantsProbe && this.recovery.packetsInFlight > 0 && this.#host.handshake === 0) this.#probeMtu(now);
     } finally {
       this.#flushing = false;
     }
   }
 
-  packetAcked(control: number, dataOffset: number, dataLength: number, bytes: number, sentMs: number): void {
-    this.congestion.acked(bytes, sentMs, this.#now, this.rtt.smoothedMs, this.#limited);
+  packetAcked(control: number, dataOffset: number, dataLength: number, sentMs: number, bytes: number): void {
+    if ((control & MTU_PROBE) !== 0) {
+      this.mtu.probeAcked(dataLength);
+      return this.#tellMtu();
+    }
+    this.mtu.acked(bytes + this.#headerBytes, sentMs);
     if ((control & Control.REBIND) !== 0 && sentMs >= this.#rebindSinceMs) this.#rebindSinceMs = Infinity;
     if ((control & (Control.DATA | Control.FIN)) === 0) return;
     this.buffer.acknowledge(dataOffset, dataLength, (control & Control.FIN) !== 0);
   }
 
   packetLost(control: number, dataOffset: number, dataLength: number, bytes: number): void {
-    if (bytes > 0) this.#counters.packetsLost++;
+    if ((control & MTU_PROBE) !== 0) {
+      if (bytes > 0) this.mtu.probeLost(dataLength);
+      return this.#tellMtu();
+    }
+    if (bytes > 0) {
+      this.#counters.packetsLost++;
+      this.mtu.lost(bytes + this.#headerBytes, this.recovery.newestLostMs);
+    }
     this.#pending |= control & REPEATED;
     if ((control & (Control.DATA | Control.FIN)) === 0) return;
     this.buffer.lose(dataOffset, dataLength, (control & Control.FIN) !== 0);
@@ -228,23 +261,66 @@ export class Transmitter implements RecoverySink {
   }
 
   #detectLoss(now: number): void {
-    if (this.recovery.detect(now) === 0) return;
-    this.congestion.lost(this.recovery.newestLostMs, now);
-    if (this.recovery.persistent) this.congestion.collapsed();
+    const { recovery, congestion } = this;
+    const lostBytes = recovery.detect(now);
+    if (lostBytes === 0) return;
+    congestion.lost(lostBytes, recovery.newestLostMs, recovery.bytesInFlight, now);
+    if (recovery.persistent) congestion.collapsed(now);
   }
 
-  #measurePacket(): number {
+  #measurePacket(now: number): number {
     const destination = this.#path.dag;
-    const bytes = this.#settings.mtu(destination) - xipHeaderBytes(destination, this.#host.localDag);
+    this.mtu.limit(this.#settings.mtu(destination), now);
+    this.#headerBytes = xipHeaderBytes(destination, this.#host.localDag);
+    const bytes = Math.min(this.mtu.packetBytes, this.#largestInDoubt) - this.#headerBytes;
     const packetBytes = Math.max(MINIMUM_PACKET_BYTES, Math.min(bytes, 0xffff));
-    if (packetBytes !== this.#packetBytes) this.congestion.setPacketBytes(packetBytes);
+    if (packetBytes !== this.#packetBytes) {
+      this.congestion.setPacketBytes(packetBytes);
+      this.#pacer.setPacketBytes(packetBytes);
+    }
     return packetBytes;
   }
 
-  /** Whether another packet with stream bytes may go now. A pacer would say no here and add its deadline above. */
-  #mayCarryData(): boolean {
+  #tellMtu(): void {
+    const { foundBytes } = this.mtu;
+    if (foundBytes > 0) this.#settings.onPathMtu?.(this.#path.dag, foundBytes);
+  }
+
+  /** A packet of the size that is tried, with nothing in it that could be missed. The congestion window does not hold it back. */
+  #probeMtu(now: number): void {
+    const size = this.mtu.nextProbe;
+    const paddingBytes = size - this.#headerBytes - STREAM_DATA_HEADER_BYTES - 1 - STREAM_PADDING_FRAME_BYTES;
+    if (paddingBytes < 0) return;
+    const writer = this.#writer;
+    writer.beginData(this.#ids.peerHigh, this.#ids.peerLow, this.recovery.nextPacketNumber);
+    writer.ping();
+    writer.padding(paddingBytes);
+    const payload = [writer.finish(), PADDING.subarray(0, paddingBytes)];
+    const bytes = size - this.#headerBytes;
+    this.recovery.sent(now, bytes, MTU_PROBE, 0, size);
+    this.mtu.probeSent();
+    this.#counters.mtuProbes++;
+    this.#counters.packetsSent++;
+    this.#pacer.sent(bytes);
+    this.congestion.sent(bytes, this.recovery.bytesInFlight, now);
+    this.#settings.output({ destination: this.#path.dag, source: this.#host.localDag, payload });
+  }
+
+  /** While probes stay unanswered everything is small, acknowledgements and what they ride on included. */
+  get #largestInDoubt(): number {
+    if (this.#unansweredProbes <= LARGE_PROBES) return Infinity;
+    return this.#unansweredProbes > BASE_PROBES ? LEAST_MTU : BASE_MTU;
+  }
+
+  /** Whether another packet with stream bytes may go now. */
+  #mayCarryData(now: number): boolean {
+    const { congestion } = this;
     const inFlight = this.recovery.bytesInFlight;
-    return inFlight === 0 || inFlight + this.#packetBytes <= this.congestion.windowBytes;
+    if (inFlight > 0 && inFlight + this.#packetBytes > congestion.windowBytes) return false;
+    const atMs = this.#pacer.nextSendMs(now, congestion.paceBytesPerMs, congestion.windowBytes);
+    if (atMs <= now) return true;
+    this.#paceAtMs = atMs;
+    return false;
   }
 
   /** Fills and sends one packet. False when there is nothing to send, or it may not go. */
@@ -284,23 +360,25 @@ export class Transmitter implements RecoverySink {
 
   #chooseData(spaceBytes: number, probe: boolean, now: number): boolean {
     const { buffer, credit } = this;
-    if (!buffer.hasLost && !buffer.hasNew) {
-      this.#limited = false;
-      return false;
-    }
-    if (!probe && !this.#mayCarryData()) {
+    if (!buffer.hasLost && !buffer.hasNew) return this.#lacksData();
+    if (!probe && !this.#mayCarryData(now)) {
       this.#limited = true;
       return false;
     }
-    let roomBytes = spaceBytes - STREAM_DATA_FRAME_BYTES;
-    if (probe && this.recovery.timeouts > LARGE_PROBES) roomBytes = Math.min(roomBytes, SMALL_PROBE_BYTES);
+    const roomBytes = spaceBytes - STREAM_DATA_FRAME_BYTES;
     if (roomBytes < 1) return false;
     if (buffer.choose(roomBytes, credit.limit)) return true;
-    this.#limited = false;
     if (!credit.blocked) {
       credit.block(now);
       this.#pending |= Control.DATA_BLOCKED;
     }
+    return this.#lacksData();
+  }
+
+  /** There is nothing to send, or no credit for it. */
+  #lacksData(): false {
+    this.#limited = false;
+    if (this.recovery.bytesInFlight + this.#packetBytes <= this.congestion.windowBytes) this.recovery.noteAppLimited();
     return false;
   }
 
@@ -344,7 +422,11 @@ export class Transmitter implements RecoverySink {
     } else {
       this.recovery.sent(now, carried === 0 ? 0 : bytes, carried, 0, 0);
     }
-    if (carried !== 0) this.#lastElicitingMs = now;
+    if (carried !== 0) {
+      this.#lastElicitingMs = now;
+      this.#pacer.sent(bytes);
+      this.congestion.sent(bytes, this.recovery.bytesInFlight, now);
+    }
     this.#pending &= ~carried;
     this.#counters.packetsSent++;
     this.#path.sent(bytes);

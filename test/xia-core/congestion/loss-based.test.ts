@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { CongestionController } from '../../../xia-core/src/congestion/congestion.js';
 import { Cubic } from '../../../xia-core/src/congestion/cubic.js';
 import { NewReno } from '../../../xia-core/src/congestion/new-reno.js';
-import { Host, Network, pattern, sid } from './network.js';
-import { Pump } from './pump.js';
+import { Host, Network, pattern, sid } from '../transport/network.js';
+import { ackSample } from './samples.js';
+import { Pump } from '../transport/pump.js';
 
 const PACKET = 1200;
 
@@ -11,7 +12,7 @@ const PACKET = 1200;
 function grow(controller: CongestionController, fromMs: number, untilMs: number, rttMs: number): void {
   for (let now = fromMs + rttMs; now <= untilMs; now += rttMs) {
     const packets = Math.floor(controller.windowBytes / PACKET);
-    for (let i = 0; i < packets; i++) controller.acked(PACKET, now - rttMs, now, rttMs, true);
+    for (let i = 0; i < packets; i++) controller.acked(ackSample({ bytes: PACKET, newestSentMs: now - rttMs, now, smoothedRttMs: rttMs }));
   }
 }
 
@@ -32,7 +33,7 @@ describe.each([
     controller.setPacketBytes(PACKET);
     grow(controller, 0, 50, 50);
     expect(controller.windowBytes).toBe(24_000);
-    controller.lost(50, 60);
+    controller.lost(PACKET, 50, 0, 60);
     expect(controller.windowBytes).toBeCloseTo(24_000 * beta);
     const before = controller.windowBytes;
     grow(controller, 100, 150, 50);
@@ -43,30 +44,31 @@ describe.each([
   it('shrinks once for all losses of one round trip, and ignores growth from before', () => {
     const controller = make();
     controller.setPacketBytes(PACKET);
-    controller.lost(10, 20);
+    controller.lost(PACKET, 10, 0, 20);
     const once = controller.windowBytes;
-    controller.lost(15, 25);
-    controller.acked(PACKET, 19, 30, 20, true);
+    controller.lost(PACKET, 15, 0, 25);
+    controller.acked(ackSample({ bytes: PACKET, newestSentMs: 19, now: 30, smoothedRttMs: 20 }));
     expect(controller.windowBytes).toBe(once);
-    controller.lost(21, 40);
+    controller.lost(PACKET, 21, 0, 40);
     expect(controller.windowBytes).toBeLessThan(once);
   });
 
   it('does not grow while the application has nothing to send', () => {
     const controller = make();
     controller.setPacketBytes(PACKET);
-    for (let i = 0; i < 100; i++) controller.acked(PACKET, i, i + 10, 10, false);
+    for (let i = 0; i < 100; i++)
+      controller.acked(ackSample({ bytes: PACKET, newestSentMs: i, now: i + 10, smoothedRttMs: 10, limited: false }));
     expect(controller.windowBytes).toBe(12_000);
   });
 
   it('never falls below two packets, and collapses to them', () => {
     const controller = make();
     controller.setPacketBytes(PACKET);
-    for (let i = 0; i < 50; i++) controller.lost(i * 10, i * 10 + 5);
+    for (let i = 0; i < 50; i++) controller.lost(PACKET, i * 10, 0, i * 10 + 5);
     expect(controller.windowBytes).toBe(2 * PACKET);
-    controller.reset();
+    controller.reset(600);
     expect(controller.windowBytes).toBe(12_000);
-    controller.collapsed();
+    controller.collapsed(700);
     expect(controller.windowBytes).toBe(2 * PACKET);
   });
 
@@ -92,7 +94,7 @@ describe('CUBIC', () => {
     controller.setPacketBytes(PACKET);
     grow(controller, 0, 250, 50);
     const plateau = controller.windowBytes;
-    controller.lost(250, 300);
+    controller.lost(PACKET, 250, 0, 300);
     const k = Math.cbrt((plateau * 0.3) / PACKET / 0.4) * 1000;
     grow(controller, 301, 301 + k * 0.7, 50);
     expect(controller.windowBytes / plateau).toBeGreaterThan(0.9);

@@ -1,0 +1,16 @@
+import { Bbr } from './bbr.js';
+import type { CongestionController } from './congestion.js';
+import { Cubic } from './cubic.js';
+import { NewReno } from './new-reno.js';
+
+/** The congestion controllers by the names that options give them. */
+export const congestionControllers = {
+  bbr: () => new Bbr(),
+  cubic: () => new Cubic(),
+  'new-reno': () => new NewReno(),
+} as const satisfies Readonly<Record<string, () => CongestionController>>;
+
+export type CongestionName = keyof typeof congestionControllers;
+
+/** What is taken when nobody says otherwise; docs/congestion.md has the measurements. */
+export const DEFAULT_CONGESTION: CongestionName = 'cubic';
