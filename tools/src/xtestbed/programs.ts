@@ -7,6 +7,7 @@ const programPackages = {
   xcal: 'tools',
   xchunk: 'tools',
   xdag: 'tools',
+  xlink: 'tools',
   xmigrate: 'migrate',
   xnameserver: 'xnameserver',
   xping: 'tools',
