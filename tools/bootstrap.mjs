@@ -1,5 +1,5 @@
 // Runs before anything of the project can: plain Node, no dependencies. It puts in place what is missing (npm packages,
-// the build, QEMU and its companions) and then starts the target, `demo`, `bench`, `bench:forwarding` or `lab:tcp`, with the remaining arguments.
+// the build, QEMU and its companions) and then starts the target, `demo`, a benchmark or a laboratory, with the remaining arguments.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -208,10 +208,11 @@ const TARGETS = {
   demo: 'tools/dist/demo/main.js',
   bench: 'tools/dist/bench/main.js',
   'bench:forwarding': 'tools/dist/bench-forwarding/main.js',
+  'bench:transport': 'tools/dist/bench-transport/main.js',
   'lab:tcp': 'tools/dist/tun-lab/main.js',
 };
-/** Run on Node alone, without a virtual machine. */
-const NEED_ONLY_NODE = new Set(['bench:forwarding', 'lab:tcp']);
+/** Run without a virtual machine; what else they measure beside they say themselves when it is missing. */
+const NEED_ONLY_NODE = new Set(['bench:forwarding', 'bench:transport', 'lab:tcp']);
 
 async function start(argv) {
   const [target, ...args] = argv;
