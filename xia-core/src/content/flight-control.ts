@@ -7,7 +7,7 @@ import { PathCongestion } from './path-congestion.js';
 import { SAFE_RANGE_BYTES, SegmentLimit } from './segment-limit.js';
 
 /** Ranges get no smaller with a small window, unless a chunk ends. */
-export const MIN_RANGE_BYTES = 4096;
+const MIN_RANGE_BYTES = 4096;
 /** Of one window, so that several ranges are under way and a lost one is noticed by the others. */
 const RANGES_PER_WINDOW = 8;
 /** Later segments that must come before a range is given up; more once that was found to be too hasty. */
