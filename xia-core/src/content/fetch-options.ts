@@ -113,6 +113,8 @@ export class FetchCounters {
   overtaken = 0;
   /** Ranges given up because nothing came for too long. */
   timedOut = 0;
+  /** How often large segments were found to vanish. */
+  blackHoles = 0;
   /** Ranges given up that came after all. */
   spurious = 0;
   /** Chunks whose hash was not their CID. */

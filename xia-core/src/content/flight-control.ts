@@ -4,9 +4,10 @@ import type { FetchCounters, FetchLimits } from './fetch-options.js';
 import type { FetchSource } from './fetch-source.js';
 import { FlightList } from './flight-list.js';
 import { PathCongestion } from './path-congestion.js';
+import { SAFE_RANGE_BYTES, SegmentLimit } from './segment-limit.js';
 
 /** Ranges get no smaller with a small window, unless a chunk ends. */
-export const MIN_RANGE_BYTES = 4096;
+const MIN_RANGE_BYTES = 4096;
 /** Of one window, so that several ranges are under way and a lost one is noticed by the others. */
 const RANGES_PER_WINDOW = 8;
 /** Later segments that must come before a range is given up. */
@@ -35,6 +36,7 @@ export class FlightControl {
   readonly #options: FlightControlOptions;
   readonly #counters: FetchCounters;
   readonly #congestion: PathCongestion;
+  readonly #segments: SegmentLimit;
   readonly #flights = new FlightList();
   #sequence = 0;
   #inFlightBytes = 0;
@@ -63,6 +65,7 @@ export class FlightControl {
     this.#options = options;
     this.#counters = options.counters;
     this.#congestion = new PathCongestion(options.limits);
+    this.#segments = new SegmentLimit(options.counters);
   }
 
   get windowBytes(): number {
@@ -94,14 +97,19 @@ export class FlightControl {
 
   /** How much of the rest of a chunk to ask for at once: also a part of the window, but no more than responders give. */
   get restBytes(): number {
-    return Math.min(this.#options.limits.maxRestBytes, this.#partBytes);
+    return Math.min(this.#options.limits.maxRestBytes, this.#partBytes, this.#segments.rangeBytes);
   }
 
   /** How much to ask for at once: a part of the window, in whole segments of the path. */
   get rangeBytes(): number {
-    const range = Math.min(this.#options.limits.maxRangeBytes, this.#partBytes);
+    const range = Math.min(this.#options.limits.maxRangeBytes, this.#partBytes, this.#segments.rangeBytes);
     const segment = this.#segmentBytes;
     return segment > 0 && segment < range ? range - (range % segment) : range;
+  }
+
+  /** How much to ask for next to try whether segments of that size come; 0 when that is not in doubt. */
+  get testBytes(): number {
+    return this.#segments.testBytes;
   }
 
   get #partBytes(): number {
@@ -138,6 +146,7 @@ export class FlightControl {
       probe,
       missing: length,
       answered: false,
+      isTest: this.#segments.asked(length, now),
       passed: 0,
       deadline: 0,
       previous: undefined,
@@ -204,6 +213,7 @@ export class FlightControl {
   reset(now: number): void {
     for (let flight = this.#flights.head; flight !== undefined; flight = flight.next) this.#giveUp(flight, now);
     this.#congestion.reset(now);
+    this.#segments.reset();
     this.#segmentBytes = 0;
     this.#reorderMs = 0;
     this.outage = false;
@@ -223,6 +233,11 @@ export class FlightControl {
     this.lastArrivalAt = now;
     flight.missing -= arrived;
     if (!flight.probe) this.#inFlightBytes -= arrived;
+    this.#segments.arrived(arrived, flight.sentAt, now);
+    if (flight.isTest && segmentEnd - arrived === flight.start) {
+      flight.isTest = false;
+      this.#segments.testAnswered(flight.end - flight.start, arrived, now);
+    }
     const elapsedMs = now - flight.sentAt;
     // Too quick to be an answer to the second request, unless a cache gave it that is nearer than the source.
     const isQuick = flight.repeated && rtt.measured && elapsedMs < rtt.minMs / 2;
@@ -287,6 +302,11 @@ export class FlightControl {
   /** Stops waiting for a flight; what it lacks is asked for again. */
   #giveUp(flight: Flight, now: number): void {
     this.land(flight);
+    const length = flight.end - flight.start;
+    const arrived = length - flight.missing;
+    if (flight.isTest) this.#segments.testLost(length);
+    // What came of it were no large segments, if it was anything.
+    else if (arrived <= SAFE_RANGE_BYTES) this.#segments.lost(length, flight.sentAt, now);
     flight.chunk.noteLost(flight, now);
     this.#options.onLost(flight.chunk);
   }
@@ -295,6 +315,7 @@ export class FlightControl {
   land(flight: Flight): void {
     this.#flights.remove(flight);
     flight.chunk.removeFlight(flight);
+    if (flight.isTest) this.#segments.testDropped();
     if (flight.probe) this.#probes--;
     else this.#inFlightBytes -= flight.missing;
   }

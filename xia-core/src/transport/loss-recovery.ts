@@ -3,7 +3,6 @@ import type { AckSample } from '../congestion/congestion.js';
 import { DeliveryRate, newAckSample } from '../congestion/delivery-rate.js';
 import type { RttEstimator } from '../congestion/rtt-estimator.js';
 import { LostPackets, type LostPacket } from './lost-packets.js';
-import { MTU_PROBE } from './mtu-search.js';
 import { ReorderTolerance } from './reorder-tolerance.js';
 import { SentPackets } from './sent-packets.js';
 
@@ -12,6 +11,9 @@ const PERSISTENT_TIMEOUTS = 3;
 const MAX_BACK_OFF_EXPONENT = 20;
 /** A packet that comes this many probe timeouts after it was taken for lost has no effect. */
 const REMEMBERED_TIMEOUTS = 2;
+
+/** Marks a probe of the path's MTU among what a packet carries; its loss says nothing about congestion (RFC 8899 section 3). */
+export const MTU_PROBE = 0x1000_0000;
 
 /** Told what became of the packets. */
 export interface RecoverySink {
