@@ -59,6 +59,8 @@ export class MtuSearch {
   #newestAckedMs = -Infinity;
   #newestLargeMs = -Infinity;
   #newestLargeBytes = 0;
+  /** What was sent up to then is not counted any more. */
+  #fellMs = -Infinity;
   /** How often packets were found to vanish. */
   blackHoles = 0;
 
@@ -103,7 +105,7 @@ export class MtuSearch {
       this.#raiseAtMs = Infinity;
       if (this.#state === MtuState.SEARCHING) this.#settle();
     } else if (this.#state !== MtuState.SEARCHING) {
-      this.#search(limitBytes);
+      this.#search(limitBytes, limitBytes);
     } else if (limitBytes < this.#highBytes) {
       this.#highBytes = limitBytes;
       if (this.#candidateBytes > limitBytes) this.#try(limitBytes);
@@ -119,6 +121,7 @@ export class MtuSearch {
     this.#newestAckedMs = -Infinity;
     this.#newestLargeMs = -Infinity;
     this.#newestLargeBytes = 0;
+    this.#fellMs = -Infinity;
     this.#forgetLosses();
   }
 
@@ -137,6 +140,8 @@ export class MtuSearch {
   /** A packet was lost, sent at `sentMs`. */
   lost(bytes: number, sentMs: number): void {
     if (bytes <= this.#floorBytes) return;
+    // It left before the fall.
+    if (bytes > this.#packetBytes || sentMs <= this.#fellMs) return;
     // One of its size that was sent later has passed: an ordinary loss.
     if (this.#newestLargeMs >= sentMs && this.#newestLargeBytes >= bytes) return;
     this.#lostCount++;
@@ -183,8 +188,10 @@ export class MtuSearch {
     this.#packetBytes = this.#floorBytes;
     this.#newestLargeMs = -Infinity;
     this.#newestLargeBytes = 0;
+    this.#fellMs = this.#newestAckedMs;
     this.#forgetLosses();
-    this.#search(former);
+    const high = this.#state === MtuState.SEARCHING ? Math.max(former, this.#highBytes) : former;
+    this.#search(high, former);
   }
 
   #forgetLosses(): void {
@@ -193,11 +200,11 @@ export class MtuSearch {
     this.#firstLostMs = Infinity;
   }
 
-  #search(highBytes: number): void {
+  #search(highBytes: number, firstBytes: number): void {
     this.#state = MtuState.SEARCHING;
     this.#highBytes = highBytes;
     this.#raiseAtMs = Infinity;
-    this.#try(highBytes);
+    this.#try(firstBytes);
   }
 
   #try(bytes: number): void {

@@ -73,6 +73,8 @@ export class Transmitter implements RecoverySink {
   /** Of XIP, as measured with {@link #packetBytes}. */
   #headerBytes = 0;
   #lastElicitingMs = -Infinity;
+  /** Probes since something of ours was acknowledged, whatever the peer has said meanwhile. */
+  #unansweredProbes = 0;
   /** When the newest REBIND was made, until one sent since then is acknowledged. */
   #rebindSinceMs = Infinity;
 
@@ -132,6 +134,7 @@ export class Transmitter implements RecoverySink {
   handleAck(view: StreamPacketView, now: number): boolean {
     const ackedBytes = this.recovery.acknowledged(view, now);
     if (ackedBytes < 0) return false;
+    if (ackedBytes > 0) this.#unansweredProbes = 0;
     if (this.recovery.spurious) this.congestion.spurious(now);
     this.#detectLoss(now);
     if (ackedBytes > 0) this.congestion.acked(this.recovery.sample(this.#limited, now));
@@ -147,10 +150,14 @@ export class Transmitter implements RecoverySink {
     }
   }
 
-  /** Sends one packet, or two if there are bytes, whatever the congestion window says, to hear whether the peer is there (RFC 9002 section 6.2.4). */
+  /**
+   * Sends one packet, or two if there are bytes, whatever the congestion window says, to hear whether the peer is there
+   * (RFC 9002 section 6.2.4).
+   */
   probe(now: number): void {
     this.recovery.timedOut(now);
     this.#counters.probes++;
+    this.#unansweredProbes++;
     const probes = this.recovery.timeouts > LARGE_PROBES ? 1 : PROBES;
     this.recovery.repeatOldest(probes);
     // What an opening packet said cannot be said any more when the opening is over, and would keep the probe from leaving.
@@ -166,6 +173,7 @@ export class Transmitter implements RecoverySink {
   pathChanged(now: number): void {
     this.congestion.reset(now);
     this.mtu.reset();
+    this.#unansweredProbes = 0;
     this.#pacer.reset();
     this.recovery.pathChanged();
     this.rtt.reset();
@@ -242,7 +250,7 @@ export class Transmitter implements RecoverySink {
     const destination = this.#path.dag;
     this.mtu.limit(this.#settings.mtu(destination), now);
     this.#headerBytes = xipHeaderBytes(destination, this.#host.localDag);
-    const bytes = this.mtu.packetBytes - this.#headerBytes;
+    const bytes = Math.min(this.mtu.packetBytes, this.#largestInDoubt) - this.#headerBytes;
     const packetBytes = Math.max(MINIMUM_PACKET_BYTES, Math.min(bytes, 0xffff));
     if (packetBytes !== this.#packetBytes) {
       this.congestion.setPacketBytes(packetBytes);
@@ -274,6 +282,12 @@ export class Transmitter implements RecoverySink {
     this.#pacer.sent(bytes);
     this.congestion.sent(bytes, this.recovery.bytesInFlight, now);
     this.#settings.output({ destination: this.#path.dag, source: this.#host.localDag, payload });
+  }
+
+  /** While probes stay unanswered everything is small, acknowledgements and what they ride on included. */
+  get #largestInDoubt(): number {
+    if (this.#unansweredProbes <= LARGE_PROBES) return Infinity;
+    return this.#unansweredProbes > BASE_PROBES ? LEAST_MTU : BASE_MTU;
   }
 
   /** Whether another packet with stream bytes may go now. */
@@ -312,12 +326,7 @@ export class Transmitter implements RecoverySink {
       this.#limited = true;
       return false;
     }
-    let roomBytes = spaceBytes - STREAM_DATA_FRAME_BYTES;
-    const { timeouts } = this.recovery;
-    if (probe && timeouts > LARGE_PROBES) {
-      const mtu = timeouts > BASE_PROBES ? LEAST_MTU : BASE_MTU;
-      roomBytes = Math.min(roomBytes, Math.max(1, roomBytes + mtu - this.#headerBytes - this.#packetBytes));
-    }
+    const roomBytes = spaceBytes - STREAM_DATA_FRAME_BYTES;
     if (roomBytes < 1) return false;
     if (buffer.choose(roomBytes, credit.limit)) return true;
     if (!credit.blocked) {
