@@ -1,6 +1,6 @@
 import { BASE_MTU, LEAST_MTU, MtuSearch, MtuState } from '../congestion/index.js';
 
-/** What the headers of a segment take at most in usual networks: XIP with seven nodes, and its own. */
+/** What the headers of a segment take at most in usual networks: XIP with six nodes, and its own. */
 const HEADER_BYTES = 240;
 /** Small enough that the answer passes nearly every path in one packet, bytes of a chunk. */
 export const SAFE_RANGE_BYTES = BASE_MTU - HEADER_BYTES;
