@@ -14,7 +14,8 @@ import { PeerPath } from './peer-path.js';
 import { Receiver } from './receiver.js';
 import { ConnectionState, type ConnectionHandle, type ConnectionStats } from './stream-events.js';
 import type { StreamSettings } from './stream-options.js';
-import { Control, Transmitter, type TransmitterHost } from './transmitter.js';
+import { Control, type TransmitterHost } from './packet-filler.js';
+import { Transmitter } from './transmitter.js';
 
 /** After this many probes without an answer the peer counts as away. */
 const SILENT_TIMEOUTS = 2;

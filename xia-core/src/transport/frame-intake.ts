@@ -8,7 +8,8 @@ import type { ConnectionLife } from './connection-life.js';
 import type { PeerPath } from './peer-path.js';
 import type { Receiver } from './receiver.js';
 import { ConnectionState } from './stream-events.js';
-import { Control, type Transmitter } from './transmitter.js';
+import { Control } from './packet-filler.js';
+import type { Transmitter } from './transmitter.js';
 
 /** What a frame, or a whole packet, asks of us; the larger wins. */
 export const Verdict = { DROP: -1, SILENT: 0, ELICITING: 1 } as const;
