@@ -1,10 +1,14 @@
 import { RangeSet } from '../bytes/index.js';
+import { XID_ID_BYTES } from '../xid/index.js';
 import { Answerers } from './answerers.js';
 import type { FetchSource } from './fetch-source.js';
 import type { RequestStamp } from './path-congestion.js';
 
 /** A chunk whose length is not known yet. */
 export const LENGTH_UNKNOWN = -1;
+
+/** The HID of whoever does not tell. */
+export const NOBODY: Uint8Array = new Uint8Array(XID_ID_BYTES);
 
 /** The next range to ask for. */
 export interface NextRange {
@@ -86,6 +90,8 @@ export class ChunkFetch {
   readonly lost = new RangeSet();
   readonly flights: Flight[] = [];
   readonly answerers = new Answerers();
+  /** The HID that the segment at hand came from. */
+  answeredBy = NOBODY;
   /** Where the range was asked for that was given up last. */
   givenUpBy: ChunkPath | undefined;
   /** Everything before was asked for at least once. */

@@ -10,9 +10,8 @@ import { SAFE_RANGE_BYTES, SegmentLimit } from './segment-limit.js';
 const MIN_RANGE_BYTES = 4096;
 /** Of one window, so that several ranges are under way and a lost one is noticed by the others. */
 const RANGES_PER_WINDOW = 8;
-/** Later segments that must come before a range is given up; more once that was found to be too hasty. */
+/** Later segments that must come before a range is given up. */
 const REORDER_SEGMENTS = 3;
-const MAX_REORDER_SEGMENTS = 256;
 /** A timer that fires so late was held up by its own process: arrived packets are looked at first. */
 const LATE_TIMER_MS = 10;
 const SMALLEST_SEGMENT_BYTES = 1200;
@@ -31,7 +30,7 @@ export interface FlightControlOptions {
  * What is under way on one path, and what the path is like as far as that tells: round trips, congestion, size of segments.
  *
  * A range is taken for lost when {@link REORDER_SEGMENTS} segments of later requests came since it last made progress, or
- * when it made none for a retransmission timeout (RFC 6298), which doubles while its chunk stays silent.
+ * when it made none for a retransmission timeout (RFC 6298), which doubles while its source stays silent.
  */
 export class FlightControl {
   readonly #options: FlightControlOptions;
@@ -45,7 +44,8 @@ export class FlightControl {
   /** What the path carries in one packet, as far as seen; 0 while no range had to be cut into segments. */
   #segmentBytes = 0;
   #largestSegmentBytes = SMALLEST_SEGMENT_BYTES;
-  #reorderSegments = REORDER_SEGMENTS;
+  /** How long an overtaken range may still come; 0 as long as nothing was seen to come out of order. */
+  #reorderMs = 0;
   /** When a range was last given up because later ones came, and when that was last found to be too early. */
   #overtakenAt = Number.NEGATIVE_INFINITY;
   #hastyAt = Number.NEGATIVE_INFINITY;
@@ -188,9 +188,19 @@ export class FlightControl {
         this.#alarmAt = Math.min(this.#alarmAt, flight.deadline);
         continue;
       }
+      chunks.add(flight.chunk);
+      if (flight.passed >= REORDER_SEGMENTS && !flight.source.silent) {
+        this.#giveUpOvertaken(flight, now);
+        continue;
+      }
+      // Others still come that were asked for before: it may wait behind them in a queue that grows.
+      const patience = this.lastArrivalAt + this.#timeoutMs(flight.source);
+      if (flight.passed === 0 && !flight.repeated && patience > now) {
+        this.#setDeadline(flight, patience);
+        continue;
+      }
       this.#counters.timedOut++;
       this.#giveUp(flight, now);
-      chunks.add(flight.chunk);
       this.#tellLost(flight, now);
       if (this.lastArrivalAt >= flight.sentAt) continue;
       this.outage = true;
@@ -205,7 +215,7 @@ export class FlightControl {
     this.#congestion.reset(now);
     this.#segments.reset();
     this.#segmentBytes = 0;
-    this.#reorderSegments = REORDER_SEGMENTS;
+    this.#reorderMs = 0;
     this.outage = false;
   }
 
@@ -228,15 +238,16 @@ export class FlightControl {
       flight.isTest = false;
       this.#segments.testAnswered(flight.end - flight.start, arrived, now);
     }
+    const elapsedMs = now - flight.sentAt;
+    // Too quick to be an answer to the second request, unless a cache gave it that is nearer than the source.
+    const isQuick = flight.repeated && rtt.measured && elapsedMs < rtt.minMs / 2;
     if (!flight.answered) {
       flight.answered = true;
-      const elapsedMs = now - flight.sentAt;
       if (!flight.repeated) rtt.sample(elapsedMs);
-      // Too quick to be an answer to the second request: the first was answered, late.
-      else if (rtt.measured && elapsedMs < rtt.minMs / 2) this.wasHasty(flight.missing + arrived, now);
+      else if (isQuick && flight.source.isHost(flight.chunk.answeredBy)) this.wasHasty(flight.missing + arrived, now);
     }
     this.#congestion.arrived(arrived, flight.stamp, this.#inFlightBytes, this.wasHeldBack, now);
-    this.#overtake(flight, now);
+    if (!isQuick) this.#overtake(flight, now);
     if (flight.missing === 0) {
       this.land(flight);
       return;
@@ -247,17 +258,27 @@ export class FlightControl {
     this.#setDeadline(flight, now + (isLast ? Math.max(2, rtt.smoothedMs / 4) : this.#timeoutMs(flight.source)));
   }
 
-  /** Something came behind what earlier flights wait for. */
+  /**
+   * Something came behind what earlier flights wait for: they are lost, or will be if they do not come soon where things were found
+   * to come out of order (RFC 8985).
+   */
   #overtake(flight: Flight, now: number): void {
     for (let earlier = this.#flights.head; earlier !== undefined && earlier.sequence < flight.sequence; earlier = earlier.next) {
-      if (++earlier.passed < this.#reorderSegments || earlier.source.silent) continue;
-      this.#counters.overtaken++;
-      if (now - this.#overtakenAt > this.#congestion.rtt.smoothedMs) this.#doubtedBytes = 0;
-      this.#overtakenAt = now;
-      this.#doubtedBytes += earlier.missing;
-      this.#giveUp(earlier, now);
-      this.#tellLost(earlier, now);
+      if (++earlier.passed < REORDER_SEGMENTS || earlier.source.silent) continue;
+      if (this.#reorderMs === 0) this.#giveUpOvertaken(earlier, now);
+      else if (earlier.passed === REORDER_SEGMENTS) {
+        this.#setDeadline(earlier, Math.min(earlier.deadline, now + this.#reorderMs));
+      }
     }
+  }
+
+  #giveUpOvertaken(flight: Flight, now: number): void {
+    this.#counters.overtaken++;
+    if (now - this.#overtakenAt > this.#congestion.rtt.smoothedMs) this.#doubtedBytes = 0;
+    this.#overtakenAt = now;
+    this.#doubtedBytes += flight.missing;
+    this.#giveUp(flight, now);
+    this.#tellLost(flight, now);
   }
 
   /** What a source never answers at all it may not have: that is asked for again and again, and says nothing of the path. */
@@ -275,7 +296,7 @@ export class FlightControl {
     if (this.#doubtedBytes <= 0) this.#congestion.spurious(now);
     if (now - this.#hastyAt < rttMs) return;
     this.#hastyAt = now;
-    this.#reorderSegments = Math.min(MAX_REORDER_SEGMENTS, 2 * this.#reorderSegments);
+    this.#reorderMs = Math.min(rttMs, Math.max(this.#congestion.rtt.minMs / 4, 2 * this.#reorderMs));
   }
 
   /** Stops waiting for a flight; what it lacks is asked for again. */
