@@ -8,7 +8,7 @@ export const SAFE_RANGE_BYTES = BASE_MTU - HEADER_BYTES;
 /** Larger packets than jumbo frames carry are not looked for. */
 const LARGEST_MTU = 8972;
 /** From so many round trips without an answer on, even less is asked for. */
-const DESPERATE_ROUNDS = 5;
+const DESPERATE_ROUNDS = 4;
 
 /** How much to ask for to see whether anybody answers at all, after so many round trips in which nobody did. */
 export function probeRangeBytes(silentRounds: number): number {
