@@ -9,6 +9,11 @@ import type { XiaStream } from './xia-stream.js';
 export type Enter = <Result>(input: (now: number) => Result) => Result;
 
 const READ_BYTES = 256 * 1024;
+/** How long the end of a peer is waited for after the stream was destroyed. */
+const PATIENCE_MS = 10_000;
+
+/** Codes from here on are the application's own. */
+const APPLICATION_CODES = 256;
 
 /** The byte stream over one STREAM connection, in the clear, as a Node `Duplex` with its back-pressure. */
 export class StreamSocket extends Duplex implements XiaStream {
@@ -19,6 +24,10 @@ export class StreamSocket extends Duplex implements XiaStream {
   #blocked: { rest: Uint8Array; callback: (error?: Error | null) => void } | undefined;
   #wanted = false;
   #ended = false;
+  /** Our direction was ended. */
+  #finished = false;
+  /** Runs while a destroyed stream waits for the end of its peer's direction. */
+  #patience: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(handle: ConnectionHandle, enter: Enter) {
@@ -53,7 +62,8 @@ export class StreamSocket extends Duplex implements XiaStream {
 
   /** Bytes arrived. */
   onReadable(): void {
-    if (this.#wanted) this.#pull();
+    if (this.#patience !== undefined) this.#giveUp();
+    else if (this.#wanted) this.#pull();
   }
 
   /** Room in the send buffer. */
@@ -67,12 +77,16 @@ export class StreamSocket extends Duplex implements XiaStream {
   /** The peer has sent its last byte. */
   onEnd(): void {
     this.#ended = true;
+    this.#stopWaiting();
+    if (this.destroyed) return;
     if (this.#wanted) this.#pull();
   }
 
   /** The connection is over; `code` says why when it was not a clean close. */
   onClosed(error: XiaError | undefined): void {
     this.#closed = true;
+    this.#stopWaiting();
+    if (this.destroyed) return;
     if (error !== undefined) {
       this.destroy(error);
       return;
@@ -94,6 +108,7 @@ export class StreamSocket extends Duplex implements XiaStream {
   }
 
   override _final(callback: (error?: Error | null) => void): void {
+    this.#finished = true;
     if (!this.#closed) this.#enter((now) => this.#handle.end(now));
     callback();
   }
@@ -101,14 +116,31 @@ export class StreamSocket extends Duplex implements XiaStream {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     if (!this.#closed) {
       this.#closed = true;
-      const finished = this.writableFinished && this.readableEnded;
-      // Both directions are done: the connection closes by itself. Otherwise the peer must learn that nobody is here.
-      if (!finished) this.#enter((now) => this.#handle.reset(StreamCode.ABORTED, now));
+      if (error === null && this.#finished && this.#handle.readable() === 0) this.#awaitPeer();
+      else this.#enter((now) => this.#handle.reset(resetCodeOf(error), now));
     }
     const blocked = this.#blocked;
     this.#blocked = undefined;
     blocked?.callback(error ?? new XiaError('interrupted', 'the stream was destroyed'));
     callback(error);
+  }
+
+  /**
+   * We have ended our direction and nobody reads any more. What was written may still be on its way, so it is no time for a RESET as
+   * long as the peer says nothing more than its own end, as after a close_notify of TLS.
+   */
+  #awaitPeer(): void {
+    if (!this.#ended) this.#patience = setTimeout(() => this.#giveUp(), PATIENCE_MS).unref();
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
+  }
+
+  #giveUp(): void {
+    this.#stopWaiting();
+    this.#enter((now) => this.#handle.reset(StreamCode.ABORTED, now));
   }
 
   #push(bytes: Uint8Array, callback: (error?: Error | null) => void): void {
@@ -134,4 +166,10 @@ export class StreamSocket extends Duplex implements XiaStream {
     this.#wanted = false;
     this.push(null);
   }
+}
+
+/** What the peer is told: the code of the application's error, if it has one. */
+function resetCodeOf(error: Error | null): number {
+  const code = error instanceof XiaError ? error.context['code'] : undefined;
+  return typeof code === 'number' && code >= APPLICATION_CODES && code < 2 ** 32 ? code : StreamCode.ABORTED;
 }
