@@ -49,7 +49,7 @@ describe.each([false, true])('a stream, secure %s', (secure) => {
       const ends = await streams(secure);
       const sent = [Buffer.from(rng.bytes(1 + rng.below(300_000))), Buffer.from(rng.bytes(1 + rng.below(300_000)))];
       const write = async (stream: Duplex, bytes: Buffer): Promise<void> => {
-        for (let at = 0; at < bytes.length; ) {
+        for (let at = 0; at < bytes.length;) {
           const size = 1 + rng.below(rng.below(4) === 0 ? 70_000 : 3000);
           if (!stream.write(bytes.subarray(at, at + size))) await once(stream, 'drain');
           expect(stream.writableLength).toBeLessThan(stream.writableHighWaterMark + 70_000);
@@ -95,7 +95,13 @@ describe.each([false, true])('a stream, secure %s', (secure) => {
 
   it('goes through pipeline, there and back, and closes', async () => {
     const [near, far] = await streams(secure);
-    const flip = new Transform({ transform: (piece: Buffer, _, done) => done(null, piece.map((byte) => byte ^ 0xff)) });
+    const flip = new Transform({
+      transform: (piece: Buffer, _, done) =>
+        done(
+          null,
+          piece.map((byte) => byte ^ 0xff),
+        ),
+    });
     const sent = randomBytes(400_000);
     const got: Buffer[] = [];
     const source = new PassThrough();
