@@ -37,7 +37,7 @@ class StreamRunner implements Runner {
         break;
       case 2:
         if (rng.below(8) === 0) this.#listen(end);
-        else if (rng.below(8) === 0) world.weather.loss = rng.below(4) === 0 ? 1 : rng.unit() * 0.3;
+        else if (rng.below(7) === 0) world.weather.loss = rng.below(4) === 0 ? 1 : rng.unit() * 0.3;
         break;
       case 3:
         this.#repeat(end);

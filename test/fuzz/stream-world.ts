@@ -152,7 +152,7 @@ export class StreamWorld {
   readonly sent: Uint8Array[] = [];
   readonly #rng: SeededRandom;
   readonly #comparesTexts: boolean;
-  #faults: string[] = [];
+  readonly #faults: string[] = [];
   #texts = 0;
   now = 0;
 
@@ -233,7 +233,7 @@ export class StreamWorld {
     Object.assign(this.weather, { loss: 0, duplication: 0, corruption: 0 });
     for (const end of this.ends) {
       end.onEvent = () => {};
-      for (const connection of [...end.talks.keys()]) connection.reset(300, this.now);
+      for (const connection of end.talks.keys()) connection.reset(300, this.now);
     }
     this.run(60_000);
     const faults = this.faults();

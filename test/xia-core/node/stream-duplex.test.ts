@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { addAbortSignal, Duplex, PassThrough, Transform } from 'node:stream';
+import { addAbortSignal, PassThrough, Transform, type Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { connect as tlsConnect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -34,6 +34,13 @@ const closed = async (stream: Duplex): Promise<void> => {
 
 const failure = (stream: Duplex): Promise<unknown> => new Promise((resolve) => stream.once('error', resolve));
 
+/** What a promise is rejected with; undefined when it is not. */
+const rejection = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+
 /** Whether no connection is left at either node. */
 const nothingIsLeft = (): boolean =>
   [nodes.client, nodes.server].every((node) => node.gauges().find(({ name }) => name === 'streams')!.used === 0);
@@ -44,7 +51,7 @@ const settled = async (): Promise<void> => {
 
 describe.each([false, true])('a stream, secure %s', (secure) => {
   it('carries any sizes of writes to any sizes of reads, both ways at once, with pauses', async () => {
-    for (let seed = 1; seed <= 8; seed++) {
+    for (let seed = 1; seed <= 4; seed++) {
       const rng = new SeededRandom(seed);
       const ends = await streams(secure);
       const sent = [Buffer.from(rng.bytes(1 + rng.below(300_000))), Buffer.from(rng.bytes(1 + rng.below(300_000)))];
@@ -186,9 +193,9 @@ describe('a plain stream', () => {
     await using open = await nodes.server.listen(OTHER, { secure: false });
     const taken = open.accept();
     const secured = nodes.client.connect(open.dag, { timeoutMs: 300 });
-    const rejected = expect(secured).rejects.toMatchObject({ code: 'handshake-failed' });
+    const rejected = rejection(secured);
     (await taken)!.on('error', () => {}).end('hello, whoever you are');
-    await rejected;
+    expect(await rejected).toMatchObject({ code: 'handshake-failed' });
     await settled();
   });
 });
@@ -217,9 +224,9 @@ describe('opening', () => {
     await expect(nodes.client.connect(nowhere, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'interrupted' });
     const controller = new AbortController();
     const opening = nodes.client.connect(nowhere, { signal: controller.signal });
-    const rejected = expect(opening).rejects.toMatchObject({ code: 'interrupted' });
+    const rejected = rejection(opening);
     setImmediate(() => controller.abort());
-    await rejected;
+    expect(await rejected).toMatchObject({ code: 'interrupted' });
     await settled();
   });
 
@@ -227,9 +234,9 @@ describe('opening', () => {
     await using server = await nodes.server.listen(SID, { secure: false });
     await expect(server.accept({ signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'interrupted' });
     const controller = new AbortController();
-    const waiting = expect(server.accept({ signal: controller.signal })).rejects.toMatchObject({ code: 'interrupted' });
+    const waiting = rejection(server.accept({ signal: controller.signal }));
     controller.abort();
-    await waiting;
+    expect(await waiting).toMatchObject({ code: 'interrupted' });
     const [near, far] = await Promise.all([
       nodes.client.connect(server.dag, { secure: false }),
       server.accept({ signal: new AbortController().signal }),
