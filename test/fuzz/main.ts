@@ -3,11 +3,12 @@ import { codecTarget } from './codec-target.js';
 import { engineTarget } from './engine-target.js';
 import { failureText, runBatch } from './fuzz.js';
 import { nodeTarget } from './node-target.js';
+import { streamTarget } from './stream-target.js';
 import type { Target } from './target.js';
 import { textTarget } from './text-target.js';
 import { Watchdog } from './watchdog.js';
 
-const TARGETS: readonly Target[] = [engineTarget, codecTarget, textTarget, nodeTarget];
+const TARGETS: readonly Target[] = [engineTarget, codecTarget, textTarget, nodeTarget, streamTarget];
 /** A batch takes a second or two, on a busy machine some more. */
 const HANG_MS = 120_000;
 /** What may be kept from batch to batch: caches of the code itself, and the garbage collector's own ideas. */
@@ -24,7 +25,7 @@ const USAGE = `usage: npm run fuzz -- [options]
 `;
 
 /** Batches of each target in a round: as many packets for the quick ones as they are quick. */
-const SHARES: Readonly<Record<string, number>> = { engine: 14, codec: 3, text: 1, node: 1 };
+const SHARES: Readonly<Record<string, number>> = { engine: 14, codec: 3, text: 1, node: 1, stream: 40 };
 
 /** Bytes in use after a collection; needs --expose-gc. */
 function usedBytes(): number {

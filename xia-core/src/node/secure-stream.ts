@@ -119,8 +119,8 @@ export function streamError(cause: unknown): XiaError {
  */
 function watchForCut(duplex: Duplex): { above: TLSSocket | undefined } {
   const cut: { above: TLSSocket | undefined } = { above: undefined };
-  // Left to itself, node:tls only closes a server's end without a word when the stream below breaks.
-  duplex.once('error', (error) => cut.above?.destroy(error));
+  // node:tls only closes then, and whoever reads would not know that there was more.
+  duplex.once('error', (error) => cut.above?.destroy(streamError(error)));
   duplex.once('end', () => {
     const tls = cut.above as (TLSSocket & { readonly _readableState: { readonly ended: boolean } }) | undefined;
     if (tls === undefined || tls.destroyed || tls._readableState.ended) return;

@@ -5,6 +5,11 @@ import type { XiaStream } from './xia-stream.js';
 
 const DEFAULT_PENDING = 128;
 
+export interface AcceptOptions {
+  /** Gives waiting up. */
+  readonly signal?: AbortSignal;
+}
+
 /** The listening end of a service: an async iterable of the streams that were opened to it. */
 export class StreamServer implements AsyncIterable<XiaStream>, AsyncDisposable {
   readonly sid: Xid;
@@ -60,9 +65,25 @@ export class StreamServer implements AsyncIterable<XiaStream>, AsyncDisposable {
     this.mostPending = Math.max(this.mostPending, this.#pending.length);
   }
 
-  /** The next stream; undefined when the server is closed. */
-  async accept(): Promise<XiaStream | undefined> {
-    return (await this.#next()).value;
+  /**
+   * The next stream; undefined when the server is closed.
+   * @throws XiaError `interrupted` when `signal` is aborted first; the stream is then left to whoever asks next
+   */
+  async accept({ signal }: AcceptOptions = {}): Promise<XiaStream | undefined> {
+    if (signal?.aborted === true) throw interrupted(signal);
+    if (signal === undefined || this.#pending.length > 0 || this.#closed) return (await this.#next()).value;
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(take), 1);
+        reject(interrupted(signal));
+      };
+      const take = ({ value }: IteratorResult<XiaStream, undefined>): void => {
+        signal.removeEventListener('abort', onAbort);
+        resolve(value);
+      };
+      this.#waiting.push(take);
+      signal.addEventListener('abort', onAbort, { once: true });
+    });
   }
 
   [Symbol.asyncIterator](): AsyncIterator<XiaStream, undefined> {
@@ -88,4 +109,8 @@ export class StreamServer implements AsyncIterable<XiaStream>, AsyncDisposable {
     if (this.#closed) return Promise.resolve({ done: true, value: undefined });
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
+}
+
+function interrupted(signal: AbortSignal): XiaError {
+  return new XiaError('interrupted', 'waiting for a stream was given up', {}, { cause: signal.reason });
 }

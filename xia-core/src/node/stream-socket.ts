@@ -9,8 +9,11 @@ import type { XiaStream } from './xia-stream.js';
 export type Enter = <Result>(input: (now: number) => Result) => Result;
 
 const READ_BYTES = 256 * 1024;
-/** How long a stream that was destroyed after its end waits for the peer's. */
-const HANG_UP_MS = 10_000;
+/** How long the end of a peer is waited for after the stream was destroyed. */
+const PATIENCE_MS = 10_000;
+
+/** Codes from here on are the application's own. */
+const APPLICATION_CODES = 256;
 
 /** The byte stream over one STREAM connection, in the clear, as a Node `Duplex` with its back-pressure. */
 export class StreamSocket extends Duplex implements XiaStream {
@@ -21,9 +24,13 @@ export class StreamSocket extends Duplex implements XiaStream {
   #blocked: { rest: Uint8Array; callback: (error?: Error | null) => void } | undefined;
   #wanted = false;
   #ended = false;
+  /** Our direction was ended. */
+  #finished = false;
+  /** Runs while a destroyed stream waits for the end of its peer's direction. */
+  #patience: NodeJS.Timeout | undefined;
   #closed = false;
-  #hangUpTimer: NodeJS.Timeout | undefined;
-  #resetCode: number = StreamCode.ABORTED;
+  /** Told to the peer when the stream is given up; by default it follows from the error. */
+  #resetCode: number | undefined;
   #outcome: { readonly error: XiaError | undefined } | undefined;
   readonly #watchers: Array<(error: XiaError | undefined) => void> = [];
 
@@ -74,7 +81,7 @@ export class StreamSocket extends Duplex implements XiaStream {
 
   /** Bytes arrived. */
   onReadable(): void {
-    if (this.#hangUpTimer !== undefined) this.#discard();
+    if (this.#patience !== undefined) this.#giveUp();
     else if (this.#wanted) this.#pull();
   }
 
@@ -89,15 +96,18 @@ export class StreamSocket extends Duplex implements XiaStream {
   /** The peer has sent its last byte. */
   onEnd(): void {
     this.#ended = true;
+    this.#stopWaiting();
+    if (this.destroyed) return;
     if (this.#wanted) this.#pull();
   }
 
   /** The connection is over; `code` says why when it was not a clean close. */
   onClosed(error: XiaError | undefined): void {
     this.#closed = true;
-    clearTimeout(this.#hangUpTimer);
+    this.#stopWaiting();
     this.#outcome = { error };
     for (const watcher of this.#watchers.splice(0)) watcher(error);
+    if (this.destroyed) return;
     if (error !== undefined) {
       this.destroy(error);
       return;
@@ -119,6 +129,7 @@ export class StreamSocket extends Duplex implements XiaStream {
   }
 
   override _final(callback: (error?: Error | null) => void): void {
+    this.#finished = true;
     if (!this.#closed) this.#enter((now) => this.#handle.end(now));
     callback();
   }
@@ -126,10 +137,9 @@ export class StreamSocket extends Duplex implements XiaStream {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     if (!this.#closed) {
       this.#closed = true;
-      // All of ours is on its way. What has ended by a word above, as TLS does, is destroyed before the end of the peer's
-      // direction has come; giving it up now would take back what the peer does not have yet.
-      if (error === null && this.writableFinished && this.#resetCode === StreamCode.ABORTED) this.#awaitEnd();
-      else this.#giveUp();
+      const isInOrder = error === null && this.#resetCode === undefined && this.#finished && this.#handle.readable() === 0;
+      if (isInOrder) this.#awaitPeer();
+      else this.#giveUp(error);
     }
     const blocked = this.#blocked;
     this.#blocked = undefined;
@@ -137,20 +147,22 @@ export class StreamSocket extends Duplex implements XiaStream {
     callback(error);
   }
 
-  /** The peer must learn that nobody is here, unless nothing is left but its end. */
-  #awaitEnd(): void {
-    if (this.readableEnded) return;
-    this.#hangUpTimer = setTimeout(() => this.#giveUp(), HANG_UP_MS).unref();
-    this.#discard();
+  /**
+   * We have ended our direction and nobody reads any more. What was written may still be on its way, so it is no time for a RESET as
+   * long as the peer says nothing more than its own end, as after a close_notify of TLS.
+   */
+  #awaitPeer(): void {
+    if (!this.#ended) this.#patience = setTimeout(() => this.#giveUp(), PATIENCE_MS).unref();
   }
 
-  #discard(): void {
-    if (this.#enter((now) => this.#handle.read(READ_BYTES, now)) !== undefined) this.#giveUp();
+  #stopWaiting(): void {
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
   }
 
-  #giveUp(): void {
-    clearTimeout(this.#hangUpTimer);
-    this.#enter((now) => this.#handle.reset(this.#resetCode, now));
+  #giveUp(error: Error | null = null): void {
+    this.#stopWaiting();
+    this.#enter((now) => this.#handle.reset(this.#resetCode ?? resetCodeOf(error), now));
   }
 
   #push(bytes: Uint8Array, callback: (error?: Error | null) => void): void {
@@ -176,4 +188,10 @@ export class StreamSocket extends Duplex implements XiaStream {
     this.#wanted = false;
     this.push(null);
   }
+}
+
+/** What the peer is told: the code of the application's error, if it has one. */
+function resetCodeOf(error: Error | null): number {
+  const code = error instanceof XiaError ? error.context['code'] : undefined;
+  return typeof code === 'number' && code >= APPLICATION_CODES && code < 2 ** 32 ? code : StreamCode.ABORTED;
 }

@@ -5,7 +5,14 @@ import type { ConnectionStats } from '../transport/index.js';
 import { PrincipalType, Xid } from '../xid/index.js';
 import { exportKey, peerId } from './secure-stream.js';
 
-/** A byte stream to a service, a Node `Duplex`. It survives the moves of both of its ends. */
+/**
+ * A byte stream to a service, a Node `Duplex`. It survives the moves of both of its ends.
+ *
+ * `end()` ends this direction, the peer may go on; `close` follows when both have ended. `destroy()`, and the end of an
+ * `await using` block, give up what was not yet delivered, and the peer's end fails with `connection-closed`. On a plain stream the
+ * peer is told the `code` in the context of an XiaError given to `destroy`, if that is 256 or above. `addAbortSignal` of
+ * `node:stream` works as with any stream.
+ */
 export interface XiaStream extends Duplex {
   /** The peer's address as it is now. */
   readonly peerDag: Dag;

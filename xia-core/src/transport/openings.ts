@@ -61,15 +61,11 @@ export class Openings<Connection extends OpeningConnection> {
   readonly #tokens: RetryTokens;
   readonly #retries = new NeighbourLimiter(RETRIES);
   #mostHalfOpen = 0;
+  #mostKnown = 0;
 
   constructor(host: OpeningHost<Connection>) {
     this.#host = host;
     this.#tokens = new RetryTokens(host.settings.crypto, host.settings.rng);
-  }
-
-  /** Openings that are remembered, of connections and of what remains of them. */
-  get size(): number {
-    return this.#known.size;
   }
 
   listen(sid: Xid, { backlog = DEFAULT_BACKLOG, retryFrom = Math.ceil(backlog / 2) }: ListenOptions): void {
@@ -135,10 +131,19 @@ export class Openings<Connection extends OpeningConnection> {
   }
 
   gauges(): Gauge[] {
-    const { maxHalfOpen } = this.#host.settings.limits;
+    const { maxHalfOpen, maxConnections, maxLingering } = this.#host.settings.limits;
+    const known = this.#known.size;
     const [used, highWater, refused] = [this.#halfOpen.size, this.#mostHalfOpen, this.#host.counters.opensDropped];
     return [
       { name: 'half-open streams', unit: 'entries', used, highWater, bound: maxHalfOpen, refused },
+      {
+        name: 'known openings',
+        unit: 'entries',
+        used: known,
+        highWater: this.#mostKnown,
+        bound: maxConnections + maxLingering,
+        refused: 0,
+      },
       this.#retries.gauge('stream retry budgets'),
     ];
   }
@@ -159,6 +164,7 @@ export class Openings<Connection extends OpeningConnection> {
     this.#halfOpen.set(connection, listener);
     this.#mostHalfOpen = Math.max(this.#mostHalfOpen, this.#halfOpen.size);
     this.#known.set(openingKey, connection);
+    this.#mostKnown = Math.max(this.#mostKnown, this.#known.size);
     view.rewind();
     connection.handlePacket(view, opener.source, now);
   }

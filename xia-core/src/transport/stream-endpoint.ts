@@ -2,7 +2,7 @@ import { NeighbourLimiter, readU16BE, readU32BE, TimerQueue, XiaError, type Gaug
 import type { Dag } from '../dag/index.js';
 import { StreamPacketType, StreamPacketView } from '../wire/stream.js';
 import { StreamPacketWriter } from '../wire/stream-writer.js';
-import type { Xid } from '../xid/index.js';
+import { PrincipalType, type Xid } from '../xid/index.js';
 import { BufferBudget } from './buffer-budget.js';
 import { Connection } from './connection.js';
 import { connectionKey, type ConnectionIds } from './connection-ids.js';
