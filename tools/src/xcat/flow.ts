@@ -86,6 +86,8 @@ export async function relay(stream: XiaStream, incoming: AsyncIterable<Buffer>, 
       stream.end();
     }
   };
-  await Promise.all([send(), receive()]);
+  // A peer that dies after its end has come is noticed by nobody who waits for input.
+  const broken = stream.untilOver().then(() => new Promise<never>(() => {}));
+  await Promise.race([Promise.all([send(), receive()]), broken]);
   if (output === process.stdout) await flushed(output);
 }
