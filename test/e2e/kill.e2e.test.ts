@@ -33,9 +33,9 @@ describe('processes that are killed', () => {
     const folder = join(testbed.folder, name);
     await mkdir(folder);
     const isFile = phase === 'transfer';
-    const server = await listen('HOST_B', [...IDLE, ...(isFile ? ['--directory', folder] : [])], { input: 'open' });
-    const input = isFile || phase === 'half-closed' ? '' : 'open';
-    const client = await connect('HOST_C', [...IDLE, ...(isFile ? ['--file', 'big'] : []), server.dag], { input });
+    const server = await listen('HOST_B', [...IDLE, ...(isFile ? ['--directory', folder] : [])], { openInput: true });
+    const openInput = !isFile && phase !== 'half-closed';
+    const client = await connect('HOST_C', [...IDLE, ...(isFile ? ['--file', 'big'] : []), server.dag], { openInput });
     const [dead, survivor]: [Running, Running] = victim === 'client' ? [client, server] : [server, client];
     if (phase !== 'opening') {
       const begun = () => client.events('connected').length > 0 && server.events('connected').length > 0;
@@ -85,7 +85,7 @@ describe('processes that are killed', () => {
     const publisher = await launch('HOST_B', 'xchunk', ['put', '--json', '-m', manifest, 'big']);
     await until(async () => (await readFile(manifest, 'utf8').catch(() => '')) !== '', 15_000, 'the manifest is written');
     const get = (output: string, ...args: string[]) => launch('HOST_C', 'xchunk', ['get', '-o', output, ...args, manifest]);
-    const folder = async () => (await readdir(testbed.folder)).filter((name) => /^copy/.test(name)).toSorted();
+    const folder = async () => (await readdir(testbed.folder)).filter((name) => name.startsWith('copy')).toSorted();
     const fetcher = await get('copy1');
     await until(async () => (await folder()).includes('copy1.part'), 15_000, 'the fetch has begun');
     await pause(between(0, 150));

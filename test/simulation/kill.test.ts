@@ -151,7 +151,7 @@ describe('a node that is killed', () => {
       }
       // The moments are spread over all of a connection's life.
       const unopened = who === 'server' ? [StreamCode.OPEN_TIMEOUT] : [];
-      expect([...codes.keys()].toSorted()).toEqual([StreamCode.OK, StreamCode.TIMEOUT, ...unopened]);
+      expect(new Set(codes.keys())).toEqual(new Set([StreamCode.OK, StreamCode.TIMEOUT, ...unopened]));
     },
   );
 
@@ -214,7 +214,7 @@ describe('a node that is killed', () => {
       }
       expectEmpty(world, `seed ${seed}`);
     }
-    expect([...outcomes.keys()].toSorted()).toEqual(['done', 'timeout']);
+    expect(new Set(outcomes.keys())).toEqual(new Set(['done', 'timeout']));
   });
 
   it(`is nothing to who sends it datagrams (${DATAGRAM_SEEDS} seeds)`, () => {
