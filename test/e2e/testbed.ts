@@ -20,8 +20,9 @@ export interface Testbed {
 /**
  * Brings a network up before the tests and down after them, and sees to it that nothing is left behind.
  * @param topology the name of a built-in one, or what writes one into a folder and says where
+ * @param options of `xtestbed up`
  */
-export function useTestbed(topology: string | ((folder: string) => Promise<string>)): Testbed {
+export function useTestbed(topology: string | ((folder: string) => Promise<string>), ...options: string[]): Testbed {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   const begun: ReturnType<typeof start>[] = [];
   const path = () => join(folder.path, 't');
@@ -30,7 +31,7 @@ export function useTestbed(topology: string | ((folder: string) => Promise<strin
 
   beforeAll(async () => {
     folder = await temporaryFolder();
-    const up = await xtestbed('up', typeof topology === 'string' ? topology : await topology(folder.path));
+    const up = await xtestbed('up', typeof topology === 'string' ? topology : await topology(folder.path), ...options);
     expect(up.code, up.stderr).toBe(0);
   });
   afterAll(async () => {

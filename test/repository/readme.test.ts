@@ -155,7 +155,20 @@ describe('TypeScript in the pages', () => {
 });
 
 describe('commands in the pages', () => {
-  const programs = ['xcal', 'xcat', 'xchunk', 'xdag', 'xdump', 'xmigrate', 'xnameserver', 'xping', 'xrouter', 'xtestbed', 'xtraceroute'];
+  const programs = [
+    'xcal',
+    'xcat',
+    'xchunk',
+    'xdag',
+    'xdump',
+    'xlink',
+    'xmigrate',
+    'xnameserver',
+    'xping',
+    'xrouter',
+    'xtestbed',
+    'xtraceroute',
+  ];
   const targets: Readonly<Record<string, string>> = { demo: 'tools/dist/demo/main.js', bench: 'tools/dist/bench/main.js' };
   const helps = new Map<string, string>();
 
@@ -205,7 +218,7 @@ describe('commands in the pages', () => {
     expect(lines.filter((line) => !/Example[^\n]*:\n/.test(help(line)))).toEqual([]);
   });
 
-  it.each(['README.md', 'docs/performance.md', 'docs/prototype-calls.md'])(
+  it.each(['README.md', 'docs/emulated-links.md', 'docs/performance.md', 'docs/prototype-calls.md'])(
     '%s: every subcommand and option is in the help',
     (page) => {
       const text = read(page);

@@ -102,7 +102,7 @@ describe('opening', () => {
     const network = new Network(7);
     const client = new Host(network, 'a', 1);
     const server = new Host(network, 'b', 2, { limits: { maxConnections: 3 } });
-    server.endpoint.listen(SERVICE, { backlog: 1 });
+    server.endpoint.listen(SERVICE, { backlog: 1, retryFrom: Infinity });
     for (let i = 0; i < 3; i++) client.endpoint.connect(server.dag(SERVICE), CLIENT, 0);
     network.run(50);
     expect(server.endpoint.counters.opensDropped).toBe(2);

@@ -10,6 +10,8 @@ import { recordProcess, type ProcessRecord } from './processes.js';
 const READY_TIMEOUT_MS = 30_000;
 const POLL_MS = 15;
 
+const daemons = { link: 'xlink', router: 'xrouter', host: 'xrouter', nameserver: 'xnameserver' } as const;
+
 const readySchema = v.looseObject({ ready: v.literal(true), name: v.string() });
 
 /** The last lines of what a daemon wrote on stderr and to its log: the reason why it did not start. */
@@ -42,14 +44,14 @@ export async function startDaemon(
   node: PlannedNode,
   { onStarted, signal }: { onStarted: (process: ProcessRecord) => void | Promise<void>; signal?: AbortSignal | undefined },
 ): Promise<void> {
-  const outputFile = node.logFile.replace(/\.log$/, '.out');
-  const errorFile = node.logFile.replace(/\.log$/, '.err');
+  const outputFile = node.logFile.replace(/\.\w+$/, '.out');
+  const errorFile = node.logFile.replace(/\.\w+$/, '.err');
   const output = await open(outputFile, 'w');
   const errors = await open(errorFile, 'w');
   try {
     signal?.throwIfAborted();
-    const program = programFile(node.kind === 'nameserver' ? 'xnameserver' : 'xrouter');
-    const child = spawn(process.execPath, [program, 'run', '-c', node.configFile], {
+    const { args = ['run', '-c', node.configFile] } = node;
+    const child = spawn(process.execPath, [programFile(daemons[node.kind]), ...args], {
       detached: true,
       stdio: ['ignore', output.fd, errors.fd],
     });
@@ -58,7 +60,10 @@ export async function startDaemon(
       child.once('exit', (code, by) => resolve(by === null ? `exit code ${code}` : `killed by ${by}`));
     });
     child.unref();
-    const record = child.pid === undefined ? undefined : await recordProcess(node.name, child.pid, node.configFile);
+    const record =
+      child.pid === undefined
+        ? undefined
+        : await recordProcess(node.name, child.pid, node.args === undefined ? node.configFile : node.control);
     if (record !== undefined) await onStarted(record);
     let ended: string | undefined;
     void failed.then((reason) => (ended = reason));

@@ -13,6 +13,7 @@ import {
 } from 'xia-core';
 import { stringify } from 'yaml';
 import { freePorts } from './free-ports.js';
+import { linkPortCount, planLinks } from './plan-links.js';
 import { adRoutes, type Topology } from './topology.js';
 
 /** Certificates of a testbed are valid from a day ago, against clocks that differ, for a year. */
@@ -23,13 +24,16 @@ const NAME_SERVER = 'NS';
 /** One daemon to start: everything that is decided before it runs. */
 export interface PlannedNode {
   readonly name: string;
-  readonly kind: 'router' | 'host' | 'nameserver';
+  /** A link is one that is emulated by a process; it belongs to no AD and has neither name nor configuration file. */
+  readonly kind: 'link' | 'router' | 'host' | 'nameserver';
   /** The name of its AD in the topology. */
   readonly ad: string;
   readonly hid: string;
   readonly configFile: string;
   readonly logFile: string;
   readonly control: string;
+  /** The command line of what has no configuration file. */
+  readonly args?: readonly string[];
   /** Where programs and hosts attach, `ADDRESS:PORT`. */
   readonly access?: string;
   readonly accessMtu?: number;
@@ -63,7 +67,7 @@ export async function generate(topology: Topology, runDir: string, socketDir: st
   };
   const routerNames = Object.keys(topology.routers);
   const hostNames = Object.keys(topology.hosts);
-  const ports = await freePorts(routerNames.length + 2 * hostNames.length + 2 * topology.links.length);
+  const ports = await freePorts(routerNames.length + 2 * hostNames.length + linkPortCount(topology.links));
   const nextPort = () => ports.shift() ?? 0;
 
   const adIdentities = new Map<string, NodeIdentity>();
@@ -73,16 +77,10 @@ export async function generate(topology: Topology, runDir: string, socketDir: st
   const trust = [...adXids.values()].map(String);
 
   const accessPorts = new Map([...routerNames, ...hostNames].map((name) => [name, nextPort()]));
-  const linkPorts = topology.links.map(
-    ({ a, b }) =>
-      new Map([
-        [a, nextPort()],
-        [b, nextPort()],
-      ]),
-  );
+  const links = planLinks(topology.links, { nextAddress: () => address(nextPort()), socketDir, logDir });
   const adOfHost = (host: string): string => topology.routers[topology.hosts[host]?.router ?? '']?.ad ?? '';
 
-  const nodes: PlannedNode[] = [];
+  const nodes: PlannedNode[] = [...links.nodes];
   let nameServerDag: string | undefined;
   const common = (name: string) => ({
     configFile: join(configDir, `${name}.yaml`),
@@ -110,11 +108,8 @@ export async function generate(topology: Topology, runDir: string, socketDir: st
     );
     const certificateFile = join(keyDir, `${name}.cert`);
     await writeFile(certificateFile, `${Buffer.from(certificate).toString('base64')}\n`);
-    const links = topology.links.flatMap(({ a, b, mtu, cost }, index) => {
-      if (a !== name && b !== name) return [];
-      const other = a === name ? b : a;
-      const listen = address(linkPorts[index]?.get(name) ?? 0);
-      return [{ name: other, role: 'peer', mtu, cost, udp: { listen, peers: [address(linkPorts[index]?.get(other) ?? 0)] } }];
+    const peerFaces = (links.ends.get(name) ?? []).map(({ other, listen, peer, mtu, cost }) => {
+      return { name: other, role: 'peer', mtu, cost, udp: { listen, peers: [peer] } };
     });
     const access = address(accessPorts.get(name) ?? 0);
     const files = common(name);
@@ -124,7 +119,7 @@ export async function generate(topology: Topology, runDir: string, socketDir: st
       key: join(keyDir, `${name}.key`),
       ad: { certificate: certificateFile },
       ...(nameServerDag === undefined ? {} : { nameserver: nameServerDag }),
-      faces: [{ name: 'access', role: 'access', mtu: 65_507, udp: { listen: access } }, ...links],
+      faces: [{ name: 'access', role: 'access', mtu: 65_507, udp: { listen: access } }, ...peerFaces],
       routing: { enabled: topology.routing === 'link-state' },
       routes: topology.routing === 'static' ? [...(routes.get(name) ?? [])].map(([ad, via]) => ({ to: String(adXid(ad)), via })) : [],
       cache: { bytes: Math.round(router.cacheMegabytes * 1e6), policy: router.cachePolicy, admit: router.cacheAdmit },

@@ -7,7 +7,7 @@ import { ExitCode, ExitRequest, integerArgument, runMain } from 'xia-core';
 import { startStandingVm, VM_NAME, type StandingVm } from '../lab/index.js';
 import { isRunning } from './processes.js';
 import { Testbed, type NodeStatus } from './testbed.js';
-import { builtInTopologies, loadTopology } from './topology.js';
+import { builtInTopologies, loadTopology, withLinks } from './topology.js';
 
 interface CommonOptions {
   readonly dir: string;
@@ -20,11 +20,11 @@ function statusLines(nodes: readonly NodeStatus[]): string {
   const rows = nodes.map((node) => [
     node.name,
     node.kind,
-    node.ad,
+    node.ad || '-',
     node.running ? `pid ${node.pid}` : 'not running',
     node.access ?? '-',
     node.peakRssMb === undefined ? '-' : `${node.peakRssMb} MB`,
-    node.hid,
+    node.hid || '-',
     Object.entries(node.vms)
       .map(([name, path]) => `${name}=${path}`)
       .join(' ') || '-',
@@ -48,8 +48,14 @@ async function printStatus(testbed: Testbed, json: true | undefined): Promise<No
   return nodes;
 }
 
-async function up(topologyName: string, options: CommonOptions & { readonly wait?: true }, signal: AbortSignal): Promise<void> {
-  const topology = await loadTopology(topologyName);
+interface UpOptions extends CommonOptions {
+  readonly wait?: true;
+  readonly link?: string;
+}
+
+async function up(topologyName: string, options: UpOptions, signal: AbortSignal): Promise<void> {
+  const loaded = await loadTopology(topologyName);
+  const topology = options.link === undefined ? loaded : withLinks(loaded, options.link);
   const testbed = await Testbed.up(topology, options.dir, { signal });
   await printStatus(testbed, options.json);
   if (!options.wait) return;
@@ -131,9 +137,10 @@ Example:
     .argument('<topology>', `${builtInTopologies.join(', ')}, or a YAML file`)
     .addOption(dirOption())
     .option('--wait', 'stay in the foreground and end the network on Ctrl-C')
+    .option('--link <what>', 'emulate the links between routers, as "xlink presets" lists them: wan, "wan loss=1%"')
     .option('--json', 'one JSON object per node')
-    .addHelpText('after', '\nExample:\n  xtestbed up inter-ad')
-    .action(async (topology: string, options: CommonOptions & { readonly wait?: true }) => up(topology, options, signal));
+    .addHelpText('after', '\nExample:\n  xtestbed up inter-ad\n  xtestbed up inter-ad --link wan')
+    .action(async (topology: string, options: UpOptions) => up(topology, options, signal));
   command
     .command('down')
     .description('end the network, and the virtual machines of "boot"')

@@ -8,6 +8,7 @@ const programPackages = {
   xcat: 'tools',
   xchunk: 'tools',
   xdag: 'tools',
+  xlink: 'tools',
   xmigrate: 'migrate',
   xnameserver: 'xnameserver',
   xping: 'tools',

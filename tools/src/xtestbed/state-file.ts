@@ -12,12 +12,13 @@ export const processSchema = v.strictObject({
 
 const nodeSchema = v.strictObject({
   name: v.string(),
-  kind: v.picklist(['router', 'host', 'nameserver']),
+  kind: v.picklist(['link', 'router', 'host', 'nameserver']),
   ad: v.string(),
   hid: v.string(),
   configFile: v.string(),
   logFile: v.string(),
   control: v.string(),
+  args: v.optional(v.array(v.string())),
   access: v.optional(v.string()),
   accessMtu: v.optional(v.number()),
   vms: v.record(v.string(), v.string()),

@@ -48,7 +48,7 @@ export class Testbed {
   }
 
   /**
-   * Generates keys and configuration in `runDir` and starts every daemon: routers, then hosts, then the name server, each
+   * Generates keys and configuration in `runDir` and starts every daemon: emulated links, routers, then hosts, then the name server, each
    * kind when the one before is ready, the hosts when every router knows the way to every AD. Whatever goes wrong, or an abort, ends what was started.
    * @throws XiaError `already-running`, `testbed-failed`
    */
@@ -85,9 +85,13 @@ export class Testbed {
         ...testbed.#state,
         ads: { ...plan.ads },
         nameServer: plan.nameServer,
-        nodes: plan.nodes.map((node) => ({ ...node, vms: { ...node.vms } })),
+        nodes: plan.nodes.map(({ args, vms, ...node }) => ({
+          ...node,
+          ...(args === undefined ? {} : { args: [...args] }),
+          vms: { ...vms },
+        })),
       };
-      for (const kind of ['router', 'host', 'nameserver'] as const) {
+      for (const kind of ['link', 'router', 'host', 'nameserver'] as const) {
         const tier = testbed.#state.nodes.filter((node) => node.kind === kind);
         const outcomes = await Promise.allSettled(
           tier.map(async (node) => {
@@ -201,7 +205,7 @@ export class Testbed {
    */
   async down(): Promise<void> {
     await stopMachines(this.#state.socketDir, join(this.runDir, 'logs'));
-    for (const kind of ['nameserver', 'host', 'router'] as const) {
+    for (const kind of ['nameserver', 'host', 'router', 'link'] as const) {
       const records = this.#state.nodes.flatMap((node) => (node.kind === kind && node.process !== undefined ? [node.process] : []));
       await stopProcesses(records);
     }

@@ -1,11 +1,26 @@
 import { access } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
+import { changedLink, PLAIN_LINK } from '../emulated-link/index.js';
 import { admissions, DEFAULT_EVICTION_POLICY, evictionPolicyNames, loadYaml, MAX_LINK_COST, XiaError } from 'xia-core';
 
 const nameSchema = v.pipe(v.string(), v.regex(/^[A-Za-z][A-Za-z0-9_-]{0,23}$/, 'a name is a letter and up to 23 letters, digits, - and _'));
 const mtuSchema = v.optional(v.pipe(v.number(), v.integer(), v.minValue(576), v.maxValue(65_507)), 65_507);
 const costSchema = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_LINK_COST)), 10);
+/** A link that is worse than the machine's own, as `xlink` has them: a preset, properties, or both. */
+const emulatedSchema = v.optional(
+  v.pipe(
+    v.string(),
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (!dataset.typed) return;
+      try {
+        changedLink(PLAIN_LINK, dataset.value);
+      } catch (error) {
+        addIssue({ message: (error as Error).message });
+      }
+    }),
+  ),
+);
 const nodesSchema = <const Schema extends v.GenericSchema>(schema: Schema, what: string) =>
   v.pipe(
     v.record(nameSchema, schema),
@@ -37,7 +52,7 @@ const shapeSchema = v.strictObject({
     v.array(
       v.union([
         v.tuple([nameSchema, nameSchema]),
-        v.strictObject({ between: v.tuple([nameSchema, nameSchema]), mtu: mtuSchema, cost: costSchema }),
+        v.strictObject({ between: v.tuple([nameSchema, nameSchema]), mtu: mtuSchema, cost: costSchema, emulated: emulatedSchema }),
       ]),
     ),
     [],
@@ -123,12 +138,19 @@ export const topologySchema = v.pipe(
     ...shape,
     links: shape.links.map((link) => {
       const [a, b] = linkEnds(link);
-      return 'between' in link ? { a, b, mtu: link.mtu, cost: link.cost } : { a, b, mtu: 65_507, cost: 10 };
+      const { mtu, cost, emulated } = 'between' in link ? link : { mtu: 65_507, cost: 10, emulated: undefined };
+      return { a, b, mtu, cost, emulated };
     }),
   })),
 );
 
 export type Topology = v.InferOutput<typeof topologySchema>;
+
+/** The same topology with its links emulated, but for those that are already. @throws XiaError `usage` */
+export function withLinks(topology: Topology, text: string): Topology {
+  changedLink(PLAIN_LINK, text);
+  return { ...topology, links: topology.links.map((link) => ({ ...link, emulated: link.emulated ?? text })) };
+}
 
 /** Topologies that come with the program. */
 export const builtInTopologies = ['inter-ad', 'intra-ad', 'ring'] as const;

@@ -8,7 +8,8 @@ const MAX_JUMP = 1 << 20;
  * more gaps than that.
  */
 export const KEPT_ACK_RANGES = 4 * MAX_ACK_RANGES;
-const INITIAL_CAPACITY = 4;
+/** What most connections ever have. */
+const FEW_RANGES = 3;
 
 /** What to do with a packet that has arrived. */
 export const PacketNovelty = { NEW: 0, SEEN: 1, ABSURD: 2 } as const;
@@ -19,8 +20,8 @@ export type PacketNovelty = (typeof PacketNovelty)[keyof typeof PacketNovelty];
  * says, and all of them tell a duplicate. What falls off the end counts as seen, so that a sender has to send it anew.
  */
 export class AckRanges {
-  #firsts = new Float64Array(INITIAL_CAPACITY);
-  #lasts = new Float64Array(INITIAL_CAPACITY);
+  #firsts = new Float64Array(FEW_RANGES);
+  #lasts = new Float64Array(FEW_RANGES);
   #count = 0;
   /** Everything below is taken as seen. */
   #floor = 0;

@@ -5,6 +5,7 @@ import { xipHeaderBytes } from '../wire/xip.js';
 import { AckRanges } from './ack-ranges.js';
 import { AckSchedule } from './ack-schedule.js';
 import type { CongestionController } from '../congestion/congestion.js';
+import type { BufferBudget } from './buffer-budget.js';
 import type { ConnectionCounters } from './connection-counters.js';
 import type { ConnectionIds } from './connection-ids.js';
 import { SendCredit } from './flow-control.js';
@@ -85,6 +86,7 @@ export class Transmitter implements RecoverySink {
     ids: ConnectionIds,
     path: PeerPath,
     counters: ConnectionCounters,
+    sendBudget: BufferBudget,
   ) {
     this.#settings = settings;
     this.#writer = writer;
@@ -92,7 +94,7 @@ export class Transmitter implements RecoverySink {
     this.#ids = ids;
     this.#path = path;
     this.#counters = counters;
-    this.buffer = new SendBuffer(settings.limits.sendBufferBytes);
+    this.buffer = new SendBuffer(settings.limits.startBufferBytes, settings.limits.sendBufferBytes, sendBudget);
     this.acks = new AckSchedule(settings.limits.maxAckDelayMs, this.rtt);
     this.congestion = settings.congestion();
     this.#filler = new PacketFiller(writer, host, ids, this.arrivals, this.acks);
@@ -137,7 +139,9 @@ export class Transmitter implements RecoverySink {
     if (ackedBytes > 0) this.#unansweredProbes = 0;
     if (this.recovery.spurious) this.congestion.spurious(now);
     this.#detectLoss(now);
-    if (ackedBytes > 0) this.congestion.acked(this.recovery.sample(this.#limited, now));
+    if (ackedBytes === 0) return true;
+    this.congestion.acked(this.recovery.sample(this.#limited, now));
+    this.buffer.fit(this.congestion.windowBytes);
     return true;
   }
 
@@ -183,6 +187,19 @@ export class Transmitter implements RecoverySink {
     if (this.recovery.packetsInFlight === 0) return;
     this.probe(now);
     this.recovery.heard();
+  }
+
+  /** Nothing was said for long and nothing is in flight: says PING, and keeps no memory of busier times. */
+  keepAlive(): void {
+    this.recovery.clear();
+    this.request(Control.PING);
+  }
+
+  /** Says OPEN again; what became of the one before means nothing for the path. */
+  openAnew(): void {
+    this.recovery.clear();
+    this.recovery.heard();
+    this.request(Control.OPEN);
   }
 
   /** Sends all that may go. Calls within a call return at once: the outer one sees what they added. */
