@@ -14,8 +14,10 @@ export interface Running {
 }
 
 export interface StartOptions {
-  /** What it gets on stdin, to its end; `open` leaves stdin open. Nothing by default. */
-  readonly input?: Buffer | string | 'open';
+  /** What it gets on stdin, to its end; nothing by default. */
+  readonly input?: Buffer | string;
+  /** Leaves stdin open. */
+  readonly openInput?: boolean;
   /** Reads its stdout only when somebody else does. */
   readonly holdOutput?: boolean;
   readonly cwd?: string;
@@ -42,7 +44,7 @@ export function useDirectPrograms(testbed: Testbed) {
 
   /** Starts a program of this project, attached to a host. */
   async function launch(host: string, program: string, args: readonly string[], options: StartOptions = {}): Promise<Running> {
-    const { input, holdOutput = false, cwd = testbed.folder } = options;
+    const { input, openInput = false, holdOutput = false, cwd = testbed.folder } = options;
     const env = { ...process.env, XIA_HOST: await hostAddress(host) };
     const child = spawn(process.execPath, [binary(program), ...args], { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
     running.add(child);
@@ -51,7 +53,7 @@ export function useDirectPrograms(testbed: Testbed) {
     if (!holdOutput) child.stdout.on('data', (piece: Buffer) => pieces.push(piece));
     child.stderr.on('data', (piece: Buffer) => (stderr += piece.toString()));
     child.stdin.on('error', () => {});
-    if (input !== 'open') child.stdin.end(input);
+    if (!openInput) child.stdin.end(input);
     const ended = new Promise<number | NodeJS.Signals>((resolve) => {
       child.once('close', (code, signal) => {
         running.delete(child);

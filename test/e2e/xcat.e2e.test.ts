@@ -85,7 +85,7 @@ describe('xcat between two domains', () => {
 
   it('talks to nobody else than was said', async () => {
     const server = await listen('HOST_B', ['--keep', '--allow', NOBODY]);
-    const stranger = await connect('HOST_C', [server.dag], { input: 'open' });
+    const stranger = await connect('HOST_C', [server.dag], { openInput: true });
     expect(await stranger.ended).toBe(5);
     expect(stranger.stderr()).toContain('257 NOT_ALLOWED');
     const pinned = await connect('HOST_C', ['--expect', NOBODY, server.dag]);
@@ -119,7 +119,7 @@ describe('xcat between two domains', () => {
 
   it('takes no more than its windows while nobody reads', async () => {
     const server = await listen('HOST_B', [], { holdOutput: true });
-    const client = await connect('HOST_C', [server.dag], { input: 'open' });
+    const client = await connect('HOST_C', [server.dag], { openInput: true });
     const piece = Buffer.alloc(256 * 1024, 1);
     let taken = 0;
     let stalledAtMs = performance.now();

@@ -138,6 +138,7 @@ describe('a relay', () => {
         };
       },
     });
+    Object.assign(stream, { untilOver: () => new Promise(() => {}) });
     return { stream: stream as unknown as XiaStream, take: () => waiting?.(), taken: () => taken };
   }
 
@@ -159,6 +160,14 @@ describe('a relay', () => {
     }
     expect(taken()).toBeGreaterThan(0);
     expect(offered).toBeLessThan(taken() + 4000);
+  });
+
+  it('notices the death of a peer that had ended, while there is no input', async () => {
+    const { stream } = slowStream();
+    const gone = closed(StreamCode.TIMEOUT, 'local');
+    Object.assign(stream, { untilOver: () => Promise.reject(gone) });
+    const ends = { input: new PassThrough(), output: new PassThrough(), shutdown: true, outputMayClose: false };
+    await expect(relay(stream, incoming([]), ends, { sent: 0, received: 0 })).rejects.toBe(gone);
   });
 
   it('notices an output that is closed', async () => {

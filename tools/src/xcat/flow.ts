@@ -29,7 +29,7 @@ export async function writeTo(target: Writable, bytes: Uint8Array): Promise<void
 }
 
 /** Waits until a writable has handed on all that was written to it: a process that ends takes what is left with it. */
-export async function flushed(target: Writable): Promise<void> {
+async function flushed(target: Writable): Promise<void> {
   if (target.destroyed || target.writableEnded) return;
   await new Promise<void>((resolve, reject) => {
     target.write('', (error) => (error === undefined || error === null ? resolve() : reject(error)));
@@ -86,6 +86,8 @@ export async function relay(stream: XiaStream, incoming: AsyncIterable<Buffer>, 
       stream.end();
     }
   };
-  await Promise.all([send(), receive()]);
+  // A peer that dies after its end has come is noticed by nobody who waits for input.
+  const broken = stream.untilOver().then(() => new Promise<never>(() => {}));
+  await Promise.race([Promise.all([send(), receive()]), broken]);
   if (output === process.stdout) await flushed(output);
 }

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import {
   addAttachOptions,
+  congestionControllers,
   DEFAULT_STREAM_LIMITS,
   integerArgument,
   PrincipalType,
@@ -8,6 +9,7 @@ import {
   XiaError,
   Xid,
   type AttachOptions,
+  type CongestionName,
   type XiaNode,
   type XiaStream,
 } from 'xia-core';
@@ -26,6 +28,7 @@ export interface CommonOptions extends AttachOptions {
   readonly timeout: number;
   readonly idleTimeout: number;
   readonly keepAlive?: number;
+  readonly congestion?: CongestionName;
   readonly quiet?: true;
   readonly json?: true;
 }
@@ -79,6 +82,7 @@ export function addCommonOptions(command: Command): Command {
         'a quiet stream is kept by a ping this often, 0 for never (default: a quarter of the idle timeout)',
       ).argParser(integerArgument(0, LONGEST_MS)),
     )
+    .addOption(new Option('--congestion <name>', 'how much this end sends at a time').choices(Object.keys(congestionControllers)))
     .option('-q, --quiet', 'errors only');
   addAttachOptions(command, { json: false });
   return command.option('--json', 'one JSON object a line on stderr; stdout has the data');
@@ -113,9 +117,9 @@ export function purposeOf(options: CommonOptions, receives: boolean, readInput: 
 
 /** Attaches, with the times that the options say. */
 export async function startNode(options: CommonOptions, signal: AbortSignal): Promise<XiaNode> {
-  const { idleTimeout: idleTimeoutMs, timeout: openTimeoutMs } = options;
+  const { idleTimeout: idleTimeoutMs, timeout: openTimeoutMs, congestion } = options;
   const keepAliveMs = options.keepAlive ?? Math.min(DEFAULT_STREAM_LIMITS.keepAliveMs, idleTimeoutMs / PINGS_PER_IDLE_TIMEOUT);
-  return startFromOptions(options, signal, { streamLimits: { idleTimeoutMs, keepAliveMs, openTimeoutMs } });
+  return startFromOptions(options, signal, { congestion, streamLimits: { idleTimeoutMs, keepAliveMs, openTimeoutMs } });
 }
 
 /** Whether the key that the peer has proved is one of these. */

@@ -20,7 +20,7 @@ export interface SessionOutcome {
 const rounded = (value: number): number => Math.round(value * 1000) / 1000;
 
 /** The result of one connection, as `--json` prints it. */
-export function resultOf(stream: Pick<XiaStream, 'peerDag' | 'peerHid' | 'stats'>, outcome: SessionOutcome): object {
+function resultOf(stream: Pick<XiaStream, 'peerDag' | 'peerHid' | 'stats'>, outcome: SessionOutcome): object {
   const { tally, seconds, file, failure, plain } = outcome;
   const { rttMs, minRttMs, bytesResent, packetsLost, probes } = stream.stats;
   const moved = Math.max(tally.sent, tally.received);

@@ -21,6 +21,8 @@ import { DEFAULT_CHUNK_BYTES, formatManifest, parseManifest, type Manifest } fro
 
 /** Chunks asked for at a time; the fetcher's congestion window decides what is really under way. */
 const FETCHES_AT_ONCE = 4;
+const LONGEST_RETRY_MS = 1000;
+const RETRIES_PER_IDLE_TIMEOUT = 8;
 const LARGEST_CHUNK_BYTES = 16 << 20;
 
 interface PutOptions extends AttachOptions {
@@ -112,7 +114,10 @@ async function get(source: string, options: GetOptions, signal: AbortSignal): Pr
   const limited = AbortSignal.any([signal, AbortSignal.timeout(options.timeout)]);
   const manifest = isAddress ? undefined : parseManifest(await readFile(source, 'utf8'), source);
   const address = isAddress ? chunkAddress(source, options.from) : undefined;
-  await using node = await startFromOptions(options, signal, { fetchLimits: { giveUpMs: options.idleTimeout } });
+  const { idleTimeout: giveUpMs } = options;
+  // A fetch looks at how long it has waited whenever it asks again.
+  const maxTimeoutMs = Math.min(LONGEST_RETRY_MS, giveUpMs / RETRIES_PER_IDLE_TIMEOUT);
+  await using node = await startFromOptions(options, signal, { fetchLimits: { giveUpMs, maxTimeoutMs } });
   // Nobody finds half a file under the name that was asked for.
   const temporary = `${options.output}.part`;
   try {

@@ -84,7 +84,7 @@ export function addAttachOptions(
 export async function startFromOptions(
   options: AttachOptions,
   signal?: AbortSignal,
-  limits: Pick<XiaNodeOptions, 'streamLimits' | 'fetchLimits'> = {},
+  limits: Pick<XiaNodeOptions, 'congestion' | 'streamLimits' | 'fetchLimits'> = {},
 ): Promise<XiaNode> {
   if (options.host === undefined) {
     throw new XiaError('usage', 'no XIA host to attach to: give --host ADDR:PORT or set XIA_HOST (see "xtestbed exec")');

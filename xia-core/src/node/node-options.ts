@@ -1,3 +1,4 @@
+import type { CongestionName } from '../congestion/index.js';
 import type { CacheSettings, FetchLimits } from '../content/index.js';
 import type { Dag } from '../dag/index.js';
 import type { NodeIdentity } from '../io/index.js';
@@ -48,6 +49,8 @@ export interface XiaNodeOptions {
   /** A HID that moves more than `limit` times within `windowMs` is frozen for a while. Defaults 5 and 180,000. */
   readonly moves?: { readonly limit?: number | undefined; readonly windowMs?: number | undefined };
   readonly bindingLifetimeMs?: number;
+  /** The congestion controller of streams and fetches. */
+  readonly congestion?: CongestionName | undefined;
   readonly streamLimits?: Partial<StreamLimits>;
   readonly fetchLimits?: FetchLimits;
   readonly mobilityLimits?: MobilityLimits;

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { XiaError, type Gauge } from '../bytes/index.js';
-import { Dag, contentDag, hostDag } from '../dag/index.js';
+import { contentDag, hostDag, type Dag } from '../dag/index.js';
 import { contentId, Driver, generateIdentity, nodeCrypto, nodeRandom, type Face, type NodeIdentity } from '../io/index.js';
 import type { AttachmentInfo, MobilityEvent } from '../mobility/index.js';
 import type { RoutingEvent } from '../routing/index.js';
@@ -94,6 +94,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       transmitRun: (face, neighbour, bytes, segmentBytes) => this.#faces.transmitRun(face, neighbour, bytes, segmentBytes),
       onEvent: (event) => this.#handle(event),
       mobilityLimits: { maxMoves: options.moves?.limit, moveWindowMs: options.moves?.windowMs, ...options.mobilityLimits },
+      congestion: options.congestion,
       ...(options.streamLimits === undefined ? {} : { streamLimits: options.streamLimits }),
       ...(options.fetchLimits === undefined ? {} : { fetchLimits: options.fetchLimits }),
     });
