@@ -4,8 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { XiaError } from 'xia-core';
 import { freePorts } from '../xtestbed/free-ports.js';
 import { startCommand, startEnd, type PartProcess, type StartOptions } from './parts.js';
-import { startRouterPair } from './router-pair.js';
-import { measureTransfer, type TransferRun, type TransferSetup, type TransferSize } from './transfer.js';
+import { startRouterPair, type Site } from './router-pair.js';
+import { measureRate, measureTransfer, type TransferRun, type TransferSetup, type TransferSize } from './transfer.js';
 
 export const LOOPBACK_MTU = 65_507;
 
@@ -22,11 +22,18 @@ export interface RunContext extends StartOptions {
   readonly size: TransferSize;
 }
 
-interface Path {
+/** What is between two ends. */
+export interface Path {
   readonly mtu: number;
   /** Of the ends; routers always use what there is. */
   readonly offload: 'auto' | 'off';
   readonly cacheBytes: number;
+  /** An emulated link between the routers, as options of `xlink`. */
+  readonly emulated?: readonly string[];
+  /** Where sender and receiver are, each with its router. */
+  readonly sites?: readonly [Site, Site];
+  /** Measures for so long instead of so many bytes, after so long. */
+  readonly timed?: { readonly warmUpMs: number; readonly ms: number };
 }
 
 const LARGE: Path = { mtu: LOOPBACK_MTU, offload: 'off', cacheBytes: 0 };
@@ -50,11 +57,20 @@ async function overRouters(ends: 'chunk' | 'stream', argument: object, path: Pat
   return withParts(async (add) => {
     const pair = await startRouterPair({ folder: await mkdtemp(join(folder, 'pair-')), profileFolder, ...path });
     const [r1, r2] = [await add(Promise.resolve(pair.routers[0])), await add(Promise.resolve(pair.routers[1]))];
+    const link = pair.link === undefined ? {} : { 'emulated link': await add(Promise.resolve(pair.link)) };
     const attachment = { mtu: path.mtu, offload: path.offload, ...argument };
-    const source = await add(startEnd(`${ends}-source`, context, { ...attachment, router: pair.access[0] }));
-    const sink = await add(startEnd(`${ends}-sink`, context, { ...attachment, router: pair.access[1], source: source.address }));
-    const setup: TransferSetup = { source, sink, parts: { sender: source, 'router 1': r1, 'router 2': r2, receiver: sink } };
-    return measureTransfer(setup, size);
+    const source = await add(
+      startEnd(`${ends}-source`, { profileFolder, place: path.sites?.[0].place }, { ...attachment, router: pair.access[0] }),
+    );
+    const sink = await add(
+      startEnd(
+        `${ends}-sink`,
+        { profileFolder, place: path.sites?.[1].place },
+        { ...attachment, router: pair.access[1], source: source.address },
+      ),
+    );
+    const setup: TransferSetup = { source, sink, parts: { sender: source, 'router 1': r1, ...link, 'router 2': r2, receiver: sink } };
+    return path.timed === undefined ? measureTransfer(setup, size) : measureRate(setup, path.timed);
   });
 }
 

@@ -1,8 +1,14 @@
-import type { EndReady, TransferDone, TransferOrder } from './end-messages.js';
+import type { EndReady, ProgressQuestion, TransferDone, TransferOrder } from './end-messages.js';
 
-/** Runs an end of a transfer in a process of its own: tells its address, then carries out orders until the parent goes away. */
-export function serveOrders(ready: EndReady, onOrder: (order: TransferOrder) => void): void {
-  process.on('message', (message) => onOrder(message as TransferOrder));
+/**
+ * Runs an end of a transfer in a process of its own: tells its address, then carries out orders until the parent goes away.
+ * @param progress how far a receiving end is
+ */
+export function serveOrders(ready: EndReady, onOrder: (order: TransferOrder) => void, progress?: () => TransferDone): void {
+  process.on('message', (message: TransferOrder | ProgressQuestion) => {
+    if (!('progress' in message)) onOrder(message);
+    else if (progress !== undefined) tellDone(progress());
+  });
   process.send?.(ready);
 }
 

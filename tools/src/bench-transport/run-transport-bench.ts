@@ -6,6 +6,7 @@ import type { CompareOptions } from './compare.js';
 import { chunkSections, smallMtuSections, streamSections } from './loopback-sections.js';
 import { peerSections } from './peer-section.js';
 import type { TransferSize } from './transfer.js';
+import { fairnessSections, lossSections, wanSections } from './wan-sections.js';
 
 type Measure = (options: CompareOptions) => Promise<Section[]>;
 
@@ -15,6 +16,9 @@ const measures = {
   peers: peerSections,
   'chunks-1500': smallMtuSections,
   stream: streamSections,
+  wan: wanSections,
+  'wan-loss': lossSections,
+  fairness: fairnessSections,
 } as const satisfies Record<string, Measure>;
 
 export type SectionName = keyof typeof measures;
