@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { XiaError } from 'xia-core';
 import { freePorts } from '../xtestbed/free-ports.js';
 import { startCommand, startEnd, type PartProcess, type StartOptions } from './parts.js';
-import { startRouterPair, type Site } from './router-pair.js';
+import { startLink, startRouterPair, type Site } from './router-pair.js';
 import { measureRate, measureTransfer, type TransferRun, type TransferSetup, type TransferSize } from './transfer.js';
 
 export const LOOPBACK_MTU = 65_507;
@@ -30,6 +30,8 @@ export interface Path {
   readonly cacheBytes: number;
   /** An emulated link between the routers, as options of `xlink`. */
   readonly emulated?: readonly string[];
+  /** The same between the receiver and its router. */
+  readonly lastHop?: readonly string[];
   /** Where sender and receiver are, each with its router. */
   readonly sites?: readonly [Site, Site];
   /** Measures for so long instead of so many bytes, after so long. */
@@ -66,7 +68,7 @@ async function overRouters(ends: 'chunk' | 'stream', argument: object, path: Pat
       startEnd(
         `${ends}-sink`,
         { profileFolder, place: path.sites?.[1].place },
-        { ...attachment, router: pair.access[1], source: source.address },
+        { ...attachment, listen, router: lastHop?.b ?? pair.access[1], source: source.address },
       ),
     );
     const setup: TransferSetup = { source, sink, parts: { sender: source, 'router 1': r1, ...link, 'router 2': r2, receiver: sink } };

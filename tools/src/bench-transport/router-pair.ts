@@ -81,7 +81,8 @@ export async function startRouterPair({ folder, mtu, cacheBytes, profileFolder, 
   }
 }
 
-async function startLink(
+/** An emulated link between two endpoints: `a` is where the first one sends to, `b` where the other one does. */
+export async function startLink(
   one: string,
   other: string,
   options: readonly string[],

@@ -3,6 +3,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Report, Section } from '../bench-forwarding/report.js';
 import type { CompareOptions } from './compare.js';
+import { cacheSections } from './cache-section.js';
 import { chunkSections, smallMtuSections, streamSections } from './loopback-sections.js';
 import { peerSections } from './peer-section.js';
 import type { TransferSize } from './transfer.js';
@@ -19,6 +20,7 @@ const measures = {
   wan: wanSections,
   'wan-loss': lossSections,
   fairness: fairnessSections,
+  'cache-recovery': cacheSections,
 } as const satisfies Record<string, Measure>;
 
 export type SectionName = keyof typeof measures;

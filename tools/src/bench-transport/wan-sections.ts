@@ -13,7 +13,8 @@ const MEGABIT = 125_000;
 const TIMES = { warmUpMs: 4000, ms: 8000 } as const;
 const QUICK_TIMES = { warmUpMs: 300, ms: 500 } as const;
 
-function timesOf({ size }: CompareOptions): { warmUpMs: number; ms: number } {
+/** How long something over an emulated link is measured, and left to settle before. */
+export function timesOf({ size }: CompareOptions): { warmUpMs: number; ms: number } {
   return size.bytes < 100_000_000 ? QUICK_TIMES : TIMES;
 }
 
