@@ -6,6 +6,7 @@ import {
   SeededRandom,
   type CryptoSuite,
   type FaceSpec,
+  type LinkFate,
   type LinkShape,
   type NodeStackOptions,
   type StackEvent,
@@ -107,8 +108,8 @@ export class SimNetwork {
   checksums = false;
   /** How many were. */
   checksumErrors = 0;
-  /** Sees every packet that a node sends, and whose it will be at the other end of the link. */
-  onPacket: (packet: Uint8Array, to: { readonly node: SimNode; readonly face: number }) => void = () => {};
+  /** Sees every packet that a node sends, who is at the other end of the link, and what becomes of it. */
+  onPacket: (packet: Uint8Array, to: { readonly node: SimNode; readonly face: number }, fate: LinkFate) => void = () => {};
 
   constructor(seed: number, crypto: CryptoSuite = simCrypto) {
     this.crypto = crypto;
@@ -165,8 +166,9 @@ export class SimNetwork {
     const end = link.ends[0].node === from && link.ends[0].face === face ? 0 : 1;
     const to = link.ends[1 - end]!;
     this.packets++;
-    this.onPacket(packet, to);
-    const { dropped, arrivesMs, copyArrivesMs, flippedBit } = link.ways[end].pass(packet.length, this.now);
+    const fate = link.ways[end].pass(packet.length, this.now);
+    const { dropped, arrivesMs, copyArrivesMs, flippedBit } = fate;
+    this.onPacket(packet, to, fate);
     if (dropped !== undefined) return dropped !== 'queueFull';
     this.#carry(link, to, packet, arrivesMs, flippedBit);
     if (copyArrivesMs < Infinity) this.#carry(link, to, packet, copyArrivesMs, flippedBit);

@@ -16,8 +16,8 @@ const frameCodes: readonly (string | undefined)[] = [
   'REBIND',
   'PATH_CHALLENGE',
   'PATH_RESPONSE',
-  undefined,
-  undefined,
+  'RETRY',
+  'TOKEN',
   'PADDING',
 ];
 const statementCodes = ['', 'certificate', 'beacon', 'relay', 'binding', 'binding-ack', 'record'];

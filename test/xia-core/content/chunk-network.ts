@@ -19,6 +19,8 @@ export interface Impairments {
   /** Up to so much more delay, which reorders. */
   readonly jitterMs?: number;
   readonly mtu?: number;
+  /** Packets to the client that are larger vanish, from then on; nobody tells. */
+  readonly hole?: { readonly mtu: number; readonly fromMs: number };
   /** Of the link from server to client. */
   readonly bytesPerMs?: number;
   /** Of the queue before that link; what does not fit is dropped. */
@@ -48,6 +50,8 @@ export class ChunkNetwork {
   /** What a meddler makes of each packet to the client. */
   meddle: (packet: Uint8Array, requested: Dag) => Uint8Array = (packet) => packet;
   dropped = 0;
+  /** Packets that were too large for the path. */
+  swallowed = 0;
   now = 0;
   #turn = 0;
   readonly #arrivals: Arrival[] = [];
@@ -116,6 +120,11 @@ export class ChunkNetwork {
     if (chunk === undefined) return;
     this.responder.respond(view, request, chunk, this.impairments.mtu ?? 1400, hostDag(AD, SERVER), this.now, (head, data) => {
       const sent = this.meddle(concatBytes(head, data), requested);
+      const { hole } = this.impairments;
+      if (hole !== undefined && this.now >= hole.fromMs && sent.length > hole.mtu) {
+        this.swallowed++;
+        return;
+      }
       const departsAt = this.#depart(sent.length);
       if (departsAt === undefined) this.dropped++;
       else this.#carry(() => this.#receive(sent), departsAt - this.now);

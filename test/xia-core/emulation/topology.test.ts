@@ -144,14 +144,18 @@ const topologies: fc.Arbitrary<Topology> = fc
 describe('text and topology', () => {
   it('are the same for any topology', () => {
     fc.assert(
-      fc.property(topologies, (topology) => void expect(parseTopology(printTopology(topology))).toEqual(topology)),
+      fc.property(topologies, (topology) => {
+        expect(parseTopology(printTopology(topology))).toEqual(topology);
+      }),
       { numRuns: 500 },
     );
   });
 
   it('are the same for any shape of a link', () => {
     fc.assert(
-      fc.property(shapes, (shape) => void expect(parseShape(shapeProperties(shape, PLAIN_SHAPE).join(' '), PLAIN_SHAPE)).toEqual(shape)),
+      fc.property(shapes, (shape) => {
+        expect(parseShape(shapeProperties(shape, PLAIN_SHAPE).join(' '), PLAIN_SHAPE)).toEqual(shape);
+      }),
       { numRuns: 500 },
     );
   });

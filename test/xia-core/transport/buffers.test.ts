@@ -1,9 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { concatBytes, SeededRandom } from '../../../xia-core/src/bytes/index.js';
+import { BufferBudget } from '../../../xia-core/src/transport/buffer-budget.js';
 import { InsertResult, ReceiveBuffer } from '../../../xia-core/src/transport/receive-buffer.js';
 import { SendBuffer } from '../../../xia-core/src/transport/send-buffer.js';
 import { pattern } from './network.js';
+
+const sendBuffer = (bytes: number): SendBuffer => new SendBuffer(bytes, bytes, new BufferBudget(0));
 
 const drain = (buffer: ReceiveBuffer, maxBytes: number): Uint8Array => {
   const parts: Uint8Array[] = [];
@@ -69,7 +72,7 @@ describe('SendBuffer', () => {
         const rng = new SeededRandom(seed);
         const data = pattern(length, seed & 0xff);
         const received = new ReceiveBuffer();
-        const buffer = new SendBuffer(5000);
+        const buffer = sendBuffer(5000);
         const flying: Array<{ readonly offset: number; readonly length: number; readonly fin: boolean; readonly bytes: Uint8Array }> = [];
         const got: Uint8Array[] = [];
         let written = 0;
@@ -106,7 +109,7 @@ describe('SendBuffer', () => {
   });
 
   it('keeps large writes by reference and hands them out by reference', () => {
-    const buffer = new SendBuffer(1e6);
+    const buffer = sendBuffer(1e6);
     const chunk = pattern(100_000);
     buffer.write(chunk);
     buffer.choose(60_000, Infinity);
@@ -117,7 +120,7 @@ describe('SendBuffer', () => {
   });
 
   it('gathers tiny writes, also between large ones', () => {
-    const buffer = new SendBuffer(1e6);
+    const buffer = sendBuffer(1e6);
     for (let i = 0; i < 100; i++) {
       for (let j = 0; j < 10; j++) buffer.write(pattern(5));
       buffer.write(pattern(2000));
@@ -130,7 +133,7 @@ describe('SendBuffer', () => {
   });
 
   it('does not send beyond the credit, but says its end without any', () => {
-    const buffer = new SendBuffer(1e6);
+    const buffer = sendBuffer(1e6);
     buffer.write(pattern(100));
     expect(buffer.choose(1000, 40)).toBe(true);
     expect([buffer.length, buffer.fin]).toEqual([40, false]);

@@ -61,6 +61,9 @@ function frameText(view: StreamPacketView): string {
     case StreamFrame.PATH_CHALLENGE:
     case StreamFrame.PATH_RESPONSE:
       return `${name} ${part(view.tokenStart, 8)}`;
+    case StreamFrame.RETRY:
+    case StreamFrame.TOKEN:
+      return `${name} ${part(view.tokenStart, 20)}`;
     case StreamFrame.PADDING:
       return `${name} ${view.dataLength}`;
     default:

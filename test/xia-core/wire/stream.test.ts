@@ -20,6 +20,7 @@ const vectors = Array.from(doc.matchAll(/```vector\n(.+)\n([0-9a-f\n]+)\n```/g),
 const CLIENT = [0xc1c1c1c1, 1] as const;
 const SERVER = [0x5e5e5e5e, 2] as const;
 const parameters = { windowBytes: 4194304, idleTimeoutMs: 60000, maxAckDelayMs: 25 };
+const token = fromHex('000000070102030405060708090a0b0c0d0e0f10');
 const scope = { receiverHigh: SERVER[0], receiverLow: SERVER[1], signerHigh: CLIENT[0], signerLow: CLIENT[1] };
 const address = Dag.parse(/`(RE AD:[^`]+)`/.exec(doc)![1]!);
 
@@ -82,6 +83,12 @@ function written(): Uint8Array[] {
   writer.ping();
   writer.padding(6);
   done(new Uint8Array(6));
+  writer.beginOpening(...CLIENT, 0, 0, 0);
+  writer.retry(token);
+  done();
+  writer.beginOpening(0, 0, ...CLIENT, 1);
+  writer.open({ ...parameters, sid: new Uint8Array(20).fill(0x22), token });
+  done();
   writer.beginGone(...SERVER);
   done();
   return packets;
@@ -133,6 +140,8 @@ describe('a malformed packet', () => {
     ['with DATA beyond the largest offset', frames('03000001ffffffffffff00'), 'frame-value'],
     ['with an OPEN outside of OPENING', frames(`0620${'00'.repeat(32)}`), 'frame-value'],
     ['with OPEN parameters that are too short', frames(`061f${'00'.repeat(31)}`), 'frame-length'],
+    ['with a RETRY outside of OPENING', frames(`0e${'00'.repeat(20)}`), 'frame-value'],
+    ['with a TOKEN that is cut', frames(`0f${'00'.repeat(19)}`), 'frame-length'],
     ['with more PADDING than there is', frames('01100002aa'), 'frame-length'],
     ['with PADDING that has no length', frames('1000'), 'frame-length'],
     ['with a REBIND of no node', frames(`0b${'00'.repeat(103)}`), 'frame-value'],

@@ -1,9 +1,5 @@
-import { nobleHash, PrincipalType, Xid } from 'xia-core';
-
-/** A service that is known by a word rather than by a key: who serves it is proved by the HID before it in the address. */
-function serviceSid(word: string): Xid {
-  return new Xid(PrincipalType.SID, nobleHash(new TextEncoder().encode(`xia service ${word}`)));
-}
+import type { Xid } from 'xia-core';
+import { serviceSid } from '../common/service-sid.js';
 
 /** The Goldbach service, STREAM. */
 export const SID_XCAL: Xid = serviceSid('xcal');

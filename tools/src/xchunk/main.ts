@@ -32,6 +32,7 @@ interface GetOptions extends AttachOptions {
   readonly output: string;
   readonly from?: string;
   readonly timeout: number;
+  readonly idleTimeout: number;
 }
 
 async function put(file: string, options: PutOptions, signal: AbortSignal): Promise<void> {
@@ -97,12 +98,21 @@ async function sha256Of(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
+/** Silence, and a time that was too short, said as such: scripts tell them by the exit code from what is wrong. */
+function explained(error: unknown, { timeout, idleTimeout }: GetOptions, signal: AbortSignal, limited: AbortSignal): unknown {
+  if (!(error instanceof XiaError) || signal.aborted) return error;
+  if (error.code === 'fetch-failed' && error.context['reason'] === 'timeout') {
+    return new XiaError('timeout', `nothing came for ${idleTimeout} ms`, {}, { cause: error });
+  }
+  return limited.aborted ? new XiaError('timeout', `not done within ${timeout} ms`, {}, { cause: error }) : error;
+}
+
 async function get(source: string, options: GetOptions, signal: AbortSignal): Promise<void> {
   const isAddress = /^(CID:|RE |DAG )/.test(source);
   const limited = AbortSignal.any([signal, AbortSignal.timeout(options.timeout)]);
   const manifest = isAddress ? undefined : parseManifest(await readFile(source, 'utf8'), source);
   const address = isAddress ? chunkAddress(source, options.from) : undefined;
-  await using node = await startFromOptions(options, signal);
+  await using node = await startFromOptions(options, signal, { fetchLimits: { giveUpMs: options.idleTimeout } });
   // Nobody finds half a file under the name that was asked for.
   const temporary = `${options.output}.part`;
   try {
@@ -115,6 +125,8 @@ async function get(source: string, options: GetOptions, signal: AbortSignal): Pr
         throw new XiaError('refused', `${source}: the chunks do not make up the file of the manifest`);
     }
     await rename(temporary, options.output);
+  } catch (error) {
+    throw explained(error, options, signal, limited);
   } finally {
     await rm(temporary, { force: true });
   }
@@ -142,6 +154,7 @@ function program(signal: AbortSignal): Command {
     .requiredOption('-o, --output <file>', 'where to put it')
     .option('--from <address>', 'for a bare CID: the address of a host that has it')
     .option('--timeout <ms>', 'give up after this long', integerArgument(1, 86_400_000), 60_000)
+    .option('--idle-timeout <ms>', 'give up when nothing of a chunk came for so long', integerArgument(100, 86_400_000), 15_000)
     .addHelpText('after', '\nExample:\n  xtestbed exec HOST_C -- xchunk get film.json -o copy.mp4')
     .action(async (source: string, options: GetOptions) => get(source, options, signal));
   addAttachOptions(getCommand);

@@ -1,4 +1,4 @@
-import { Dag, StreamFrame, StreamPacketType, StreamPacketView, toHex, PrincipalType, Xid } from 'xia-core';
+import { Dag, STREAM_RETRY_TOKEN_BYTES, StreamFrame, StreamPacketType, StreamPacketView, toHex, PrincipalType, Xid } from 'xia-core';
 import { unreadable, type JsonObject } from './json-value.js';
 
 const frameNames = new Map<number, string>(Object.entries(StreamFrame).map(([name, code]) => [code, name]));
@@ -57,6 +57,9 @@ function frameOf(view: StreamPacketView): JsonObject {
     case StreamFrame.PATH_CHALLENGE:
     case StreamFrame.PATH_RESPONSE:
       return { frame, token: toHex(view.bytes.subarray(view.tokenStart, view.tokenStart + 8)) };
+    case StreamFrame.RETRY:
+    case StreamFrame.TOKEN:
+      return { frame, token: toHex(view.bytes.subarray(view.tokenStart, view.tokenStart + STREAM_RETRY_TOKEN_BYTES)) };
     case StreamFrame.PADDING:
       return { frame, length: view.dataLength };
     default:

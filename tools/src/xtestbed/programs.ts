@@ -5,6 +5,7 @@ export const projectRoot: string = fileURLToPath(new URL('../../../', import.met
 
 const programPackages = {
   xcal: 'tools',
+  xcat: 'tools',
   xchunk: 'tools',
   xdag: 'tools',
   xlink: 'tools',

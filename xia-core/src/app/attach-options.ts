@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { XiaError } from '../bytes/index.js';
 import { formatHostPort, generateIdentity, isLoopback, loadIdentity, parseHostPort } from '../io/index.js';
-import { XiaNode } from '../node/index.js';
+import { XiaNode, type XiaNodeOptions } from '../node/index.js';
 import { PrincipalType, Xid } from '../xid/index.js';
 
 /** What `addAttachOptions` adds to `command.opts()`. */
@@ -78,9 +78,14 @@ export function addAttachOptions(
  *
  * @param signal gives up the waiting. A node that has started is the caller's to close: after Ctrl-C there may be answers to
  * wait for, or a peer to say goodbye to.
+ * @param limits times and bounds that the program has options for
  * @throws XiaError `usage` without a host, `bad-key`, `attach-timeout`, `interrupted`
  */
-export async function startFromOptions(options: AttachOptions, signal?: AbortSignal): Promise<XiaNode> {
+export async function startFromOptions(
+  options: AttachOptions,
+  signal?: AbortSignal,
+  limits: Pick<XiaNodeOptions, 'streamLimits' | 'fetchLimits'> = {},
+): Promise<XiaNode> {
   if (options.host === undefined) {
     throw new XiaError('usage', 'no XIA host to attach to: give --host ADDR:PORT or set XIA_HOST (see "xtestbed exec")');
   }
@@ -106,6 +111,7 @@ export async function startFromOptions(options: AttachOptions, signal?: AbortSig
     attachTimeoutMs: options.attachTimeout ?? DEFAULT_ATTACH_TIMEOUT_MS,
     ...(options.trust === undefined ? {} : { trustedAds: options.trust }),
     signal: starting.signal,
+    ...limits,
   });
   return started.finally(() => signal?.removeEventListener('abort', giveUp));
 }

@@ -1,5 +1,6 @@
 import type { AckSample } from './congestion.js';
-import { MinRttFilter, PeriodMax } from './bbr-filters.js';
+import { MinRttFilter } from './min-rtt-filter.js';
+import { PeriodMax } from './period-max.js';
 
 /** A loop of the event loop takes about as long: no path answers sooner, whatever a lucky sample says. */
 const SHORTEST_RTT_MS = 1;

@@ -4,6 +4,7 @@ export { initialWindowBytes, MAX_WINDOW_BYTES, minimumWindowBytes, type AckSampl
 export { congestionControllers, DEFAULT_CONGESTION, type CongestionName } from './controllers.js';
 export { Cubic } from './cubic.js';
 export { DeliveryRate, newAckSample, type DeliveryStamp, type MutableAckSample } from './delivery-rate.js';
+export { BASE_MTU, LEAST_MTU, MtuSearch, MtuState } from './mtu-search.js';
 export { NewReno } from './new-reno.js';
 export { Pacer } from './pacer.js';
 export { RttEstimator, type RttOptions } from './rtt-estimator.js';

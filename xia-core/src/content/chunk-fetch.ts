@@ -1,10 +1,14 @@
 import { RangeSet } from '../bytes/index.js';
+import { XID_ID_BYTES } from '../xid/index.js';
 import { Answerers } from './answerers.js';
 import type { FetchSource } from './fetch-source.js';
 import type { RequestStamp } from './path-congestion.js';
 
 /** A chunk whose length is not known yet. */
 export const LENGTH_UNKNOWN = -1;
+
+/** The HID of whoever does not tell. */
+export const NOBODY: Uint8Array = new Uint8Array(XID_ID_BYTES);
 
 /** The next range to ask for. */
 export interface NextRange {
@@ -60,6 +64,8 @@ export interface Flight {
   /** Bytes that have not arrived. */
   missing: number;
   answered: boolean;
+  /** Asked for to try whether a segment of that size comes, and the first segment has not come. */
+  isTest: boolean;
   /** Segments of later flights that came since this one last made progress. */
   passed: number;
   deadline: number;
@@ -84,6 +90,8 @@ export class ChunkFetch {
   readonly lost = new RangeSet();
   readonly flights: Flight[] = [];
   readonly answerers = new Answerers();
+  /** The HID that the segment at hand came from. */
+  answeredBy = NOBODY;
   /** Where the range was asked for that was given up last. */
   givenUpBy: ChunkPath | undefined;
   /** Everything before was asked for at least once. */
@@ -167,7 +175,16 @@ export class ChunkFetch {
     return { start, end: start + Math.min(left, part), repeated: false };
   }
 
-  /** Notes that a range of {@link nextRange} was asked for. */
+  /** A range of exactly so many bytes that is to be asked for; undefined when there is none. */
+  rangeOf(bytes: number): NextRange | undefined {
+    for (const [start, end] of this.lost.ranges()) {
+      if (end - start >= bytes) return { start, end: start + bytes, repeated: true };
+    }
+    if (this.unsolicited || this.length - this.frontier < bytes) return undefined;
+    return { start: this.frontier, end: this.frontier + bytes, repeated: false };
+  }
+
+  /** Notes that a range of {@link nextRange} or {@link rangeOf} was asked for. */
   asked(range: NextRange, flight: Flight, now: number): void {
     if (range.repeated) this.lost.remove(range.start, range.end);
     else this.frontier = range.end;

@@ -1,5 +1,4 @@
 import type { RandomSource } from '../bytes/index.js';
-import { DEFAULT_CONGESTION } from '../congestion/index.js';
 import type { Dag } from '../dag/index.js';
 import type { CryptoSuite } from '../xid/index.js';
 import type { BufferSource } from './buffer-pool.js';
@@ -85,7 +84,7 @@ export function fetchLimits(options: FetchLimits): Required<FetchLimits> {
     timeoutMarginMs: options.timeoutMarginMs ?? 25,
     maxTimeoutMs: options.maxTimeoutMs ?? 1000,
     maxRefetches: options.maxRefetches ?? 3,
-    congestion: options.congestion ?? DEFAULT_CONGESTION,
+    congestion: options.congestion ?? 'bbr',
     maxWindowBytes: options.maxWindowBytes ?? 32 * 1024 * 1024,
   };
 }
@@ -114,6 +113,8 @@ export class FetchCounters {
   overtaken = 0;
   /** Ranges given up because nothing came for too long. */
   timedOut = 0;
+  /** How often large segments were found to vanish. */
+  blackHoles = 0;
   /** Ranges given up that came after all. */
   spurious = 0;
   /** Chunks whose hash was not their CID. */

@@ -1,10 +1,10 @@
 import { equalBytes, XiaError, type Gauge } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import type { ChunkResponse } from '../wire/index.js';
-import { PrincipalType, XID_ID_BYTES } from '../xid/index.js';
+import { PrincipalType } from '../xid/index.js';
 import { noteArrival } from './arrival.js';
 import { freshBuffers } from './buffer-pool.js';
-import { ChunkFetch, LENGTH_UNKNOWN } from './chunk-fetch.js';
+import { ChunkFetch, LENGTH_UNKNOWN, NOBODY } from './chunk-fetch.js';
 import { FetchMemory } from './fetch-memory.js';
 import { FetchCounters, fetchLimits, type FetchFailure, type FetcherOptions, type FetchLimits } from './fetch-options.js';
 import type { FetchPath } from './fetch-path.js';
@@ -16,7 +16,6 @@ import { leftOfSuspects, LiarTable, reconsider } from './wrong-content.js';
 
 /** Sources of one chunk; more are not looked at. */
 const MAX_SOURCES = 8;
-const NOBODY = new Uint8Array(XID_ID_BYTES);
 
 export interface FetchRequest {
   /** Names the fetch in events and for `cancel`; not in use already. */
@@ -252,6 +251,7 @@ export class Fetcher {
     // What is here already stays: a segment that covers it again may be a liar's.
     const gaps = chunk.received.overlaps(start, end) ? chunk.received.missing(start, end) : undefined;
     const wasSilent = chunk.sources.some(({ silent }) => silent);
+    chunk.answeredBy = hid;
     const fresh = noteArrival(chunk, start, end, now);
     if (fresh === 0) {
       if (data.length > 0) this.counters.duplicates++;

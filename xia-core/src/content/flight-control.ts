@@ -4,14 +4,14 @@ import type { FetchCounters, FetchLimits } from './fetch-options.js';
 import type { FetchSource } from './fetch-source.js';
 import { FlightList } from './flight-list.js';
 import { PathCongestion } from './path-congestion.js';
+import { SAFE_RANGE_BYTES, SegmentLimit } from './segment-limit.js';
 
 /** Ranges get no smaller with a small window, unless a chunk ends. */
 export const MIN_RANGE_BYTES = 4096;
 /** Of one window, so that several ranges are under way and a lost one is noticed by the others. */
 const RANGES_PER_WINDOW = 8;
-/** Later segments that must come before a range is given up; more once that was found to be too hasty. */
+/** Later segments that must come before a range is given up. */
 const REORDER_SEGMENTS = 3;
-const MAX_REORDER_SEGMENTS = 256;
 /** A timer that fires so late was held up by its own process: arrived packets are looked at first. */
 const LATE_TIMER_MS = 10;
 const SMALLEST_SEGMENT_BYTES = 1200;
@@ -30,12 +30,13 @@ export interface FlightControlOptions {
  * What is under way on one path, and what the path is like as far as that tells: round trips, congestion, size of segments.
  *
  * A range is taken for lost when {@link REORDER_SEGMENTS} segments of later requests came since it last made progress, or
- * when it made none for a retransmission timeout (RFC 6298), which doubles while its chunk stays silent.
+ * when it made none for a retransmission timeout (RFC 6298), which doubles while its source stays silent.
  */
 export class FlightControl {
   readonly #options: FlightControlOptions;
   readonly #counters: FetchCounters;
   readonly #congestion: PathCongestion;
+  readonly #segments: SegmentLimit;
   readonly #flights = new FlightList();
   #sequence = 0;
   #inFlightBytes = 0;
@@ -43,7 +44,8 @@ export class FlightControl {
   /** What the path carries in one packet, as far as seen; 0 while no range had to be cut into segments. */
   #segmentBytes = 0;
   #largestSegmentBytes = SMALLEST_SEGMENT_BYTES;
-  #reorderSegments = REORDER_SEGMENTS;
+  /** How long an overtaken range may still come; 0 as long as nothing was seen to come out of order. */
+  #reorderMs = 0;
   /** When a range was last given up because later ones came, and when that was last found to be too early. */
   #overtakenAt = Number.NEGATIVE_INFINITY;
   #hastyAt = Number.NEGATIVE_INFINITY;
@@ -63,6 +65,7 @@ export class FlightControl {
     this.#options = options;
     this.#counters = options.counters;
     this.#congestion = new PathCongestion(options.limits);
+    this.#segments = new SegmentLimit(options.counters);
   }
 
   get windowBytes(): number {
@@ -94,14 +97,19 @@ export class FlightControl {
 
   /** How much of the rest of a chunk to ask for at once: also a part of the window, but no more than responders give. */
   get restBytes(): number {
-    return Math.min(this.#options.limits.maxRestBytes, this.#partBytes);
+    return Math.min(this.#options.limits.maxRestBytes, this.#partBytes, this.#segments.rangeBytes);
   }
 
   /** How much to ask for at once: a part of the window, in whole segments of the path. */
   get rangeBytes(): number {
-    const range = Math.min(this.#options.limits.maxRangeBytes, this.#partBytes);
+    const range = Math.min(this.#options.limits.maxRangeBytes, this.#partBytes, this.#segments.rangeBytes);
     const segment = this.#segmentBytes;
     return segment > 0 && segment < range ? range - (range % segment) : range;
+  }
+
+  /** How much to ask for next to try whether segments of that size come; 0 when that is not in doubt. */
+  get testBytes(): number {
+    return this.#segments.testBytes;
   }
 
   get #partBytes(): number {
@@ -138,6 +146,7 @@ export class FlightControl {
       probe,
       missing: length,
       answered: false,
+      isTest: this.#segments.asked(length, now),
       passed: 0,
       deadline: 0,
       previous: undefined,
@@ -179,9 +188,19 @@ export class FlightControl {
         this.#alarmAt = Math.min(this.#alarmAt, flight.deadline);
         continue;
       }
+      chunks.add(flight.chunk);
+      if (flight.passed >= REORDER_SEGMENTS && !flight.source.silent) {
+        this.#giveUpOvertaken(flight, now);
+        continue;
+      }
+      // Others still come that were asked for before: it may wait behind them in a queue that grows.
+      const patience = this.lastArrivalAt + this.#timeoutMs(flight.source);
+      if (flight.passed === 0 && !flight.repeated && patience > now) {
+        this.#setDeadline(flight, patience);
+        continue;
+      }
       this.#counters.timedOut++;
       this.#giveUp(flight, now);
-      chunks.add(flight.chunk);
       this.#tellLost(flight, now);
       if (this.lastArrivalAt >= flight.sentAt) continue;
       this.outage = true;
@@ -194,8 +213,9 @@ export class FlightControl {
   reset(now: number): void {
     for (let flight = this.#flights.head; flight !== undefined; flight = flight.next) this.#giveUp(flight, now);
     this.#congestion.reset(now);
+    this.#segments.reset();
     this.#segmentBytes = 0;
-    this.#reorderSegments = REORDER_SEGMENTS;
+    this.#reorderMs = 0;
     this.outage = false;
   }
 
@@ -213,15 +233,21 @@ export class FlightControl {
     this.lastArrivalAt = now;
     flight.missing -= arrived;
     if (!flight.probe) this.#inFlightBytes -= arrived;
+    const elapsedMs = now - flight.sentAt;
+    // Too quick to be an answer to the second request, unless a cache gave it that is nearer than the source.
+    const isQuick = flight.repeated && rtt.measured && elapsedMs < rtt.minMs / 2;
+    this.#segments.arrived(arrived, flight.sentAt, now);
+    if (flight.isTest && segmentEnd - arrived === flight.start) {
+      flight.isTest = false;
+      this.#segments.testAnswered(flight.end - flight.start, arrived, now);
+    }
     if (!flight.answered) {
       flight.answered = true;
-      const elapsedMs = now - flight.sentAt;
       if (!flight.repeated) rtt.sample(elapsedMs);
-      // Too quick to be an answer to the second request: the first was answered, late.
-      else if (rtt.measured && elapsedMs < rtt.minMs / 2) this.wasHasty(flight.missing + arrived, now);
+      else if (isQuick && flight.source.isHost(flight.chunk.answeredBy)) this.wasHasty(flight.missing + arrived, now);
     }
     this.#congestion.arrived(arrived, flight.stamp, this.#inFlightBytes, this.wasHeldBack, now);
-    this.#overtake(flight, now);
+    if (!isQuick) this.#overtake(flight, now);
     if (flight.missing === 0) {
       this.land(flight);
       return;
@@ -232,17 +258,27 @@ export class FlightControl {
     this.#setDeadline(flight, now + (isLast ? Math.max(2, rtt.smoothedMs / 4) : this.#timeoutMs(flight.source)));
   }
 
-  /** Something came behind what earlier flights wait for. */
+  /**
+   * Something came behind what earlier flights wait for: they are lost, or will be if they do not come soon where things were found
+   * to come out of order (RFC 8985).
+   */
   #overtake(flight: Flight, now: number): void {
     for (let earlier = this.#flights.head; earlier !== undefined && earlier.sequence < flight.sequence; earlier = earlier.next) {
-      if (++earlier.passed < this.#reorderSegments || earlier.source.silent) continue;
-      this.#counters.overtaken++;
-      if (now - this.#overtakenAt > this.#congestion.rtt.smoothedMs) this.#doubtedBytes = 0;
-      this.#overtakenAt = now;
-      this.#doubtedBytes += earlier.missing;
-      this.#giveUp(earlier, now);
-      this.#tellLost(earlier, now);
+      if (++earlier.passed < REORDER_SEGMENTS || earlier.source.silent) continue;
+      if (this.#reorderMs === 0) this.#giveUpOvertaken(earlier, now);
+      else if (earlier.passed === REORDER_SEGMENTS) {
+        this.#setDeadline(earlier, Math.min(earlier.deadline, now + this.#reorderMs));
+      }
     }
+  }
+
+  #giveUpOvertaken(flight: Flight, now: number): void {
+    this.#counters.overtaken++;
+    if (now - this.#overtakenAt > this.#congestion.rtt.smoothedMs) this.#doubtedBytes = 0;
+    this.#overtakenAt = now;
+    this.#doubtedBytes += flight.missing;
+    this.#giveUp(flight, now);
+    this.#tellLost(flight, now);
   }
 
   /** What a source never answers at all it may not have: that is asked for again and again, and says nothing of the path. */
@@ -260,12 +296,17 @@ export class FlightControl {
     if (this.#doubtedBytes <= 0) this.#congestion.spurious(now);
     if (now - this.#hastyAt < rttMs) return;
     this.#hastyAt = now;
-    this.#reorderSegments = Math.min(MAX_REORDER_SEGMENTS, 2 * this.#reorderSegments);
+    this.#reorderMs = Math.min(rttMs, Math.max(this.#congestion.rtt.minMs / 4, 2 * this.#reorderMs));
   }
 
   /** Stops waiting for a flight; what it lacks is asked for again. */
   #giveUp(flight: Flight, now: number): void {
     this.land(flight);
+    const length = flight.end - flight.start;
+    const arrived = length - flight.missing;
+    if (flight.isTest) this.#segments.testLost(length);
+    // What came of it were no large segments, if it was anything.
+    else if (arrived <= SAFE_RANGE_BYTES) this.#segments.lost(length, flight.sentAt, now);
     flight.chunk.noteLost(flight, now);
     this.#options.onLost(flight.chunk);
   }
@@ -274,6 +315,7 @@ export class FlightControl {
   land(flight: Flight): void {
     this.#flights.remove(flight);
     flight.chunk.removeFlight(flight);
+    if (flight.isTest) this.#segments.testDropped();
     if (flight.probe) this.#probes--;
     else this.#inFlightBytes -= flight.missing;
   }

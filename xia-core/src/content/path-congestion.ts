@@ -10,7 +10,7 @@ import {
 } from '../congestion/index.js';
 
 export interface CongestionOptions {
-  /** The congestion controller; the same by default as for connections. */
+  /** The congestion controller, by its name; `bbr` by default, since requests are lost by chance as often as by too much traffic. */
   readonly congestion?: CongestionName;
   /** The window never gets larger, bytes; 32 MiB by default. What may queue up in the network at worst. */
   readonly maxWindowBytes?: number;

@@ -3,10 +3,12 @@ import { encodeChunkRequest, MAX_CHUNK_RANGE_BYTES } from '../wire/index.js';
 import type { ChunkFetch, NextRange } from './chunk-fetch.js';
 import type { FetchCounters } from './fetch-options.js';
 import type { FetchPath } from './fetch-path.js';
-import { MIN_RANGE_BYTES } from './flight-control.js';
+import { probeRangeBytes } from './segment-limit.js';
 
 /** Silent chunks that are asked for at a time on one path. */
 const MAX_PROBES = 8;
+/** A test is at most one of so many parts of what is to be asked for. */
+const TEST_SHARE = 4;
 /** When to try again after `send` refused. */
 const SEND_RETRY_MS = 5;
 
@@ -58,12 +60,13 @@ export class RequestPump {
     while (flights.probes < MAX_PROBES) {
       const chunk = queue.takeSilent();
       if (chunk === undefined) break;
-      const range = chunk.nextRange(MIN_RANGE_BYTES, 0, 0);
+      const range = chunk.nextRange(probeRangeBytes(chunk.sourceOn(path)!.silentRounds), 0, 0);
       if (range !== undefined && !this.#ask(path, chunk, range, true, now)) return;
     }
     flights.wasHeldBack = false;
     path.pacedUntil = Number.POSITIVE_INFINITY;
     for (let chunk = this.next(path, now); chunk !== undefined; chunk = this.next(path, now)) {
+      if (!this.#test(path, chunk, now)) return;
       const range = chunk.nextRange(flights.rangeBytes, flights.segmentBytes, flights.restBytes);
       if (range === undefined) continue;
       if (!flights.admits(range.end - range.start)) {
@@ -79,6 +82,17 @@ export class RequestPump {
       if (!this.#ask(path, chunk, range, false, now)) return;
     }
     flights.noteIdle();
+  }
+
+  /**
+   * Asks for a range whose size is to be tried, if there is one, beside the window. Only of a chunk of which more is to be asked
+   * for, so that nobody waits for the answer that may not come. False when it could not be sent.
+   */
+  #test(path: FetchPath, chunk: ChunkFetch, now: number): boolean {
+    const test = path.outage ? 0 : path.flights.testBytes;
+    if (test === 0 || chunk.unaskedBytes < TEST_SHARE * test) return true;
+    const range = chunk.rangeOf(test);
+    return range === undefined || this.#ask(path, chunk, range, true, now);
   }
 
   /** Sends one request. False when it could not be sent. */

@@ -119,6 +119,8 @@ export function streamError(cause: unknown): XiaError {
  */
 function watchForCut(duplex: Duplex): { above: TLSSocket | undefined } {
   const cut: { above: TLSSocket | undefined } = { above: undefined };
+  // Left to itself, node:tls only closes a server's end without a word when the stream below breaks.
+  duplex.once('error', (error) => cut.above?.destroy(error));
   duplex.once('end', () => {
     const tls = cut.above as (TLSSocket & { readonly _readableState: { readonly ended: boolean } }) | undefined;
     if (tls === undefined || tls.destroyed || tls._readableState.ended) return;
@@ -179,7 +181,7 @@ function untilReady(tls: TLSSocket, duplex: Duplex, ready: string, options: Secu
       settle(new XiaError('handshake-failed', `the secure handshake failed: ${reason}`, {}, { cause }));
     const onReady = () => settle();
     const onError = (cause: Error) => fail(cause.message, cause);
-    const onClose = () => fail('the peer closed the connection');
+    const onClose = () => fail('the peer closed the connection', duplex.errored ?? undefined);
     const onAbort = () => settle(new XiaError('interrupted', 'the secure handshake was given up', {}, { cause: signal?.reason }));
     const timer = setTimeout(() => fail(`no answer for ${timeoutMs} ms`), timeoutMs);
     tls.once(ready, onReady).once('error', onError).once('close', onClose);

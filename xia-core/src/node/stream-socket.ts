@@ -9,6 +9,8 @@ import type { XiaStream } from './xia-stream.js';
 export type Enter = <Result>(input: (now: number) => Result) => Result;
 
 const READ_BYTES = 256 * 1024;
+/** How long a stream that was destroyed after its end waits for the peer's. */
+const HANG_UP_MS = 10_000;
 
 /** The byte stream over one STREAM connection, in the clear, as a Node `Duplex` with its back-pressure. */
 export class StreamSocket extends Duplex implements XiaStream {
@@ -20,6 +22,10 @@ export class StreamSocket extends Duplex implements XiaStream {
   #wanted = false;
   #ended = false;
   #closed = false;
+  #hangUpTimer: NodeJS.Timeout | undefined;
+  #resetCode: number = StreamCode.ABORTED;
+  #outcome: { readonly error: XiaError | undefined } | undefined;
+  readonly #watchers: Array<(error: XiaError | undefined) => void> = [];
 
   constructor(handle: ConnectionHandle, enter: Enter) {
     super({ allowHalfOpen: true, readableHighWaterMark: READ_BYTES, writableHighWaterMark: READ_BYTES });
@@ -51,9 +57,25 @@ export class StreamSocket extends Duplex implements XiaStream {
     throw new XiaError('bad-argument', 'a plain stream has no secret to derive keys from');
   }
 
+  /** Gives the stream up in both directions and tells the peer why: a code of `StreamCode`, or one of the application from 256. */
+  reset(code: number): void {
+    this.#resetCode = code;
+    this.destroy();
+  }
+
+  /**
+   * Resolves when the connection is over in good order: both directions have ended, and the peer has everything.
+   * @throws XiaError why it is over otherwise: `connection-closed`, `refused`
+   */
+  async untilOver(): Promise<void> {
+    const { error } = this.#outcome ?? { error: await new Promise<XiaError | undefined>((resolve) => this.#watchers.push(resolve)) };
+    if (error !== undefined) throw error;
+  }
+
   /** Bytes arrived. */
   onReadable(): void {
-    if (this.#wanted) this.#pull();
+    if (this.#hangUpTimer !== undefined) this.#discard();
+    else if (this.#wanted) this.#pull();
   }
 
   /** Room in the send buffer. */
@@ -73,6 +95,9 @@ export class StreamSocket extends Duplex implements XiaStream {
   /** The connection is over; `code` says why when it was not a clean close. */
   onClosed(error: XiaError | undefined): void {
     this.#closed = true;
+    clearTimeout(this.#hangUpTimer);
+    this.#outcome = { error };
+    for (const watcher of this.#watchers.splice(0)) watcher(error);
     if (error !== undefined) {
       this.destroy(error);
       return;
@@ -101,14 +126,31 @@ export class StreamSocket extends Duplex implements XiaStream {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     if (!this.#closed) {
       this.#closed = true;
-      const finished = this.writableFinished && this.readableEnded;
-      // Both directions are done: the connection closes by itself. Otherwise the peer must learn that nobody is here.
-      if (!finished) this.#enter((now) => this.#handle.reset(StreamCode.ABORTED, now));
+      // All of ours is on its way. What has ended by a word above, as TLS does, is destroyed before the end of the peer's
+      // direction has come; giving it up now would take back what the peer does not have yet.
+      if (error === null && this.writableFinished && this.#resetCode === StreamCode.ABORTED) this.#awaitEnd();
+      else this.#giveUp();
     }
     const blocked = this.#blocked;
     this.#blocked = undefined;
     blocked?.callback(error ?? new XiaError('interrupted', 'the stream was destroyed'));
     callback(error);
+  }
+
+  /** The peer must learn that nobody is here, unless nothing is left but its end. */
+  #awaitEnd(): void {
+    if (this.readableEnded) return;
+    this.#hangUpTimer = setTimeout(() => this.#giveUp(), HANG_UP_MS).unref();
+    this.#discard();
+  }
+
+  #discard(): void {
+    if (this.#enter((now) => this.#handle.read(READ_BYTES, now)) !== undefined) this.#giveUp();
+  }
+
+  #giveUp(): void {
+    clearTimeout(this.#hangUpTimer);
+    this.#enter((now) => this.#handle.reset(this.#resetCode, now));
   }
 
   #push(bytes: Uint8Array, callback: (error?: Error | null) => void): void {

@@ -21,10 +21,20 @@ export interface XiaStream extends Duplex {
    * @throws XiaError `bad-argument` on a plain stream
    */
   exportKey(label: string, length: number): Uint8Array;
+  /** Gives the stream up in both directions and tells the peer why: a code of `StreamCode`, or one of the application from 256. */
+  reset(code: number): void;
+  /**
+   * Resolves when the connection is over in good order: both directions have ended, and the peer has everything.
+   * @throws XiaError why it is over otherwise: `connection-closed`, `refused`
+   */
+  untilOver(): Promise<void>;
 }
 
+/** What a stream above a connection takes from it. */
+type Below = Pick<XiaStream, 'peerDag' | 'localDag' | 'connectionId' | 'stats' | 'reset' | 'untilOver'>;
+
 /** Gives TLS above a connection the facts of the connection below it, so that both kinds of stream are used alike. */
-export function secureXiaStream(tls: TLSSocket, socket: Pick<XiaStream, 'peerDag' | 'localDag' | 'connectionId' | 'stats'>): XiaStream {
+export function secureXiaStream(tls: TLSSocket, socket: Below): XiaStream {
   return Object.defineProperties(tls, {
     peerDag: { get: () => socket.peerDag },
     localDag: { get: () => socket.localDag },
@@ -32,5 +42,12 @@ export function secureXiaStream(tls: TLSSocket, socket: Pick<XiaStream, 'peerDag
     stats: { get: () => socket.stats },
     peerHid: { value: new Xid(PrincipalType.HID, peerId(tls)) },
     exportKey: { value: (label: string, length: number) => exportKey(tls, label, length) },
+    reset: {
+      value: (code: number) => {
+        socket.reset(code);
+        tls.destroy();
+      },
+    },
+    untilOver: { value: () => socket.untilOver() },
   }) as unknown as XiaStream;
 }

@@ -90,7 +90,7 @@ export class NodeStack {
       hash: options.contentHash ?? ((data) => crypto.hash(data)),
       rng,
       cache: options.cache,
-      fetchLimits: options.fetchLimits,
+      fetchLimits: options.congestion === undefined ? options.fetchLimits : { congestion: options.congestion, ...options.fetchLimits },
       sources: this.#sources,
       setLocal: (xid) => this.engine.setLocal(xid),
       unsetLocal: (xid) => this.engine.unsetLocal(xid),
@@ -109,6 +109,7 @@ export class NodeStack {
       onPathMtu: (destination, mtuBytes) => this.#learnMtu(destination, mtuBytes),
       output: ({ destination, source, payload }) => this.#originate(NextHeader.STREAM, destination, source, payload),
       onEvent: (event) => this.#onEvent({ layer: 'stream', event }),
+      ...(options.congestion === undefined ? {} : { congestion: options.congestion }),
       ...(options.streamLimits === undefined ? {} : { limits: options.streamLimits }),
     });
     this.datagrams = new DatagramEndpoint({

@@ -5,9 +5,6 @@ import type { Receiver } from './receiver.js';
 import type { SendBuffer } from './send-buffer.js';
 import { ConnectionState, type ConnectionHandle } from './stream-events.js';
 
-/** `writable` is told when this share of the buffer is free again. */
-const WRITABLE_SHARE = 4;
-
 /**
  * Where a connection is in its life, and what its application has yet to hear of that. What happens while a packet is taken in
  * is only noted; {@link tellNews} tells it afterwards.
@@ -105,8 +102,7 @@ export class ConnectionLife {
       this.#owner.emit({ kind: 'readable', connection });
     }
     if (this.#receiver.drained) this.tellEnd();
-    const { room } = this.#sendBuffer;
-    if (this.#wantsWritable && !this.#over && room * WRITABLE_SHARE >= this.#owner.settings.limits.sendBufferBytes) {
+    if (this.#wantsWritable && !this.#over && this.#sendBuffer.hasMuchRoom) {
       this.#wantsWritable = false;
       this.#owner.emit({ kind: 'writable', connection });
     }

@@ -1,6 +1,7 @@
 import type { Dag } from '../dag/index.js';
 import type { StreamPacketWriter } from '../wire/stream-writer.js';
 import type { Xid } from '../xid/index.js';
+import type { BufferBudget } from './buffer-budget.js';
 import type { ConnectionIds } from './connection-ids.js';
 import type { Remains } from './linger.js';
 import type { StreamEvent } from './stream-events.js';
@@ -17,6 +18,9 @@ export interface ConnectionOwner<Connection> {
   readonly settings: StreamSettings;
   readonly writer: StreamPacketWriter;
   readonly marks: BufferMarks;
+  /** For what the connections want to send, and for what they may receive. */
+  readonly sendBudget: BufferBudget;
+  readonly receiveBudget: BufferBudget;
   emit(event: StreamEvent): void;
   /** A server's connection is open now: its listener has room for another. */
   opened(connection: Connection): void;

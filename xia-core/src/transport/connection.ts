@@ -9,17 +9,16 @@ import type { ConnectionIds } from './connection-ids.js';
 import { ConnectionLife } from './connection-life.js';
 import type { ConnectionOwner, ConnectionStart } from './connection-owner.js';
 import { FrameIntake, Verdict, type FrameHost } from './frame-intake.js';
+import { IdleClock } from './idle-clock.js';
 import type { Remains } from './linger.js';
 import { PeerPath } from './peer-path.js';
 import { Receiver } from './receiver.js';
 import { ConnectionState, type ConnectionHandle, type ConnectionStats } from './stream-events.js';
-import type { StreamSettings } from './stream-options.js';
-import { Control, Transmitter, type TransmitterHost } from './transmitter.js';
+import { Control, type TransmitterHost } from './packet-filler.js';
+import { Transmitter } from './transmitter.js';
 
 /** After this many probes without an answer the peer counts as away. */
 const SILENT_TIMEOUTS = 2;
-/** The smallest idle timeout that a peer can ask for, ms. */
-const MINIMUM_IDLE_MS = 1000;
 
 /**
  * One connection: what packets and the application do to its state. Frames come in by {@link handlePacket}; packets leave
@@ -32,12 +31,11 @@ export class Connection implements ConnectionHandle, TransmitterHost, FrameHost 
   readonly localSid: Xid;
   readonly isServer: boolean;
   readonly openingKey: string | undefined;
-  readonly parameters: StreamParameters;
+  parameters: StreamParameters;
   /** Deadline that the endpoint has set its timer to. */
   wakeAtMs = Infinity;
 
   readonly #owner: ConnectionOwner<Connection>;
-  readonly #settings: StreamSettings;
   readonly #counters = newConnectionCounters();
   readonly #path: PeerPath;
   readonly #addresses: AddressExchange;
@@ -46,15 +44,13 @@ export class Connection implements ConnectionHandle, TransmitterHost, FrameHost 
   readonly #life: ConnectionLife;
   readonly #frames: FrameIntake;
   readonly #openDeadlineMs: number;
+  readonly #idle: IdleClock;
   #movedWhileOpening = false;
-  #idleTimeoutMs: number;
-  #lastReceivedMs: number;
 
   constructor(owner: ConnectionOwner<Connection>, start: ConnectionStart, now: number) {
     const { settings } = owner;
     const { limits } = settings;
     this.#owner = owner;
-    this.#settings = settings;
     this.id = start.id;
     this.ids = start.ids;
     this.localSid = start.localSid;
@@ -62,19 +58,19 @@ export class Connection implements ConnectionHandle, TransmitterHost, FrameHost 
     this.openingKey = start.openingKey;
     this.#path = new PeerPath(start.peerDag, !start.isServer);
     this.#addresses = new AddressExchange(settings, start.localSid, start.ids, this.#path);
-    this.#receiver = new Receiver(limits.receiveWindowBytes, owner.marks);
-    this.#idleTimeoutMs = limits.idleTimeoutMs;
-    this.#lastReceivedMs = now;
+    this.#receiver = new Receiver(limits, owner.receiveBudget, owner.marks);
+    this.#idle = new IdleClock(limits.idleTimeoutMs, limits.keepAliveMs, start.isServer, now);
     this.#openDeadlineMs = now + limits.openTimeoutMs;
     this.parameters = {
       sid: start.localSid.id,
-      windowBytes: limits.receiveWindowBytes,
+      windowBytes: this.#receiver.startWindowBytes,
       idleTimeoutMs: limits.idleTimeoutMs,
       maxAckDelayMs: limits.maxAckDelayMs,
     };
-    this.#transmitter = new Transmitter(settings, owner.writer, this, this.ids, this.#path, this.#counters);
+    this.#transmitter = new Transmitter(settings, owner.writer, this, this.ids, this.#path, this.#counters, owner.sendBudget);
     this.#life = new ConnectionLife(owner, this, start.isServer, this.#receiver, this.#transmitter.buffer);
     this.#frames = new FrameIntake(this, {
+      idle: this.#idle,
       life: this.#life,
       path: this.#path,
       addresses: this.#addresses,
@@ -122,7 +118,7 @@ export class Connection implements ConnectionHandle, TransmitterHost, FrameHost 
   }
 
   read(maxBytes: number, now: number): Uint8Array | undefined {
-    const bytes = this.#receiver.read(maxBytes);
+    const bytes = this.#receiver.read(maxBytes, this.#transmitter.rtt.smoothedMs, now);
     if (bytes === undefined) return undefined;
     if (this.#receiver.drained) {
       // The end is told later: the caller does not have these bytes yet.
@@ -155,7 +151,7 @@ export class Connection implements ConnectionHandle, TransmitterHost, FrameHost 
   }
 
   writable(): number {
-    return this.#life.over ? 0 : Math.max(0, this.#transmitter.buffer.room);
+    return this.#life.over ? 0 : this.#transmitter.buffer.room;
   }
 
   // ---- what the transmitter asks
@@ -178,7 +174,7 @@ export class Connection implements ConnectionHandle, TransmitterHost, FrameHost 
   /** When {@link handleTimeout} wants to be called; `Infinity` when it is over. */
   get nextTimeoutMs(): number {
     if (this.#life.over) return Infinity;
-    const atMs = Math.min(this.#transmitter.nextTimeoutMs, this.#lastReceivedMs + this.#idleTimeoutMs);
+    const atMs = Math.min(this.#transmitter.nextTimeoutMs, this.#idle.deadlineMs);
     if (this.#life.state !== ConnectionState.OPEN) return Math.min(atMs, this.#openDeadlineMs);
     return Math.min(atMs, this.#keepAliveAtMs, this.#path.challengeAtMs);
   }
@@ -191,6 +187,7 @@ export class Connection implements ConnectionHandle, TransmitterHost, FrameHost 
   /** Takes a packet for this connection; `view` has checked it. */
   handlePacket(view: StreamPacketView, source: Dag, now: number): void {
     if (this.#life.over) return;
+    if (view.hasNoSender) return this.#frames.takeAnswer(view, now);
     const { arrivals, acks, recovery } = this.#transmitter;
     this.#counters.packetsReceived++;
     const number = view.packetNumber;
@@ -200,7 +197,7 @@ export class Connection implements ConnectionHandle, TransmitterHost, FrameHost 
       else this.#counters.packetsRefused++;
       return;
     }
-    this.#lastReceivedMs = now;
+    this.#idle.heard(now);
     this.#path.received(view.bytes.length, source);
     const wasSilent = recovery.timeouts >= SILENT_TIMEOUTS;
     const inFlight = recovery.bytesInFlight;
@@ -222,11 +219,11 @@ export class Connection implements ConnectionHandle, TransmitterHost, FrameHost 
   handleTimeout(now: number): void {
     if (this.#receiver.drained) this.#life.tellEnd();
     if (this.#life.over) return;
-    if (now >= this.#lastReceivedMs + this.#idleTimeoutMs) return this.#giveUp(StreamCode.TIMEOUT, now);
+    if (now >= this.#idle.deadlineMs) return this.#giveUp(StreamCode.TIMEOUT, now);
     if (this.#life.state !== ConnectionState.OPEN && now >= this.#openDeadlineMs) {
       return this.#giveUp(StreamCode.OPEN_TIMEOUT, now);
     }
-    if (now >= this.#keepAliveAtMs) this.#transmitter.request(Control.PING);
+    if (now >= this.#keepAliveAtMs) this.#transmitter.keepAlive();
     this.#path.expire(now);
     this.#transmitter.handleTimeout(now);
     this.flush(now);
@@ -266,8 +263,10 @@ export class Connection implements ConnectionHandle, TransmitterHost, FrameHost 
     if (this.isServer) this.#owner.opened(this);
   }
 
-  agreeIdleTimeout(peerIdleMs: number): void {
-    this.#idleTimeoutMs = Math.min(this.#settings.limits.idleTimeoutMs, Math.max(MINIMUM_IDLE_MS, peerIdleMs));
+  openWith(token: Uint8Array, now: number): void {
+    this.parameters = { ...this.parameters, token };
+    this.#transmitter.openAnew();
+    this.flush(now);
   }
 
   wasRefused(code: number, now: number): void {
@@ -323,6 +322,7 @@ export class Connection implements ConnectionHandle, TransmitterHost, FrameHost 
 
   #retire(remains: Remains | undefined, now: number): void {
     this.#life.finish();
+    this.#receiver.finish();
     this.#transmitter.buffer.clear();
     this.#transmitter.recovery.clear();
     this.#owner.retire(this, remains, now);
@@ -340,9 +340,8 @@ export class Connection implements ConnectionHandle, TransmitterHost, FrameHost 
   }
 
   get #keepAliveAtMs(): number {
-    const { keepAliveMs } = this.#settings.limits;
-    if (keepAliveMs === 0 || this.#life.state !== ConnectionState.OPEN) return Infinity;
-    if (this.#transmitter.recovery.packetsInFlight > 0) return Infinity;
-    return Math.max(this.#lastReceivedMs, this.#transmitter.lastElicitingMs) + keepAliveMs;
+    const { recovery, lastElicitingMs } = this.#transmitter;
+    if (this.#life.state !== ConnectionState.OPEN || recovery.packetsInFlight > 0) return Infinity;
+    return this.#idle.keepAliveAtMs(lastElicitingMs);
   }
 }

@@ -1,14 +1,48 @@
+import type { BufferBudget } from './buffer-budget.js';
+
 /** Credit is announced again when a quarter of the window has been read: rarely enough, early enough. */
 const ANNOUNCE_SHARE = 4;
 
-/** What we let the peer send: the window begins where our application reads. */
-export class ReceiveCredit {
-  readonly windowBytes: number;
-  #announced: number;
+/** A window that is read within so many round trips holds the sender back: it becomes twice as large. */
+const TUNING_ROUND_TRIPS = 2;
 
-  constructor(windowBytes: number) {
-    this.windowBytes = windowBytes;
-    this.#announced = windowBytes;
+/**
+ * What we let the peer send: the window begins where our application reads. It starts small and doubles as long as the
+ * application reads a whole one within two round trips, since then the window, not path or application, sets the rate.
+ */
+export class ReceiveCredit {
+  readonly #startBytes: number;
+  #mostBytes: number;
+  readonly #budget: BufferBudget;
+  #windowBytes: number;
+  #announced: number;
+  /** Where and when the reading of the present window began. */
+  #epochOffset = 0;
+  #epochMs = -Infinity;
+
+  /** @param budget pays for what the window has beyond `startBytes` */
+  constructor(startBytes: number, mostBytes: number, budget: BufferBudget) {
+    this.#startBytes = Math.min(startBytes, mostBytes);
+    this.#mostBytes = mostBytes;
+    this.#budget = budget;
+    this.#windowBytes = this.#startBytes;
+    this.#announced = this.#startBytes;
+  }
+
+  /** Looks whether the window is too small for what was read since the last look. */
+  tune(readOffset: number, rttMs: number, now: number): void {
+    if (readOffset - this.#epochOffset < this.#windowBytes) return;
+    const wasQuick = now - this.#epochMs <= TUNING_ROUND_TRIPS * rttMs;
+    this.#epochOffset = readOffset;
+    this.#epochMs = now;
+    const growthBytes = Math.min(this.#windowBytes, this.#mostBytes - this.#windowBytes);
+    if (wasQuick && growthBytes > 0 && this.#budget.tryTake(growthBytes)) this.#windowBytes += growthBytes;
+  }
+
+  /** Gives back what the window has beyond its start; the stream is over. */
+  release(): void {
+    this.#budget.take(this.#startBytes - this.#windowBytes);
+    this.#windowBytes = this.#mostBytes = this.#startBytes;
   }
 
   /** The peer must not send this stream offset or any above it. */
@@ -18,12 +52,12 @@ export class ReceiveCredit {
 
   /** Whether enough was read that the peer should be told. */
   shouldAnnounce(readOffset: number): boolean {
-    return readOffset + this.windowBytes - this.#announced >= this.windowBytes / ANNOUNCE_SHARE;
+    return readOffset + this.#windowBytes - this.#announced >= this.#windowBytes / ANNOUNCE_SHARE;
   }
 
   /** Raises the limit to what can be kept and returns it, for a MAX_DATA. */
   announce(readOffset: number): number {
-    this.#announced = Math.max(this.#announced, readOffset + this.windowBytes);
+    this.#announced = Math.max(this.#announced, readOffset + this.#windowBytes);
     return this.#announced;
   }
 }

@@ -1,14 +1,20 @@
+import { copyBytes } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
-import { StreamCode, StreamFrame, type StreamPacketView } from '../wire/stream.js';
+import { STREAM_RETRY_TOKEN_BYTES, StreamCode, StreamFrame, type StreamPacketView } from '../wire/stream.js';
 import { PrincipalType } from '../xid/index.js';
 import type { AddressExchange } from './address-exchange.js';
 import type { ConnectionCounters } from './connection-counters.js';
 import type { ConnectionIds } from './connection-ids.js';
 import type { ConnectionLife } from './connection-life.js';
+import type { IdleClock } from './idle-clock.js';
 import type { PeerPath } from './peer-path.js';
 import type { Receiver } from './receiver.js';
 import { ConnectionState } from './stream-events.js';
-import { Control, type Transmitter } from './transmitter.js';
+import { Control } from './packet-filler.js';
+import type { Transmitter } from './transmitter.js';
+
+/** A peer that is flooded may ask again when a token has become too old; one that goes on asking is left alone. */
+const MAX_RETRIES = 8;
 
 /** What a frame, or a whole packet, asks of us; the larger wins. */
 export const Verdict = { DROP: -1, SILENT: 0, ELICITING: 1 } as const;
@@ -20,8 +26,8 @@ export interface FrameHost {
   readonly isServer: boolean;
   /** The peer knows our id. */
   becomeOpen(): void;
-  /** The peer gives the connection up after this much silence. */
-  agreeIdleTimeout(peerIdleMs: number): void;
+  /** The peer wants to see that we receive what it sends: this token goes with OPEN from now on. */
+  openWith(token: Uint8Array, now: number): void;
   /** The peer does not want the connection. */
   wasRefused(code: number, now: number): void;
   wasReset(code: number, now: number): void;
@@ -33,6 +39,7 @@ export interface FrameHost {
 
 /** The parts of a connection that frames are for. */
 export interface FrameParts {
+  readonly idle: IdleClock;
   readonly life: ConnectionLife;
   readonly path: PeerPath;
   readonly addresses: AddressExchange;
@@ -44,21 +51,31 @@ export interface FrameParts {
 /** What each frame of a packet does to its connection. */
 export class FrameIntake {
   readonly #host: FrameHost;
+  readonly #idle: IdleClock;
   readonly #life: ConnectionLife;
   readonly #path: PeerPath;
   readonly #addresses: AddressExchange;
   readonly #transmitter: Transmitter;
   readonly #receiver: Receiver;
   readonly #counters: ConnectionCounters;
+  #retries = 0;
 
-  constructor(host: FrameHost, { life, path, addresses, transmitter, receiver, counters }: FrameParts) {
+  constructor(host: FrameHost, { idle, life, path, addresses, transmitter, receiver, counters }: FrameParts) {
     this.#host = host;
+    this.#idle = idle;
     this.#life = life;
     this.#path = path;
     this.#addresses = addresses;
     this.#transmitter = transmitter;
     this.#receiver = receiver;
     this.#counters = counters;
+  }
+
+  /** Takes a packet of a peer that keeps nothing of us, which has neither an id nor a packet number: REFUSE or RETRY. */
+  takeAnswer(view: StreamPacketView, now: number): void {
+    if (this.#life.state !== ConnectionState.OPENING || !view.nextFrame()) return;
+    if (view.frame === StreamFrame.REFUSE) this.#host.wasRefused(view.code, now);
+    if (view.frame === StreamFrame.RETRY) this.#takeRetry(view, now);
   }
 
   /** Takes the frames of a packet, until one is to be dropped or ends the connection. */
@@ -96,9 +113,8 @@ export class FrameIntake {
       case StreamFrame.ACCEPT:
         if (state === ConnectionState.OPENING) this.#takeAccept(view, source);
         return Verdict.ELICITING;
-      case StreamFrame.REFUSE:
-        if (state === ConnectionState.OPENING) this.#host.wasRefused(view.code, now);
-        return Verdict.SILENT;
+      case StreamFrame.TOKEN:
+        return Verdict.SILENT; // it has done its work
       case StreamFrame.RESET:
         if (state === ConnectionState.OPENING) return Verdict.DROP;
         this.#host.wasReset(view.code, now);
@@ -153,11 +169,18 @@ export class FrameIntake {
     this.#transmitter.acks.hurry();
   }
 
+  /** Each RETRY is answered by at most one OPEN, and only so many. */
+  #takeRetry(view: StreamPacketView, now: number): void {
+    if (this.#retries >= MAX_RETRIES) return;
+    this.#retries++;
+    this.#host.openWith(copyBytes(view.bytes, view.tokenStart, STREAM_RETRY_TOKEN_BYTES), now);
+  }
+
   /** Takes over what the first OPEN or the ACCEPT says. */
   #adoptParameters(view: StreamPacketView): void {
     this.#transmitter.credit.raise(view.windowBytes);
     this.#transmitter.recovery.setMaxAckDelay(view.maxAckDelayMs);
-    this.#host.agreeIdleTimeout(view.idleTimeoutMs);
+    this.#idle.agree(view.idleTimeoutMs);
   }
 
   /** The peer is complete, and that is only possible when we are: its last acknowledgement to us was lost. */

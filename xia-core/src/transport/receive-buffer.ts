@@ -12,6 +12,9 @@ export const InsertResult = {
 } as const;
 export type InsertResult = (typeof InsertResult)[keyof typeof InsertResult];
 
+/** A window of 32 MiB in packets of 1400 bytes, all but the first there. */
+const MAX_PIECES = 32_768;
+
 /**
  * The receiving half of a byte stream: pieces in any order in, bytes in order out.
  *
@@ -31,7 +34,7 @@ export class ReceiveBuffer {
   #pieces: Uint8Array[] = [];
   #finalOffset = -1;
 
-  constructor(maxPieces = 4096) {
+  constructor(maxPieces = MAX_PIECES) {
     this.#maxPieces = maxPieces;
   }
 

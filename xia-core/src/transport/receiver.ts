@@ -1,7 +1,9 @@
 import { StreamCode, type StreamPacketView } from '../wire/stream.js';
+import type { BufferBudget } from './buffer-budget.js';
 import type { BufferMarks } from './connection-owner.js';
 import { ReceiveCredit } from './flow-control.js';
 import { InsertResult, ReceiveBuffer } from './receive-buffer.js';
+import type { StreamLimits } from './stream-options.js';
 
 /** Taken; or to be dropped unacknowledged; or the code of what the peer did wrong. */
 export type ReceiveOutcome = 'taken' | 'crowded' | typeof StreamCode.FLOW_CONTROL | typeof StreamCode.PROTOCOL;
@@ -14,9 +16,14 @@ export class Receiver {
   #arrivedBytes = 0;
 
   /** @param marks raised to the most that was ever unread */
-  constructor(windowBytes: number, marks: BufferMarks) {
+  constructor({ startBufferBytes, receiveWindowBytes }: StreamLimits, budget: BufferBudget, marks: BufferMarks) {
     this.#marks = marks;
-    this.#credit = new ReceiveCredit(windowBytes);
+    this.#credit = new ReceiveCredit(startBufferBytes, receiveWindowBytes, budget);
+  }
+
+  /** The window that OPEN or ACCEPT announces. */
+  get startWindowBytes(): number {
+    return this.#credit.limit;
   }
 
   /** Bytes that can be read. */
@@ -55,9 +62,11 @@ export class Receiver {
     return result === InsertResult.CROWDED ? 'crowded' : 'taken';
   }
 
-  read(maxBytes: number): Uint8Array | undefined {
+  read(maxBytes: number, rttMs: number, now: number): Uint8Array | undefined {
     this.#noteUnread();
-    return this.#buffer.read(maxBytes);
+    const bytes = this.#buffer.read(maxBytes);
+    this.#credit.tune(this.#buffer.readOffset, rttMs, now);
+    return bytes;
   }
 
   /** Raises the peer's limit to what can be kept, and returns it. */
@@ -65,10 +74,16 @@ export class Receiver {
     return this.#credit.announce(this.#buffer.readOffset);
   }
 
+  /** No more comes: what may be read is all there is. */
+  finish(): void {
+    this.#credit.release();
+  }
+
   /** Drops what was not read. */
   clear(): void {
     this.#noteUnread();
     this.#buffer.clear();
+    this.#credit.release();
   }
 
   /** What is unread is at its most just before somebody reads it, or drops it. */

@@ -1,4 +1,5 @@
 import { RangeSet } from '../bytes/index.js';
+import type { BufferBudget } from './buffer-budget.js';
 import { ChunkSlab } from './chunk-slab.js';
 
 /**
@@ -8,7 +9,12 @@ import { ChunkSlab } from './chunk-slab.js';
  * start of the stream. Nothing is proportional to what is outstanding, except where packets were lost.
  */
 export class SendBuffer {
-  readonly #capacityBytes: number;
+  readonly #startBytes: number;
+  readonly #mostBytes: number;
+  readonly #budget: BufferBudget;
+  #capacityBytes: number;
+  /** Taken from the budget. */
+  #takenBytes = 0;
   #chunks: Uint8Array[] = [];
   /** Stream offset of each chunk, parallel to the chunks. */
   #starts: number[] = [];
@@ -34,13 +40,35 @@ export class SendBuffer {
   /** The chosen range was sent before. */
   again = false;
 
-  constructor(capacityBytes: number) {
-    this.#capacityBytes = capacityBytes;
+  /**
+   * @param startBytes what it may always hold
+   * @param mostBytes what it may hold for a fast and long path
+   * @param budget pays for what it holds beyond `startBytes`
+   */
+  constructor(startBytes: number, mostBytes: number, budget: BufferBudget) {
+    this.#startBytes = Math.min(startBytes, mostBytes);
+    this.#mostBytes = mostBytes;
+    this.#budget = budget;
+    this.#capacityBytes = this.#startBytes;
+  }
+
+  /** The congestion window: twice that much is held, so that a window can be on its way and the next one at hand. */
+  fit(windowBytes: number): void {
+    this.#capacityBytes = Math.max(this.#startBytes, Math.min(this.#mostBytes, Math.floor(2 * windowBytes)));
   }
 
   /** Bytes that {@link write} would take now. */
   get room(): number {
-    return this.#finished ? 0 : this.#capacityBytes - (this.#end - this.#base);
+    if (this.#finished) return 0;
+    const held = this.heldBytes;
+    const affordable = Math.max(0, this.#startBytes - held) + this.#budget.freeBytes;
+    return Math.max(0, Math.min(this.#capacityBytes - held, affordable));
+  }
+
+  /** So much is free again that it is worth telling: a quarter of what it can hold now. */
+  get hasMuchRoom(): boolean {
+    const { room } = this;
+    return room * 4 >= room + this.heldBytes;
   }
 
   /** Bytes written and not acknowledged. */
@@ -84,11 +112,12 @@ export class SendBuffer {
 
   /** Takes as much of `bytes` as there is room for and returns how much that was. */
   write(bytes: Uint8Array): number {
-    const taken = Math.min(bytes.length, Math.max(0, this.room));
+    const taken = Math.min(bytes.length, this.room);
     if (taken === 0) return 0;
     const part = taken === bytes.length ? bytes : bytes.subarray(0, taken);
     if (this.#slab.append(this.#chunks, part)) this.#starts.push(this.#end);
     this.#end += taken;
+    this.#settleBudget();
     return taken;
   }
 
@@ -158,6 +187,7 @@ export class SendBuffer {
     }
     this.#base = end;
     if (this.#acked.count > 0) this.#absorb();
+    this.#settleBudget();
     this.#release();
   }
 
@@ -184,8 +214,16 @@ export class SendBuffer {
     this.#acked.clear();
     this.#lost.clear();
     this.#base = this.#next = this.#end;
+    this.#settleBudget();
     this.#finished = true;
     this.#finOutstanding = true;
+  }
+
+  #settleBudget(): void {
+    const owedBytes = Math.max(0, this.heldBytes - this.#startBytes);
+    if (owedBytes === this.#takenBytes) return;
+    this.#budget.take(owedBytes - this.#takenBytes);
+    this.#takenBytes = owedBytes;
   }
 
   #set(offset: number, length: number, again: boolean): void {
@@ -227,7 +265,11 @@ export class SendBuffer {
       chunks[this.#first] = EMPTY;
       this.#first++;
     }
-    if (this.#first === chunks.length) this.#slab.release();
+    if (this.#first === chunks.length) {
+      this.#slab.release();
+      chunks.length = this.#starts.length = this.#first = this.#hint = 0;
+      return;
+    }
     if (this.#first < 256 || this.#first * 2 < chunks.length) return;
     chunks.splice(0, this.#first);
     this.#starts.splice(0, this.#first);

@@ -1,55 +1,22 @@
 import { NeighbourLimiter, readU32BE, TimerQueue, XiaError, type Gauge } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
-import { StreamCode, StreamFrame, StreamPacketType, StreamPacketView, type StreamFault } from '../wire/stream.js';
+import { StreamPacketType, StreamPacketView } from '../wire/stream.js';
 import { StreamPacketWriter } from '../wire/stream-writer.js';
-import { PrincipalType, type Xid, XID_ID_BYTES } from '../xid/index.js';
+import type { Xid } from '../xid/index.js';
+import { BufferBudget } from './buffer-budget.js';
 import { Connection } from './connection.js';
 import { connectionKey, type ConnectionIds } from './connection-ids.js';
 import type { BufferMarks, ConnectionOwner } from './connection-owner.js';
 import { LingerTable, type Remains } from './linger.js';
-import { ConnectionState, type ConnectionHandle, type StreamEvent } from './stream-events.js';
+import { Openings, type ListenOptions, type OpeningHost } from './openings.js';
+import { newStreamEndpointCounters } from './stream-counters.js';
+import type { ConnectionHandle, StreamEvent } from './stream-events.js';
 import { withDefaults, type StreamEndpointOptions, type StreamSettings } from './stream-options.js';
 
-const DEFAULT_BACKLOG = 128;
 /** "You do not know me" of one neighbour is looked into this often; each look walks all connections. */
 const GONE_LOOKS = { ratePerSecond: 64, burst: 64 };
 /** Packets of one neighbour that belong to no connection: OPENs, which make one, and others, which are answered. */
 const STRANGERS = { ratePerSecond: 2000, burst: 2000 };
-
-export interface ListenOptions {
-  /** Connections that may be half open at the same time; further OPENs are dropped, and come again. Default 128. */
-  readonly backlog?: number;
-}
-
-interface Listener {
-  readonly sid: Xid;
-  readonly backlog: number;
-  /** Connections that wait for the first packet after ACCEPT. */
-  accepting: number;
-}
-
-/** What an endpoint counts over all of its connections. All but `packetsReceived` together are `packetsReceived`. */
-export interface StreamEndpointCounters {
-  packetsReceived: number;
-  /** Dropped because the packet is malformed, by what is wrong with it. */
-  readonly malformed: Record<StreamFault, number>;
-  /** Packets that were for a connection, and for one that has ended. */
-  forConnection: number;
-  forEnded: number;
-  /** Packets to a connection id that means nothing here. */
-  unknownConnection: number;
-  /** Packets without a connection beyond the budget of the neighbour that they came from. */
-  strangersLimited: number;
-  opensTaken: number;
-  /** OPENs of a connection that there is, or was. */
-  opensRepeated: number;
-  /** Packets to no connection that are no OPEN. */
-  opensMalformed: number;
-  opensRefused: number;
-  /** OPENs dropped because the backlog was full. */
-  opensDropped: number;
-  goneHeard: number;
-}
 
 /**
  * All STREAM connections of a node: packets in by {@link handlePacket}, time by {@link handleTimeout}, commands by
@@ -58,51 +25,32 @@ export interface StreamEndpointCounters {
  * After every call ask {@link nextTimeout} and call {@link handleTimeout} then; earlier or later does no harm.
  * Received bytes are kept by reference: a packet must not change after it was handed in.
  */
-export class StreamEndpoint implements ConnectionOwner<Connection> {
+export class StreamEndpoint implements ConnectionOwner<Connection>, OpeningHost<Connection> {
   readonly settings: StreamSettings;
   readonly writer = new StreamPacketWriter();
-  readonly counters: StreamEndpointCounters = {
-    packetsReceived: 0,
-    malformed: {
-      short: 0,
-      version: 0,
-      type: 0,
-      flags: 0,
-      empty: 0,
-      'frame-type': 0,
-      'frame-length': 0,
-      'frame-value': 0,
-    },
-    forConnection: 0,
-    forEnded: 0,
-    unknownConnection: 0,
-    strangersLimited: 0,
-    opensTaken: 0,
-    opensRepeated: 0,
-    opensMalformed: 0,
-    opensRefused: 0,
-    opensDropped: 0,
-    goneHeard: 0,
-  };
+  readonly counters = newStreamEndpointCounters();
   readonly #view = new StreamPacketView();
   readonly #connections = new Map<number, Connection>();
-  readonly #listeners = new Map<string, Listener>();
-  /** Openings of peers by their id, host and service, so that a repeated OPEN finds its connection. Undefined once ended. */
-  readonly #openings = new Map<string, Connection | undefined>();
+  readonly #openings: Openings<Connection>;
   readonly #timers = new TimerQueue<Connection>();
   readonly #linger: LingerTable;
   #nextId = 1;
   readonly #goneLooks = new NeighbourLimiter(GONE_LOOKS);
   readonly #strangers = new NeighbourLimiter(STRANGERS);
   readonly marks: BufferMarks = { sendBytes: 0, receiveBytes: 0 };
+  readonly sendBudget: BufferBudget;
+  readonly receiveBudget: BufferBudget;
   #mostConnections = 0;
   #connectionsRefused = 0;
 
   constructor(options: StreamEndpointOptions) {
     this.settings = withDefaults(options);
     const { limits, output } = this.settings;
+    this.sendBudget = new BufferBudget(limits.sharedBufferBytes);
+    this.receiveBudget = new BufferBudget(limits.sharedBufferBytes);
+    this.#openings = new Openings(this);
     this.#linger = new LingerTable(limits.maxLingering, limits.lingerMs, this.writer, output, (remains) => {
-      if (remains.openingKey !== undefined) this.#openings.delete(remains.openingKey);
+      if (remains.openingKey !== undefined) this.#openings.forget(remains.openingKey);
     });
   }
 
@@ -126,15 +74,12 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
    * @throws XiaError `address-in-use` when somebody listens there already
    */
   listen(sid: Xid, options: ListenOptions = {}): void {
-    if (this.#listeners.has(sid.key)) {
-      throw new XiaError('address-in-use', `${sid.toString()} has a listener already`, { sid: sid.toString() });
-    }
-    this.#listeners.set(sid.key, { sid, backlog: options.backlog ?? DEFAULT_BACKLOG, accepting: 0 });
+    this.#openings.listen(sid, options);
   }
 
   /** Accepts no more. Connections that were accepted go on. */
   unlisten(sid: Xid): void {
-    this.#listeners.delete(sid.key);
+    this.#openings.unlisten(sid);
   }
 
   /**
@@ -143,8 +88,7 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
    * @throws XiaError `limit-reached` when there are as many connections as there may be
    */
   connect(destination: Dag, sid: Xid, now: number): ConnectionHandle {
-    if (this.#connections.size >= this.settings.limits.maxConnections) {
-      this.#connectionsRefused++;
+    if (!this.hasRoom()) {
       throw new XiaError('limit-reached', `there are ${this.#connections.size} connections already`);
     }
     const start = { id: this.#nextId++, ids: this.#newIds(), localSid: sid, peerDag: destination, isServer: false };
@@ -171,7 +115,7 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
     if (view.type === StreamPacketType.GONE) return this.#handleGone(face, neighbour, now);
     const { destinationIdHigh, destinationIdLow } = view;
     if (destinationIdHigh === 0 && destinationIdLow === 0) {
-      this.#handleOpen(source, destinationSid, face, neighbour, now);
+      this.#openings.take(view, source, destinationSid, face, neighbour, now);
       return;
     }
     const connection = this.#connections.get(connectionKey(destinationIdLow));
@@ -220,6 +164,7 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
     marks.receiveBytes = Math.max(marks.receiveBytes, receiveBytes);
     return [
       { name: 'streams', unit: 'entries', used, highWater, bound: maxConnections, refused },
+      ...this.#openings.gauges(),
       this.#linger.gauge(),
       { name: 'largest send buffer', unit: 'bytes', used: sendBytes, highWater: marks.sendBytes, bound: sendBufferBytes, refused: 0 },
       {
@@ -230,6 +175,8 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
         bound: receiveWindowBytes,
         refused: 0,
       },
+      this.sendBudget.gauge('shared send memory'),
+      this.receiveBudget.gauge('shared receive memory'),
       this.#strangers.gauge('stream budgets'),
     ];
   }
@@ -246,8 +193,7 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
   }
 
   opened(connection: Connection): void {
-    const listener = this.#listeners.get(connection.localSid.key);
-    if (listener !== undefined && listener.accepting > 0) listener.accepting--;
+    this.#openings.settled(connection);
   }
 
   /** A timer that is set too early is left: it costs one look, setting it anew with every packet would cost more. */
@@ -264,87 +210,44 @@ export class StreamEndpoint implements ConnectionOwner<Connection> {
   }
 
   retire(connection: Connection, remains: Remains | undefined, now: number): void {
-    if (connection.isServer && connection.state === ConnectionState.ACCEPTING) this.opened(connection);
+    this.#openings.settled(connection);
     this.#timers.cancel(connection);
     this.#connections.delete(connectionKey(connection.ids.localLow));
     if (remains !== undefined) {
-      if (connection.openingKey !== undefined) this.#openings.set(connection.openingKey, undefined);
+      if (connection.openingKey !== undefined) this.#openings.ended(connection.openingKey);
       this.#linger.add(remains, now);
     } else if (connection.openingKey !== undefined) {
-      this.#openings.delete(connection.openingKey);
+      this.#openings.forget(connection.openingKey);
     }
+  }
+
+  // ---- for openings
+
+  hasRoom(): boolean {
+    if (this.#connections.size < this.settings.limits.maxConnections) return true;
+    this.#connectionsRefused++;
+    return false;
+  }
+
+  admitsStranger(face: number, neighbour: number, now: number): boolean {
+    return this.#strangers.take(face, neighbour, now);
+  }
+
+  accept(view: StreamPacketView, localSid: Xid, peerDag: Dag, openingKey: string, now: number): Connection {
+    const ids = this.#newIds();
+    ids.peerHigh = view.sourceIdHigh;
+    ids.peerLow = view.sourceIdLow;
+    const connection = new Connection(this, { id: this.#nextId++, ids, localSid, peerDag, isServer: true, openingKey }, now);
+    this.#add(connection);
+    return connection;
   }
 
   // ---- packets without a connection
 
-  #handleOpen(source: Dag, destinationSid: Xid, face: number, neighbour: number, now: number): void {
-    const view = this.#view;
-    if (view.type !== StreamPacketType.OPENING || (view.sourceIdHigh === 0 && view.sourceIdLow === 0)) {
-      this.counters.opensMalformed++;
-      return;
-    }
-    if (!this.#standsAtOpen(source)) {
-      this.counters.opensMalformed++;
-      return;
-    }
-    const hid = source.find(PrincipalType.HID);
-    const openingKey = `${view.sourceIdHigh}:${view.sourceIdLow}:${hid?.key ?? ''}:${destinationSid.key}`;
-    const known = this.#openings.get(openingKey);
-    view.rewind();
-    if (known !== undefined || this.#openings.has(openingKey)) {
-      this.counters.opensRepeated++;
-      // Without a connection it has ended already, and this is an echo of its beginning.
-      known?.handlePacket(view, source, now);
-      return;
-    }
-    if (!this.#strangers.take(face, neighbour, now)) {
-      this.counters.strangersLimited++;
-      return;
-    }
-    const listener = this.#listeners.get(destinationSid.key);
-    if (listener === undefined) return this.#refuse(StreamCode.REFUSED, source, destinationSid);
-    if (this.#connections.size >= this.settings.limits.maxConnections) {
-      this.#connectionsRefused++;
-      return this.#refuse(StreamCode.BUSY, source, destinationSid);
-    }
-    if (listener.accepting >= listener.backlog) {
-      this.counters.opensDropped++;
-      return;
-    }
-    listener.accepting++;
-    this.counters.opensTaken++;
-    const ids = this.#newIds();
-    ids.peerHigh = view.sourceIdHigh;
-    ids.peerLow = view.sourceIdLow;
-    const start = { id: this.#nextId++, ids, localSid: listener.sid, peerDag: source, isServer: true, openingKey };
-    const connection = new Connection(this, start, now);
-    this.#add(connection);
-    this.#openings.set(openingKey, connection);
-    connection.handlePacket(view, source, now);
-  }
-
-  /** The first frame is an OPEN of the SID that the packet comes from. */
-  #standsAtOpen(source: Dag): boolean {
-    const view = this.#view;
-    if (!view.nextFrame() || view.frame !== StreamFrame.OPEN) return false;
-    const { id } = source.intent;
-    for (let i = 0; i < XID_ID_BYTES; i++) if (view.bytes[view.sidStart + i] !== id[i]) return false;
-    return true;
-  }
-
-  /** Smaller than what it answers, and never answered itself. */
-  #refuse(code: number, source: Dag, sid: Xid): void {
-    this.counters.opensRefused++;
-    const { writer, settings } = this;
-    writer.beginOpening(this.#view.sourceIdHigh, this.#view.sourceIdLow, 0, 0, 0);
-    writer.refuse(code);
-    settings.output({ destination: source, source: settings.localDag(sid), payload: [writer.finish()] });
-  }
-
   #answerUnknown(source: Dag, sid: Xid): void {
     this.counters.unknownConnection++;
     const view = this.#view;
-    if (view.type === StreamPacketType.OPENING && view.sourceIdHigh === 0 && view.sourceIdLow === 0) return; // a REFUSE
+    if (view.hasNoSender) return; // a REFUSE or RETRY
     this.writer.beginGone(view.destinationIdHigh, view.destinationIdLow);
     const payload = [this.writer.finish()];
     this.settings.output({ destination: source, source: this.settings.localDag(sid), payload });

@@ -13,16 +13,28 @@ export interface OutgoingPacket {
   readonly payload: readonly Uint8Array[];
 }
 
-/** Bounds and times of an endpoint. Memory is at most `maxConnections * (sendBufferBytes + 2 * receiveWindowBytes)`. */
+/**
+ * Bounds and times of an endpoint. Unsent and unread bytes take at most `3 * (maxConnections * startBufferBytes + sharedBufferBytes)`,
+ * as what is received may take twice its size.
+ */
 export interface StreamLimits {
   /** Connections at the same time; more are refused with BUSY. */
   readonly maxConnections: number;
+  /** Connections of peers that are half open at the same time, over all services. From half of it on, OPENs need a token. */
+  readonly maxHalfOpen: number;
   /** Ended connections that are still answered for, so that a lost last packet does no harm; the oldest go first. */
   readonly maxLingering: number;
-  /** Written and unacknowledged bytes per connection. Large enough for rate times round trip, or it limits the rate. */
+  /** Bytes to send, and bytes received and unread, that every connection may have. */
+  readonly startBufferBytes: number;
+  /**
+   * Written and unacknowledged bytes per connection at most; twice the congestion window counts, if that is less. Large enough for
+   * rate times round trip, or it limits the rate.
+   */
   readonly sendBufferBytes: number;
-  /** Received and unread bytes per connection; the same holds. */
+  /** Received and unread bytes per connection at most. The window doubles while the reader uses all of it within two round trips. */
   readonly receiveWindowBytes: number;
+  /** What all connections together may have beyond `startBufferBytes` each, to send, and as much to receive. */
+  readonly sharedBufferBytes: number;
   /** A connection that hears nothing for this long is over; the smaller value of both ends counts. */
   readonly idleTimeoutMs: number;
   /** A quiet connection says PING this often; 0 never. Keep it below half of `idleTimeoutMs`. */
@@ -38,10 +50,13 @@ export interface StreamLimits {
 }
 
 export const DEFAULT_STREAM_LIMITS: StreamLimits = {
-  maxConnections: 4096,
+  maxConnections: 16_384,
+  maxHalfOpen: 1024,
   maxLingering: 1024,
-  sendBufferBytes: 4 * 1024 * 1024,
-  receiveWindowBytes: 4 * 1024 * 1024,
+  startBufferBytes: 512 * 1024,
+  sendBufferBytes: 32 * 1024 * 1024,
+  receiveWindowBytes: 32 * 1024 * 1024,
+  sharedBufferBytes: 256 * 1024 * 1024,
   idleTimeoutMs: 60_000,
   keepAliveMs: 15_000,
   openTimeoutMs: 10_000,

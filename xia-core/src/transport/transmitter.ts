@@ -1,51 +1,33 @@
 import type { Dag } from '../dag/index.js';
-import {
-  MAX_ACK_RANGES,
-  STREAM_DATA_FRAME_BYTES,
-  STREAM_DATA_HEADER_BYTES,
-  STREAM_OPENING_HEADER_BYTES,
-  STREAM_PADDING_FRAME_BYTES,
-  STREAM_PARAMETER_BYTES,
-  type StreamPacketView,
-} from '../wire/stream.js';
-import type { StreamPacketWriter, StreamParameters } from '../wire/stream-writer.js';
+import { STREAM_DATA_FRAME_BYTES, STREAM_DATA_HEADER_BYTES, STREAM_PADDING_FRAME_BYTES, type StreamPacketView } from '../wire/stream.js';
+import type { StreamPacketWriter } from '../wire/stream-writer.js';
 import { xipHeaderBytes } from '../wire/xip.js';
 import { AckRanges } from './ack-ranges.js';
 import { AckSchedule } from './ack-schedule.js';
 import type { CongestionController } from '../congestion/congestion.js';
+import type { BufferBudget } from './buffer-budget.js';
 import type { ConnectionCounters } from './connection-counters.js';
 import type { ConnectionIds } from './connection-ids.js';
 import { SendCredit } from './flow-control.js';
-import { LossRecovery, type RecoverySink } from './loss-recovery.js';
-import { BASE_MTU, LEAST_MTU, MTU_PROBE, MtuSearch } from './mtu-search.js';
+import { LossRecovery, MTU_PROBE, type RecoverySink } from './loss-recovery.js';
+import { Control, PacketFiller, type TransmitterHost } from './packet-filler.js';
 import type { PeerPath } from './peer-path.js';
+import { BASE_MTU, LEAST_MTU, MtuSearch } from '../congestion/mtu-search.js';
 import { Pacer } from '../congestion/pacer.js';
 import { RttEstimator } from '../congestion/rtt-estimator.js';
 import { SendBuffer } from './send-buffer.js';
 import type { StreamSettings } from './stream-options.js';
 
-/** What a packet carries besides acknowledgements, as bits. */
-export const Control = {
-  OPEN: 1,
-  ACCEPT: 2,
-  MAX_DATA: 4,
-  DATA_BLOCKED: 8,
-  PING: 16,
-  REBIND: 32,
-  DATA: 64,
-  FIN: 128,
-} as const;
-
 /** Said again when the packet is lost. PING has served by then, and DATA_BLOCKED has a timer of its own. */
 const REPEATED = Control.OPEN | Control.ACCEPT | Control.MAX_DATA | Control.REBIND;
 const WHILE_OPEN = Control.MAX_DATA | Control.DATA_BLOCKED | Control.PING | Control.REBIND;
-/** A REBIND is large; it and all ranges would not fit a small packet. */
-const ACK_RANGES_BESIDE_REBIND = 4;
 /** After this many probes without an answer they become small, then smaller: the path may no longer carry large packets. */
 const LARGE_PROBES = 1;
 const BASE_PROBES = 4;
 /** What follows the head of an MTU probe. */
 const PADDING = new Uint8Array(0xffff);
+/** RFC 9002 section 6.2.4: two, so that the loss of one does not double the wait; only one when they become small. */
+const PROBES = 2;
 /** Even where the face says less, packets are this large. */
 const MINIMUM_PACKET_BYTES = 320;
 
@@ -60,21 +42,9 @@ const Fill = {
 } as const;
 type Fill = (typeof Fill)[keyof typeof Fill];
 
-/** What the transmitter needs to know of its connection. */
-export interface TransmitterHost {
-  readonly localDag: Dag;
-  /** OPEN before the peer's id is known, ACCEPT until the peer shows that it knows ours, 0 afterwards. */
-  readonly handshake: number;
-  readonly parameters: StreamParameters;
-  /** Newest REBIND frame. */
-  readonly rebindFrame: Uint8Array | undefined;
-  /** Raises the peer's credit to what can be kept, and returns it. */
-  announceCredit(): number;
-}
-
 /**
- * Fills packets of one connection and sends them: acknowledgements, control frames, stream bytes, as far as congestion
- * window, credit and anti-amplification allow; and hears what became of them.
+ * Sends the packets of one connection: acknowledgements, control frames, stream bytes, as far as congestion window, pacer,
+ * credit and anti-amplification allow; and hears what became of them.
  */
 export class Transmitter implements RecoverySink {
   readonly rtt = new RttEstimator();
@@ -89,6 +59,7 @@ export class Transmitter implements RecoverySink {
   readonly #pacer = new Pacer();
   readonly #settings: StreamSettings;
   readonly #writer: StreamPacketWriter;
+  readonly #filler: PacketFiller;
   readonly #host: TransmitterHost;
   readonly #ids: ConnectionIds;
   readonly #path: PeerPath;
@@ -115,6 +86,7 @@ export class Transmitter implements RecoverySink {
     ids: ConnectionIds,
     path: PeerPath,
     counters: ConnectionCounters,
+    sendBudget: BufferBudget,
   ) {
     this.#settings = settings;
     this.#writer = writer;
@@ -122,9 +94,10 @@ export class Transmitter implements RecoverySink {
     this.#ids = ids;
     this.#path = path;
     this.#counters = counters;
-    this.buffer = new SendBuffer(settings.limits.sendBufferBytes);
-    this.acks = new AckSchedule(settings.limits.maxAckDelayMs);
+    this.buffer = new SendBuffer(settings.limits.startBufferBytes, settings.limits.sendBufferBytes, sendBudget);
+    this.acks = new AckSchedule(settings.limits.maxAckDelayMs, this.rtt);
     this.congestion = settings.congestion();
+    this.#filler = new PacketFiller(writer, host, ids, this.arrivals, this.acks);
     this.recovery = new LossRecovery(this.rtt, this, {
       maxAckDelayMs: settings.limits.maxAckDelayMs,
       timeoutCapMs: settings.limits.probeCapMs,
@@ -164,8 +137,11 @@ export class Transmitter implements RecoverySink {
     const ackedBytes = this.recovery.acknowledged(view, now);
     if (ackedBytes < 0) return false;
     if (ackedBytes > 0) this.#unansweredProbes = 0;
+    if (this.recovery.spurious) this.congestion.spurious(now);
     this.#detectLoss(now);
-    if (ackedBytes > 0) this.congestion.acked(this.recovery.sample(this.#limited, now));
+    if (ackedBytes === 0) return true;
+    this.congestion.acked(this.recovery.sample(this.#limited, now));
+    this.buffer.fit(this.congestion.windowBytes);
     return true;
   }
 
@@ -178,18 +154,20 @@ export class Transmitter implements RecoverySink {
     }
   }
 
-  /** Sends one packet whatever the congestion window says, to hear whether the peer is there (RFC 9002 section 6.2.4). */
+  /** Sends one packet, or two if there are bytes, whatever the congestion window says, to hear whether the peer is there (RFC 9002 section 6.2.4). */
   probe(now: number): void {
     this.recovery.timedOut(now);
     this.#counters.probes++;
     this.#unansweredProbes++;
-    this.recovery.repeatOldest();
+    const probes = this.#unansweredProbes > LARGE_PROBES ? 1 : PROBES;
+    this.recovery.repeatOldest(probes);
+    // What an opening packet said cannot be said any more when the opening is over, and would keep the probe from leaving.
+    this.#pending &= WHILE_OPEN | this.#host.handshake;
     if (this.#rebindSinceMs !== Infinity) this.#pending |= Control.REBIND;
-    // The ACCEPT of a connection that is open by now may be the oldest, and is not said again.
-    const repeated = this.#pending & REPEATED & (this.#host.handshake === 0 ? WHILE_OPEN : ~0);
-    if (repeated === 0 && !this.buffer.hasLost && !this.buffer.hasNew) this.#pending |= Control.PING;
+    if ((this.#pending & REPEATED) === 0 && !this.buffer.hasLost && !this.buffer.hasNew) this.#pending |= Control.PING;
     this.#packetBytes = this.#measurePacket(now);
     this.#transmit(now, Fill.PROBE);
+    for (let i = 1; i < probes && (this.buffer.hasLost || this.buffer.hasNew); i++) this.#transmit(now, Fill.PROBE);
   }
 
   /** The path is another one, or may be: what was learnt of the old one does not count, and silence ends now. */
@@ -198,6 +176,7 @@ export class Transmitter implements RecoverySink {
     this.mtu.reset();
     this.#unansweredProbes = 0;
     this.#pacer.reset();
+    this.recovery.pathChanged();
     this.rtt.reset();
     this.resume(now);
   }
@@ -208,6 +187,19 @@ export class Transmitter implements RecoverySink {
     if (this.recovery.packetsInFlight === 0) return;
     this.probe(now);
     this.recovery.heard();
+  }
+
+  /** Nothing was said for long and nothing is in flight: says PING, and keeps no memory of busier times. */
+  keepAlive(): void {
+    this.recovery.clear();
+    this.request(Control.PING);
+  }
+
+  /** Says OPEN again; what became of the one before means nothing for the path. */
+  openAnew(): void {
+    this.recovery.clear();
+    this.recovery.heard();
+    this.request(Control.OPEN);
   }
 
   /** Sends all that may go. Calls within a call return at once: the outer one sees what they added. */
@@ -328,34 +320,17 @@ export class Transmitter implements RecoverySink {
     const host = this.#host;
     const handshake = host.handshake;
     const control = this.#pending & (handshake === 0 ? WHILE_OPEN : handshake);
-    const ackRanges = this.#ackRanges(control, handshake);
-    const headBytes = this.#headBytes(control, ackRanges, handshake);
+    const ackRanges = this.#filler.ackRanges(control, handshake, this.#packetBytes);
+    const headBytes = this.#filler.headBytes(control, ackRanges, handshake);
     const hasData = handshake === 0 && fill !== Fill.CONTROL && this.#chooseData(this.#packetBytes - headBytes, fill === Fill.PROBE, now);
     // Blocking is found out while choosing.
     const saying = control | (this.#pending & (handshake === 0 ? Control.DATA_BLOCKED : 0));
     if (!hasData && saying === 0 && (ackRanges === 0 || !this.acks.isDue(now))) return false;
     if (!this.#path.allows(headBytes)) return false;
     const carried = saying | (hasData ? Control.DATA | (this.buffer.fin ? Control.FIN : 0) : 0);
-    this.#write(carried, ackRanges, handshake, now);
+    this.#filler.write(carried, ackRanges, this, now);
     this.#dispatch(carried, now);
     return true;
-  }
-
-  #ackRanges(control: number, handshake: number): number {
-    if (!this.acks.pending || handshake === Control.OPEN) return 0;
-    const most = (control & Control.REBIND) !== 0 ? ACK_RANGES_BESIDE_REBIND : MAX_ACK_RANGES;
-    const fitting = 1 + Math.floor(this.#packetBytes / 4 / 8);
-    return Math.min(this.arrivals.count, most, fitting);
-  }
-
-  #headBytes(control: number, ackRanges: number, handshake: number): number {
-    let bytes = handshake === 0 ? STREAM_DATA_HEADER_BYTES : STREAM_OPENING_HEADER_BYTES;
-    if (ackRanges > 0) bytes += 14 + 8 * (ackRanges - 1);
-    if ((control & (Control.OPEN | Control.ACCEPT)) !== 0) bytes += 2 + STREAM_PARAMETER_BYTES;
-    if ((control & Control.MAX_DATA) !== 0) bytes += 7;
-    if ((control & Control.PING) !== 0) bytes += 1;
-    if ((control & Control.REBIND) !== 0) bytes += this.#host.rebindFrame?.length ?? 0;
-    return bytes + 7; // for DATA_BLOCKED, which may yet be added
   }
 
   #chooseData(spaceBytes: number, probe: boolean, now: number): boolean {
@@ -380,32 +355,6 @@ export class Transmitter implements RecoverySink {
     this.#limited = false;
     if (this.recovery.bytesInFlight + this.#packetBytes <= this.congestion.windowBytes) this.recovery.noteAppLimited();
     return false;
-  }
-
-  #write(carried: number, ackRanges: number, handshake: number, now: number): void {
-    const writer = this.#writer;
-    const ids = this.#ids;
-    const number = this.recovery.nextPacketNumber;
-    if (handshake === 0) writer.beginData(ids.peerHigh, ids.peerLow, number);
-    else writer.beginOpening(ids.peerHigh, ids.peerLow, ids.localHigh, ids.localLow, number);
-    if (ackRanges > 0) this.#writeAck(ackRanges, now);
-    if ((carried & Control.OPEN) !== 0) writer.open(this.#host.parameters);
-    if ((carried & Control.ACCEPT) !== 0) writer.accept(this.#host.parameters);
-    if ((carried & Control.MAX_DATA) !== 0) writer.maxData(this.#host.announceCredit());
-    if ((carried & Control.DATA_BLOCKED) !== 0) writer.dataBlocked(this.credit.limit);
-    if ((carried & Control.PING) !== 0) writer.ping();
-    const { rebindFrame } = this.#host;
-    if ((carried & Control.REBIND) !== 0 && rebindFrame !== undefined) writer.rebind(rebindFrame);
-    if ((carried & Control.DATA) !== 0) writer.data(this.buffer.offset, this.buffer.length, this.buffer.fin);
-  }
-
-  #writeAck(ranges: number, now: number): void {
-    const { arrivals } = this;
-    this.#writer.ack(this.acks.delayMs(now), ranges, arrivals.first(0), arrivals.last(0));
-    for (let i = 1; i < ranges; i++) {
-      this.#writer.ackRange(arrivals.first(i - 1), arrivals.first(i), arrivals.last(i));
-    }
-    this.acks.sent();
   }
 
   /** Notes the written packet everywhere before it leaves, because `output` may bring the answer within its call. */

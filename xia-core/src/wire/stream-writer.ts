@@ -13,6 +13,8 @@ export interface StreamParameters {
   readonly idleTimeoutMs: number;
   /** Longest that this end holds an acknowledgement back. */
   readonly maxAckDelayMs: number;
+  /** What a RETRY asked us to say with OPEN, 20 bytes. */
+  readonly token?: Uint8Array | undefined;
 }
 
 /**
@@ -85,8 +87,10 @@ export class StreamPacketWriter {
     this.#offset(StreamFrame.DATA_BLOCKED, limit);
   }
 
+  /** OPEN, and TOKEN behind it where there is one. */
   open(parameters: StreamParameters): void {
     this.#parameters(StreamFrame.OPEN, parameters);
+    if (parameters.token !== undefined) this.#token(StreamFrame.TOKEN, parameters.token);
   }
 
   accept(parameters: StreamParameters): void {
@@ -95,6 +99,10 @@ export class StreamPacketWriter {
 
   refuse(code: number): void {
     this.#code(StreamFrame.REFUSE, code);
+  }
+
+  retry(token: Uint8Array): void {
+    this.#token(StreamFrame.RETRY, token);
   }
 
   reset(code: number): void {

@@ -33,6 +33,8 @@ export const StreamFrame = {
   REBIND: 11,
   PATH_CHALLENGE: 12,
   PATH_RESPONSE: 13,
+  RETRY: 14,
+  TOKEN: 15,
   PADDING: 16,
 } as const;
 
@@ -68,6 +70,8 @@ export const STREAM_PADDING_FRAME_BYTES = 3;
 /** Parameters of OPEN and ACCEPT: SID, window, idle timeout, ack delay. */
 export const STREAM_PARAMETER_BYTES = 32;
 export const STREAM_CHALLENGE_BYTES = 8;
+/** What RETRY hands out and TOKEN brings back. Only who made it knows what is in it. */
+export const STREAM_RETRY_TOKEN_BYTES = 20;
 /** Type, sequence, node count, public key, signature of a REBIND frame, before the address. */
 export const STREAM_REBIND_FRAME_BYTES = 104;
 /** More acknowledged ranges than this are not sent and not accepted. */
@@ -130,13 +134,18 @@ export class StreamPacketView {
   keyStart = 0;
   signatureStart = 0;
   addressStart = 0;
-  /** PATH_CHALLENGE, PATH_RESPONSE: where the eight bytes are in {@link bytes}. */
+  /** PATH_CHALLENGE, PATH_RESPONSE, RETRY, TOKEN: where their 8 or 20 bytes are in {@link bytes}. */
   tokenStart = 0;
 
   #framesStart = 0;
   #at = 0;
   #rangeAt = 0;
   #rangesLeft = 0;
+
+  /** An OPENING packet of an end that has no id for the connection, because it keeps nothing of it: REFUSE or RETRY. */
+  get hasNoSender(): boolean {
+    return this.type === StreamPacketType.OPENING && this.sourceIdHigh === 0 && this.sourceIdLow === 0;
+  }
 
   /** Takes a packet and checks all of it. After a fault the fields mean nothing. */
   reset(bytes: Uint8Array): StreamFault | undefined {
@@ -245,6 +254,9 @@ export class StreamPacketView {
       case StreamFrame.PATH_CHALLENGE:
       case StreamFrame.PATH_RESPONSE:
         return 1 + STREAM_CHALLENGE_BYTES;
+      case StreamFrame.RETRY:
+      case StreamFrame.TOKEN:
+        return 1 + STREAM_RETRY_TOKEN_BYTES;
       case StreamFrame.PADDING:
         return left < STREAM_PADDING_FRAME_BYTES ? 0 : STREAM_PADDING_FRAME_BYTES + readU16BE(b, at + 1);
       default:
@@ -265,6 +277,8 @@ export class StreamPacketView {
         return this.nodeCount >= 1 && this.nodeCount <= MAX_REBIND_NODES;
       case StreamFrame.OPEN:
       case StreamFrame.ACCEPT:
+      case StreamFrame.RETRY:
+      case StreamFrame.TOKEN:
         return this.type === StreamPacketType.OPENING;
       default:
         return true;
@@ -315,6 +329,10 @@ export class StreamPacketView {
       case StreamFrame.PATH_RESPONSE:
         this.tokenStart = at + 1;
         return at + 1 + STREAM_CHALLENGE_BYTES;
+      case StreamFrame.RETRY:
+      case StreamFrame.TOKEN:
+        this.tokenStart = at + 1;
+        return at + 1 + STREAM_RETRY_TOKEN_BYTES;
       case StreamFrame.PADDING:
         this.dataLength = readU16BE(b, at + 1);
         return at + STREAM_PADDING_FRAME_BYTES + this.dataLength;

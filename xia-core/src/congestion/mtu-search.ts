@@ -3,9 +3,6 @@ export const BASE_MTU = 1200;
 /** The least that a path must carry, also what {@link MtuSearch} falls to where the base does not pass. */
 export const LEAST_MTU = 576;
 
-/** Marks a probe among what a packet carries; its loss says nothing about congestion (RFC 8899 section 3). */
-export const MTU_PROBE = 0x1000_0000;
-
 /** So many packets in a row that are larger than the base must be lost, while smaller ones get through. */
 const SUSPICIOUS_LOSSES = 3;
 /** RFC 8899 section 5.1.2, MAX_PROBES: a size that was lost so often does not pass. */
@@ -153,6 +150,11 @@ export class MtuSearch {
   /** The probe of {@link nextProbe} bytes went out. */
   probeSent(): void {
     this.#isProbing = true;
+  }
+
+  /** The probe has become meaningless before its fate was known. */
+  probeDropped(): void {
+    this.#isProbing = false;
   }
 
   probeAcked(bytes: number): void {

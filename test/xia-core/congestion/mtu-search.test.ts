@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BASE_MTU, LEAST_MTU, MtuSearch, MtuState } from '../../../xia-core/src/transport/mtu-search.js';
+import { BASE_MTU, LEAST_MTU, MtuSearch, MtuState } from '../../../xia-core/src/congestion/mtu-search.js';
 
 /** A search that has just found that packets of `limit` bytes vanish. */
 function fallen(limit: number): MtuSearch {
