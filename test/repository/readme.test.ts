@@ -155,7 +155,20 @@ describe('TypeScript in the pages', () => {
 });
 
 describe('commands in the pages', () => {
-  const programs = ['xcal', 'xcat', 'xchunk', 'xdag', 'xdump', 'xlink', 'xmigrate', 'xnameserver', 'xping', 'xrouter', 'xtestbed', 'xtraceroute'];
+  const programs = [
+    'xcal',
+    'xcat',
+    'xchunk',
+    'xdag',
+    'xdump',
+    'xlink',
+    'xmigrate',
+    'xnameserver',
+    'xping',
+    'xrouter',
+    'xtestbed',
+    'xtraceroute',
+  ];
   const targets: Readonly<Record<string, string>> = { demo: 'tools/dist/demo/main.js', bench: 'tools/dist/bench/main.js' };
   const helps = new Map<string, string>();
 

@@ -160,10 +160,7 @@ async function nodePair(connections: number): Promise<{ readonly client: XiaNode
   const ad = xidOf(PrincipalType.AD, adIdentity);
   const hid = xidOf(PrincipalType.HID, identity);
   const certificate = sealCertificate({ ad, hid, notBefore: 0, notAfter: Date.now() + DAY_MS }, adIdentity);
-  const [here, there] = [
-    new MemoryFace({ name: 'access', role: 'access' }),
-    new MemoryFace({ name: 'host', role: 'uplink' }),
-  ];
+  const [here, there] = [new MemoryFace({ name: 'access', role: 'access' }), new MemoryFace({ name: 'host', role: 'uplink' })];
   const streamLimits = { maxConnections: connections + 1 };
   const faceOf = (face: MemoryFace) => ({ name: face.name, role: face.role, face });
   const router = { certificate, beacon: { intervalMs: 50 } };

@@ -15,7 +15,7 @@ interface Options {
 }
 
 /** `npm run bench:transport`. */
-export function program(): Command {
+export function program(signal: AbortSignal): Command {
   return new Command('bench:transport')
     .description('Measures the transports, STREAM and chunks, beside TCP and others in the same run.')
     .option('--json', 'one JSON object on stdout, nothing else')
@@ -33,6 +33,7 @@ export function program(): Command {
         sections: options.section ?? sectionNames,
         profileFolder: options.profile,
         peersFolder: options.peers,
+        signal,
         onNote: (text) => {
           if (!options.json) process.stderr.write(`${text}\n`);
         },
@@ -43,5 +44,5 @@ export function program(): Command {
 }
 
 export async function main(argv: string[]): Promise<void> {
-  await runMain(program(), argv);
+  await runMain(program, argv);
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Report, Section } from '../bench-forwarding/report.js';
 import type { CompareOptions } from './compare.js';
 import { cacheSections } from './cache-section.js';
+import { idleSections } from './idle-section.js';
 import { chunkSections, smallMtuSections, streamSections } from './loopback-sections.js';
 import { peerSections } from './peer-section.js';
 import type { TransferSize } from './transfer.js';
@@ -21,6 +22,7 @@ const measures = {
   'wan-loss': lossSections,
   fairness: fairnessSections,
   'cache-recovery': cacheSections,
+  idle: idleSections,
 } as const satisfies Record<string, Measure>;
 
 export type SectionName = keyof typeof measures;
@@ -40,12 +42,14 @@ export interface TransportBenchOptions {
   readonly profileFolder?: string | undefined;
   /** Where the peers are installed, and looked for. */
   readonly peersFolder: string;
+  /** Ends it after the run at hand. */
+  readonly signal: AbortSignal;
   readonly onNote: (text: string) => void;
 }
 
 /** Measures the transports, in processes of their own on this machine. */
 export async function runTransportBench(options: TransportBenchOptions): Promise<Report> {
-  const { quick, sections, profileFolder, peersFolder, onNote } = options;
+  const { quick, sections, profileFolder, peersFolder, signal, onNote } = options;
   const size = quick ? QUICK : FULL;
   const rounds = options.rounds ?? (quick ? 1 : FULL_ROUNDS);
   const folder = await mkdtemp(join(tmpdir(), 'xia-transport-'));
@@ -53,7 +57,7 @@ export async function runTransportBench(options: TransportBenchOptions): Promise
   try {
     for (const name of sections) {
       onNote(name);
-      measured.push(...(await measures[name]({ folder, rounds, size, profileFolder, peersFolder, onNote })));
+      measured.push(...(await measures[name]({ folder, rounds, size, profileFolder, peersFolder, signal, onNote })));
     }
   } finally {
     await rm(folder, { recursive: true, force: true });

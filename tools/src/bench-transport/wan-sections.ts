@@ -105,8 +105,9 @@ async function inLab(
   const notes = new Set<string>();
   const onRun = ({ name, mbit }: LabRun) => void runs.set(name, [...(runs.get(name) ?? []), mbit]);
   for (let round = 1; round <= options.rounds; round++) {
+    options.signal.throwIfAborted();
     try {
-      await withTunLab({ link, seed: round }, (lab) => use(lab, options, onRun));
+      await withTunLab({ link, seed: round, signal: options.signal }, (lab) => use(lab, options, onRun));
     } catch (error) {
       notes.add((error as Error).message.split('\n').join(' '));
     }
