@@ -7,12 +7,12 @@ import { startCommand, startEnd, type PartProcess, type StartOptions } from './p
 import { startLink, startRouterPair, type Site } from './router-pair.js';
 import { measureRate, measureTransfer, type TransferRun, type TransferSetup, type TransferSize } from './transfer.js';
 
-export const LOOPBACK_MTU = 65_507;
+const LOOPBACK_MTU = 65_507;
 
 /** Something that carries bytes from one process to another, to be compared. */
 export interface Candidate {
   readonly name: string;
-  run(context: RunContext): Promise<TransferRun>;
+  readonly run: (context: RunContext) => Promise<TransferRun>;
 }
 
 /** What a run needs beside the candidate itself. */
@@ -56,22 +56,20 @@ export async function withParts(run: (add: <Part extends PartProcess>(part: Prom
 
 async function overRouters(ends: 'chunk' | 'stream', argument: object, path: Path, context: RunContext): Promise<TransferRun> {
   const { folder, size, profileFolder } = context;
+  const [near, far] = path.sites ?? [];
   return withParts(async (add) => {
     const pair = await startRouterPair({ folder: await mkdtemp(join(folder, 'pair-')), profileFolder, ...path });
-    const [r1, r2] = [await add(Promise.resolve(pair.routers[0])), await add(Promise.resolve(pair.routers[1]))];
-    const link = pair.link === undefined ? {} : { 'emulated link': await add(Promise.resolve(pair.link)) };
+    for (const part of [...pair.routers, pair.link]) if (part !== undefined) await add(Promise.resolve(part));
+    const [r1, r2] = pair.routers;
     const attachment = { mtu: path.mtu, offload: path.offload, ...argument };
-    const source = await add(
-      startEnd(`${ends}-source`, { profileFolder, place: path.sites?.[0].place }, { ...attachment, router: pair.access[0] }),
-    );
-    const sink = await add(
-      startEnd(
-        `${ends}-sink`,
-        { profileFolder, place: path.sites?.[1].place },
-        { ...attachment, listen, router: lastHop?.b ?? pair.access[1], source: source.address },
-      ),
-    );
-    const setup: TransferSetup = { source, sink, parts: { sender: source, 'router 1': r1, ...link, 'router 2': r2, receiver: sink } };
+    const source = await add(startEnd(`${ends}-source`, { profileFolder, place: near?.place }, { ...attachment, router: pair.access[0] }));
+    const [port] = await freePorts(1);
+    const listen = `127.0.0.1:${port}`;
+    const lastHop = path.lastHop === undefined ? undefined : await startLink(pair.access[1], listen, path.lastHop, { profileFolder });
+    if (lastHop !== undefined) await add(Promise.resolve(lastHop.part));
+    const sinkArgument = { ...attachment, listen, router: lastHop?.b ?? pair.access[1], source: source.address };
+    const sink = await add(startEnd(`${ends}-sink`, { profileFolder, place: far?.place }, sinkArgument));
+    const setup: TransferSetup = { source, sink, parts: { sender: source, 'router 1': r1, 'router 2': r2, receiver: sink } };
     return path.timed === undefined ? measureTransfer(setup, size) : measureRate(setup, path.timed);
   });
 }

@@ -7,7 +7,7 @@ import { startEndNode, type Attachment } from './end-node.js';
 import { endArgument, endWithParent, serveOrders, tellDone } from './end-process.js';
 import { Pattern, PatternCheck } from './pattern.js';
 
-const { source, ...attachment } = endArgument<Attachment & { readonly source: string }>();
+const { source, ...attachment } = endArgument() as Attachment & { readonly source: string };
 collectRarely();
 const check = new PatternCheck(new Pattern());
 const node = await startEndNode(attachment);

@@ -17,8 +17,8 @@ export function tellDone(done: TransferDone): void {
 }
 
 /** The argument that the parent gave: JSON. */
-export function endArgument<Value>(): Value {
-  return JSON.parse(process.argv[2] ?? 'null') as Value;
+export function endArgument(): unknown {
+  return JSON.parse(process.argv[2] ?? 'null');
 }
 
 /** Ends the process with its parent, or when the parent has no more orders. */

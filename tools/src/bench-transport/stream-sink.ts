@@ -5,7 +5,7 @@ import { startEndNode, type Attachment } from './end-node.js';
 import { endArgument, endWithParent, serveOrders, tellDone } from './end-process.js';
 import { Pattern, PatternCheck } from './pattern.js';
 
-const { source, secure, ...attachment } = endArgument<Attachment & { readonly source: string; readonly secure: boolean }>();
+const { source, secure, ...attachment } = endArgument() as Attachment & { readonly source: string; readonly secure: boolean };
 collectRarely();
 const check = new PatternCheck(new Pattern());
 const node = await startEndNode(attachment);
