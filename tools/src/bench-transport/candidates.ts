@@ -1,7 +1,7 @@
 import { mkdtemp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { XiaError } from 'xia-core';
+import { XiaError, type CongestionName } from 'xia-core';
 import { freePorts } from '../xtestbed/free-ports.js';
 import { startCommand, startEnd, type PartProcess, type StartOptions } from './parts.js';
 import { startLink, startRouterPair, type Site } from './router-pair.js';
@@ -17,6 +17,8 @@ export interface Candidate {
 
 /** What a run needs beside the candidate itself. */
 export interface RunContext extends StartOptions {
+  /** Of the ends of ours; the default one if undefined. */
+  readonly congestion?: CongestionName | undefined;
   /** For files, which nobody needs afterwards. */
   readonly folder: string;
   readonly size: TransferSize;
@@ -61,7 +63,7 @@ async function overRouters(ends: 'chunk' | 'stream', argument: object, path: Pat
     const pair = await startRouterPair({ folder: await mkdtemp(join(folder, 'pair-')), profileFolder, ...path });
     for (const part of [...pair.routers, pair.link]) if (part !== undefined) await add(Promise.resolve(part));
     const [r1, r2] = pair.routers;
-    const attachment = { mtu: path.mtu, offload: path.offload, ...argument };
+    const attachment = { mtu: path.mtu, offload: path.offload, congestion: context.congestion, ...argument };
     const source = await add(startEnd(`${ends}-source`, { profileFolder, place: near?.place }, { ...attachment, router: pair.access[0] }));
     const [port] = await freePorts(1);
     const listen = `127.0.0.1:${port}`;

@@ -52,7 +52,9 @@ export function speedRatio({ runs }: Comparison, name: string, base: string): nu
   const [ones, others] = [runs.get(name) ?? [], runs.get(base) ?? []];
   const ratios = ones.map((one, round) => {
     const other = others[round];
-    return one === undefined || other === undefined ? undefined : one.gigabytesPerSecond / other.gigabytesPerSecond;
+    return one === undefined || other === undefined || other.gigabytesPerSecond === 0
+      ? undefined
+      : one.gigabytesPerSecond / other.gigabytesPerSecond;
   });
   return median(present(ratios));
 }

@@ -1,4 +1,4 @@
-import { XiaNode } from 'xia-core';
+import { XiaNode, type CongestionName } from 'xia-core';
 
 /** How an end attaches to its router. */
 export interface Attachment {
@@ -8,12 +8,15 @@ export interface Attachment {
   readonly router: string;
   readonly mtu: number;
   readonly offload: 'auto' | 'off';
+  /** The default one if undefined. */
+  readonly congestion?: CongestionName;
 }
 
 /** Starts the node of an end of a transfer, attached to a router. */
-export async function startEndNode({ listen = '127.0.0.1:0', router, mtu, offload }: Attachment): Promise<XiaNode> {
+export async function startEndNode({ listen = '127.0.0.1:0', router, mtu, offload, congestion }: Attachment): Promise<XiaNode> {
   return XiaNode.start({
     role: 'application',
+    congestion,
     faces: [{ name: 'up', role: 'uplink', mtu, udp: { listen, peers: [router], offload } }],
   });
 }

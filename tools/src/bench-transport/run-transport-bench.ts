@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DEFAULT_CONGESTION, type CongestionName } from 'xia-core';
 import type { Report, Section } from '../bench-forwarding/report.js';
 import type { CompareOptions } from './compare.js';
 import { cacheSections } from './cache-section.js';
@@ -40,6 +41,8 @@ export interface TransportBenchOptions {
   readonly sections: readonly SectionName[];
   /** Where every process of ours leaves a CPU profile. */
   readonly profileFolder?: string | undefined;
+  /** Of the ends of ours; the default one if undefined. */
+  readonly congestion?: CongestionName | undefined;
   /** Where the peers are installed, and looked for. */
   readonly peersFolder: string;
   /** Ends it after the run at hand. */
@@ -49,7 +52,7 @@ export interface TransportBenchOptions {
 
 /** Measures the transports, in processes of their own on this machine. */
 export async function runTransportBench(options: TransportBenchOptions): Promise<Report> {
-  const { quick, sections, profileFolder, peersFolder, signal, onNote } = options;
+  const { quick, sections, profileFolder, peersFolder, congestion, signal, onNote } = options;
   const size = quick ? QUICK : FULL;
   const rounds = options.rounds ?? (quick ? 1 : FULL_ROUNDS);
   const folder = await mkdtemp(join(tmpdir(), 'xia-transport-'));
@@ -57,14 +60,14 @@ export async function runTransportBench(options: TransportBenchOptions): Promise
   try {
     for (const name of sections) {
       onNote(name);
-      measured.push(...(await measures[name]({ folder, rounds, size, profileFolder, peersFolder, signal, onNote })));
+      measured.push(...(await measures[name]({ folder, rounds, size, profileFolder, peersFolder, congestion, signal, onNote })));
     }
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
   return {
     sections: measured,
-    settings: { quick, sections, rounds, ...size },
+    settings: { quick, sections, rounds, congestion: congestion ?? DEFAULT_CONGESTION, ...size },
     versions: { node: process.versions.node, v8: process.versions.v8, cpu: cpus()[0]?.model ?? 'unknown', cores: String(cpus().length) },
   };
 }

@@ -1,3 +1,4 @@
+import type { CongestionName } from '../congestion/index.js';
 import type { CacheSettings, FetchLimits } from '../content/index.js';
 import type { Dag } from '../dag/index.js';
 import type { NodeIdentity } from '../io/index.js';
@@ -50,6 +51,8 @@ export interface XiaNodeOptions {
   readonly bindingLifetimeMs?: number;
   readonly streamLimits?: Partial<StreamLimits>;
   readonly fetchLimits?: FetchLimits;
+  /** The congestion controller of streams and of fetches, unless `fetchLimits` names another. */
+  readonly congestion?: CongestionName | undefined;
   readonly mobilityLimits?: MobilityLimits;
   readonly logger?: NodeLogger;
   /** Closes the node when aborted. */

@@ -95,6 +95,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       onEvent: (event) => this.#handle(event),
       mobilityLimits: { maxMoves: options.moves?.limit, moveWindowMs: options.moves?.windowMs, ...options.mobilityLimits },
       ...(options.streamLimits === undefined ? {} : { streamLimits: options.streamLimits }),
+      congestion: options.congestion,
       ...(options.fetchLimits === undefined ? {} : { fetchLimits: options.fetchLimits }),
     });
     for (const [id, spec] of this.#stack.faces.entries()) this.#faces.byId.set(id, spec as Face);
