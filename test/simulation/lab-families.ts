@@ -34,19 +34,24 @@ function caseOf(family: LabFamily, seed: number): LabCase {
   return { preset, transport, controller, seed, size: 'small' };
 }
 
-/** Simulates the seeds of one test: what failed, each with the command that runs it again, and in how many runs the link did some harm. */
-export function simulateBlock(family: LabFamily, firstSeed: number): { runs: number; harmedRuns: number; failures: string[] } {
+/** Simulates the seeds of one test: what failed, each with the command that runs it again, and in how many runs the link did some harm, and the most that waited before it. */
+export function simulateBlock(
+  family: LabFamily,
+  firstSeed: number,
+): { runs: number; harmedRuns: number; queueMaxBytes: number; failures: string[] } {
   const failures: string[] = [];
   let harmedRuns = 0;
   let runs = 0;
+  let mostQueued = 0;
   for (let seed = firstSeed; seed < firstSeed + SEEDS_PER_TEST; seed++) {
     const what = caseOf(family, seed);
-    const { fault, harmed } = runLab(what);
+    const { fault, harmed, queueMaxBytes } = runLab(what);
+    mostQueued = Math.max(mostQueued, queueMaxBytes);
     runs++;
     if (harmed > 0) harmedRuns++;
     if (fault !== undefined) failures.push(`${fault}: ${replayLine(what)}`);
   }
   const more = failures.splice(MAX_REPORTED).length;
   if (more > 0) failures.push(`and ${more} more`);
-  return { runs, harmedRuns, failures };
+  return { runs, harmedRuns, queueMaxBytes: mostQueued, failures };
 }

@@ -16,7 +16,7 @@ export interface LabResult {
   /** Jain's index of what each flow had when the first was complete: 1 is even, 1/n all for one. */
   readonly fairness: number;
   readonly queueMaxBytes: number;
-  /** Packets that the link between the ends lost, flipped a bit of, held back or doubled. */
+  /** Packets that the link between the ends lost, flipped a bit of, held back or doubled, and those that a stopped router lost. */
   readonly harmed: number;
 }
 
@@ -54,7 +54,7 @@ export function runLab(what: LabCase, watch: (world: LabWorld) => void = () => {
     resentShare: sent === 0 ? 0 : resent / sent,
     fairness: jain(whenFirst ?? []),
     queueMaxBytes: Math.max(...ways.map(({ queueMaxBytes }) => queueMaxBytes)),
-    harmed: ways.reduce((sum, { counters }) => sum + harmOf(counters), 0),
+    harmed: ways.reduce((sum, { counters }) => sum + harmOf(counters), network.undelivered),
   };
 }
 

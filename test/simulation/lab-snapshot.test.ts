@@ -33,6 +33,6 @@ describe('2 MB over each of the named links', () => {
       await expect(tableOf(results)).toMatchFileSnapshot(`__snapshots__/laboratory-${transport}.txt`);
       expect(results.flatMap(({ result }) => result.fault ?? [])).toEqual([]);
     },
-    120_000,
+    240_000,
   );
 });

@@ -108,6 +108,8 @@ export class SimNetwork {
   checksums = false;
   /** How many were. */
   checksumErrors = 0;
+  /** Packets that arrived at a node that stood still, or when their link was gone. */
+  undelivered = 0;
   /** Sees every packet that a node sends, who is at the other end of the link, and what becomes of it. */
   onPacket: (packet: Uint8Array, to: { readonly node: SimNode; readonly face: number }, fate: LinkFate) => void = () => {};
 
@@ -195,7 +197,7 @@ export class SimNetwork {
     const copy = packet.slice();
     flipBit(copy, flippedBit);
     this.queue.at(arrivesMs, (now) => {
-      if (!link.up || !to.node.running) return;
+      if (!link.up || !to.node.running) return void this.undelivered++;
       if (isDropped) return void this.checksumErrors++;
       to.node.enter(() => to.node.stack.receive(to.face, 1, copy, now));
     });

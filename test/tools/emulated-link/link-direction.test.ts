@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { SeededRandom, type LinkShape } from 'xia-core';
-import { LinkDirection } from '../../../tools/src/emulated-link/index.js';
+import { LinkDirection, type DirectionOptions } from '../../../tools/src/emulated-link/index.js';
 
-function direction(shape: LinkShape, options?: { headerBytes?: number; maxHeldBytes?: number }): LinkDirection {
+function direction(shape: LinkShape, options?: DirectionOptions): LinkDirection {
   return new LinkDirection(shape, new SeededRandom(1), 0, options);
 }
 
@@ -39,7 +39,7 @@ describe('one direction of an emulated link', () => {
     const { packets, held, dropped } = link.report();
     expect(packets).toBe(5);
     expect(held).toBe(1);
-    expect(dropped).toEqual({ tooLarge: 1, queueFull: 0, blackout: 0, burst: 0, loss: 1, down: 1, memory: 1 });
+    expect(dropped).toEqual({ tooLarge: 1, queueFull: 0, blackout: 0, burst: 0, loss: 1, down: 1, memory: 1, corrupt: 0 });
   });
 
   it('flips one bit of the packet, whatever part of it the model meant', () => {
@@ -52,6 +52,12 @@ describe('one direction of an emulated link', () => {
       });
     }
     expect(link.report()).toMatchObject({ corrupted: 50, delivered: 50 });
+  });
+
+  it('drops such a packet where a checksum below would', () => {
+    const link = direction({ delayMs: 0, corrupt: 1 }, { dropsCorrupted: true });
+    expect(link.take(new Uint8Array(8), 0)).toBe(false);
+    expect(link.report()).toMatchObject({ packets: 1, corrupted: 1, held: 0, dropped: { corrupt: 1 } });
   });
 
   it('gives the second copy memory of its own', () => {

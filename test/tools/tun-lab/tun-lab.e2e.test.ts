@@ -54,6 +54,7 @@ describe('the laboratory of two network namespaces', () => {
     const lossy = await measured({ ...LINK, loss: 0.03 });
     expect(clean.flow.steadyMbit).toBeGreaterThan(0.8 * 20);
     expect(clean.flow.steadyMbit).toBeLessThan(20);
+    expect(clean.report).toMatchObject({ missed: 0, refused: 0 });
     expect(clean.report.there.mostQueuedBytes).toBeLessThanOrEqual(50_000);
     expect(lossy.report.there.dropped['loss']).toBeGreaterThan(0);
     expect(lossy.flow.steadyMbit).toBeLessThan(0.6 * clean.flow.steadyMbit);

@@ -111,6 +111,16 @@ describe('xlink', () => {
     expect((await link.end()).summary.aToB.dropped).toMatchObject({ tooLarge: 2 });
   });
 
+  it('drops packets with a flipped bit, or hands them on where that is asked for', async () => {
+    const [dropping, keeping] = [await startLink('--set', 'corrupt=100%'), await startLink('--set', 'corrupt=100%', '--keep-corrupted')];
+    for (const link of [dropping, keeping]) link.a.send(Buffer.alloc(100), link.ports.a, HOST);
+    await delay(300);
+    expect(dropping.received).toEqual([]);
+    expect((await dropping.end()).summary.aToB.dropped).toMatchObject({ corrupt: 1 });
+    const ones = [...keeping.received[0]!].flatMap((byte) => [...byte.toString(2)].filter((bit) => bit === '1'));
+    expect(ones).toHaveLength(1);
+  });
+
   it('is dark for as long as it is told', async () => {
     const link = await startLink('--set', 'blackout=500ms/400ms');
     const sentMs: number[] = [];

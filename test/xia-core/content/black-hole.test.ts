@@ -11,7 +11,7 @@ function fetchAll(net: ChunkNetwork, lengths: readonly number[], limitMs = 60_00
     net.fetcher.fetch(dag, net.now, { id });
     net.run(limitMs);
     const event = net.events.find((one) => one.id === id);
-    expect(event?.kind, `chunk ${id}`).toBe('done');
+    expect(event?.kind, `chunk ${id} ${JSON.stringify(net.impairments)}`).toBe('done');
     if (event?.kind === 'done') expect(Buffer.compare(event.bytes, bytes)).toBe(0);
     return net.now - beganMs;
   });
@@ -40,7 +40,7 @@ describe('segments that are too large for the path', () => {
       for (const passes of [700, 1252, 1400]) {
         const net = new ChunkNetwork(mtu + passes, { ...path, mtu, hole: { mtu: passes, fromMs: 0 } });
         const times = fetchAll(net, [100_000, 100_000, 100_000]);
-        expect(Math.max(...times), `${mtu} ${passes}`).toBeLessThan(8000);
+        expect(Math.max(...times), `${mtu} ${passes}`).toBeLessThan(passes < 1200 ? 12_000 : 5000);
       }
     }
   });
@@ -75,7 +75,8 @@ describe('segments that are too large for the path', () => {
           queueBytes: 100_000 + rng.below(200_000),
           hole: { mtu: 600 + rng.below(1000), fromMs: rng.below(2) === 0 ? 0 : rng.below(300) },
         });
-        fetchAll(net, [rng.below(100_000), rng.below(100_000), rng.below(3000)], 30_000);
+        const times = fetchAll(net, [rng.below(100_000), rng.below(100_000), rng.below(3000)], 30_000);
+        expect(times, `seed ${seed}`).toHaveLength(3);
       }
     });
   }

@@ -13,6 +13,7 @@ function endpoint(limits: Partial<DatagramLimits> = {}) {
   const sent: OutgoingPacket[] = [];
   const readable: Xid[] = [];
   const datagrams = new DatagramEndpoint({
+    mtu: () => 1400,
     rng: new SeededRandom(1),
     localDag: (service) => serviceDag(ad('a'), HID, service),
     output: (packet) => {

@@ -11,7 +11,10 @@ export interface DirectionReport {
   /** Packets handed on, the second copies of duplicated ones included. */
   readonly delivered: number;
   readonly deliveredBytes: number;
-  /** By reason: those of the model, `down` while the link was set down, `memory` when too many bytes were under way. */
+  /**
+   * By reason: those of the model, `down` while the link was set down, `memory` when too many bytes were under way, `corrupt` for a
+   * flipped bit where that is a drop.
+   */
   readonly dropped: Readonly<Record<string, number>>;
   readonly duplicated: number;
   readonly corrupted: number;
@@ -25,6 +28,14 @@ export interface DirectionReport {
   readonly maxLateMs: number;
 }
 
+export interface DirectionOptions {
+  /** What the link carries with each packet beside the bytes that are given here, and counts as its size. Default 0. */
+  readonly headerBytes?: number;
+  readonly maxHeldBytes?: number;
+  /** For packets that somebody below would drop for their checksum. Default false: they are handed on as they are. */
+  readonly dropsCorrupted?: boolean;
+}
+
 type Deliver = (packet: Uint8Array) => void;
 
 /** One direction of an emulated link: asks the model for the fate of each packet, and holds those that arrive until then. */
@@ -33,6 +44,7 @@ export class LinkDirection {
   readonly #queue = new DelayQueue();
   readonly #headerBytes: number;
   readonly #maxHeldBytes: number;
+  readonly #dropsCorrupted: boolean;
   #isUp = true;
   #heldBytes = 0;
   #mostHeldBytes = 0;
@@ -40,22 +52,23 @@ export class LinkDirection {
   #deliveredBytes = 0;
   #down = 0;
   #memory = 0;
+  #corrupt = 0;
   #lateSumMs = 0;
   #maxLateMs = 0;
 
   /**
-   * @param headerBytes what the link carries with each packet beside the bytes that are given here, and counts as its size
    * @throws XiaError `bad-argument`
    */
   constructor(
     shape: LinkShape,
     rng: RandomSource,
     beganMs: number,
-    { headerBytes = 0, maxHeldBytes = MAX_HELD_BYTES }: { readonly headerBytes?: number; readonly maxHeldBytes?: number } = {},
+    { headerBytes = 0, maxHeldBytes = MAX_HELD_BYTES, dropsCorrupted = false }: DirectionOptions = {},
   ) {
     this.#model = new LinkModel(shape, rng, beganMs);
     this.#headerBytes = headerBytes;
     this.#maxHeldBytes = maxHeldBytes;
+    this.#dropsCorrupted = dropsCorrupted;
   }
 
   get shape(): LinkShape {
@@ -93,6 +106,10 @@ export class LinkDirection {
     }
     const { dropped, arrivesMs, copyArrivesMs, flippedBit } = this.#model.pass(packet.length + this.#headerBytes, now);
     if (dropped !== undefined) return false;
+    if (flippedBit >= 0 && this.#dropsCorrupted) {
+      this.#corrupt++;
+      return false;
+    }
     // Damage to a header that is not here is damage to the packet.
     if (flippedBit >= 0 && packet.length > 0) flipBit(packet, flippedBit % (8 * packet.length));
     this.#hold(packet, arrivesMs);
@@ -131,7 +148,7 @@ export class LinkDirection {
       bytes: counters.bytes,
       delivered: this.#delivered,
       deliveredBytes: this.#deliveredBytes,
-      dropped: { ...ofModel, down: this.#down, memory: this.#memory },
+      dropped: { ...ofModel, down: this.#down, memory: this.#memory, corrupt: this.#corrupt },
       duplicated: counters.duplicated,
       corrupted: counters.corrupted,
       reordered: counters.reordered,

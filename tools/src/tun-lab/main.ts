@@ -42,12 +42,12 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
     const report = await lab.report();
     if (options.json) return writeJsonLine({ link: { aToB: shapeText(link.there), bToA: shapeText(link.back) }, results, report });
     for (const result of results) process.stdout.write(flowText(result, options.warmup));
-    const { there, refused, longestPauseMs, cpuSeconds } = report;
+    const { there, missed, refused, longestPauseMs, cpuSeconds } = report;
     const dropped = Object.entries(there.dropped).flatMap(([reason, count]) => (count > 0 ? [`${reason} ${count}`] : []));
     process.stdout.write(
       `the link: ${there.packets} packets there, dropped: ${dropped.join(', ') || 'none'}; ` +
         `late by ${there.meanLateMs.toFixed(2)} ms on average, ${there.maxLateMs.toFixed(2)} ms at most; ` +
-        `longest pause ${longestPauseMs.toFixed(1)} ms, refused ${refused}, ${cpuSeconds.toFixed(2)} s of processor\n`,
+        `longest pause ${longestPauseMs.toFixed(1)} ms, missed ${missed}, refused ${refused}, ${cpuSeconds.toFixed(2)} s of processor\n`,
     );
   });
 }

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import * as v from 'valibot';
 import { linkPresets, XiaError, type LinkPresetName, type LinkShape } from 'xia-core';
 import { resolveCommand } from '../xtestbed/index.js';
 import { addNamespace, ip, namespaceName, removeNamespace, removeStaleNamespaces, requireTunLab } from './namespaces.js';
@@ -28,13 +29,21 @@ export interface TunLabEnd {
   spawn(command: string, args: readonly string[], options?: SpawnOptions): ChildProcess;
 }
 
+export interface TunLabReport extends PumpReport {
+  /** Packets that the interfaces dropped because the emulation was not served in time: no part of it. */
+  readonly missed: number;
+}
+
 export interface TunLab {
   readonly left: TunLabEnd;
   readonly right: TunLabEnd;
-  report(): Promise<PumpReport>;
+  report(): Promise<TunLabReport>;
   /** Other properties from now on. */
   reshape(there: LinkShape, back?: LinkShape): Promise<void>;
 }
+
+/** What `ip` tells of an interface. */
+const linkSchema = v.tuple([v.looseObject({ stats64: v.looseObject({ tx: v.looseObject({ dropped: v.number() }) }) })]);
 
 const MAX_MTU = 1500;
 /** What a process that was asked to end has for it. */
@@ -71,7 +80,10 @@ export async function withTunLab<Result>(options: TunLabOptions, use: (lab: TunL
       use({
         left,
         right,
-        report: async () => (await ask({ kind: 'report' })) as PumpReport,
+        report: async () => ({
+          ...((await ask({ kind: 'report' })) as PumpReport),
+          missed: (await left.missed()) + (await right.missed()),
+        }),
         reshape: async (next, nextBack = next) => void (await ask({ kind: 'reshape', there: next, back: nextBack })),
       }),
       signal,
@@ -122,6 +134,11 @@ class End implements TunLabEnd {
     await ip('link', 'set', interfaceName, 'netns', namespace);
     await ip('-n', namespace, 'address', 'add', `${this.address}/24`, 'dev', interfaceName);
     await ip('-n', namespace, 'link', 'set', interfaceName, 'mtu', String(mtu), 'txqueuelen', String(INTERFACE_QUEUE_PACKETS), 'up');
+  }
+
+  async missed(): Promise<number> {
+    const [shown] = v.parse(linkSchema, JSON.parse(await ip('-json', '-stats', '-n', this.namespace, 'link', 'show', this.interfaceName)));
+    return shown.stats64.tx.dropped;
   }
 
   spawn(command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {

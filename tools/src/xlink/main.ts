@@ -13,6 +13,7 @@ interface RunOptions extends LinkOptions {
   readonly listenA: string;
   readonly listenB: string;
   readonly control?: string;
+  readonly keepCorrupted?: true;
   readonly offload: boolean;
   readonly json?: true;
 }
@@ -35,6 +36,7 @@ async function run(options: RunOptions, signal: AbortSignal): Promise<void> {
   await using link = await UdpLink.open({
     ...options,
     link: linkFromOptions(options, undefined),
+    keepsCorrupted: options.keepCorrupted === true,
     offload: options.offload ? 'auto' : 'off',
     onFault: (error) => process.stderr.write(`xlink: ${error.message}\n`),
   });
@@ -83,6 +85,7 @@ Example:
     .option('--listen-b <addr:port>', 'where b sends to', endpoint, '127.0.0.1:0');
   addLinkOptions(runCommand, integerArgument)
     .addOption(controlOption())
+    .option('--keep-corrupted', 'hand packets with a flipped bit on, with a right UDP checksum')
     .option('--no-offload', 'never several datagrams in one system call; for datagrams that are not XIP packets')
     .option('--json', 'one JSON object when it is ready, and one at the end')
     .addHelpText('after', '\nExample:\n  xlink run --a 127.0.0.1:7001 --b 127.0.0.1:7002 --preset loss1 --control /tmp/link.ctl')

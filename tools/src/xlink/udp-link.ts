@@ -13,6 +13,8 @@ export interface UdpLinkOptions {
   readonly listenB: string;
   readonly link: LinkShapes;
   readonly seed: number;
+  /** Hands packets with a flipped bit on; the system would have dropped them for their UDP checksum. */
+  readonly keepsCorrupted: boolean;
   /** Off for datagrams that are not XIP packets. */
   readonly offload: UdpOffloadMode;
   /** Told of what goes wrong on the way. */
@@ -62,9 +64,10 @@ export class UdpLink implements AsyncDisposable {
     const side = (name: 'a' | 'b', peer: string, listen: string, shape: LinkShapes['there']): Side => {
       const face = new UdpFace({ name, role: 'peer', listen, peers: [peer], mtu: MAX_PACKET_BYTES, offload: options.offload });
       const headerBytes = peer.startsWith('[') ? IPV6_HEADER_BYTES : IPV4_HEADER_BYTES;
+      const directionOptions = { headerBytes, dropsCorrupted: !options.keepsCorrupted };
       return {
         face,
-        direction: new LinkDirection(shape, new SeededRandom(random.below(2 ** 32)), this.#beganMs, { headerBytes }),
+        direction: new LinkDirection(shape, new SeededRandom(random.below(2 ** 32)), this.#beganMs, directionOptions),
         send: (packet) => {
           if (!face.send(1, packet)) this.#refused++;
         },

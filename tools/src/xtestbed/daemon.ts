@@ -3,7 +3,7 @@ import { open, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
 import { XiaError } from 'xia-core';
-import type { PlannedNode } from './generate.js';
+import type { PlannedNode } from './planned-node.js';
 import { programFile } from './programs.js';
 import { recordProcess, type ProcessRecord } from './processes.js';
 

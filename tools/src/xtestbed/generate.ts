@@ -14,32 +14,13 @@ import {
 import { stringify } from 'yaml';
 import { freePorts } from './free-ports.js';
 import { linkPortCount, planLinks } from './plan-links.js';
+import type { PlannedNode } from './planned-node.js';
 import { adRoutes, type Topology } from './topology.js';
 
 /** Certificates of a testbed are valid from a day ago, against clocks that differ, for a year. */
 const CERTIFICATE_BACKDATE_MS = 86_400_000;
 const CERTIFICATE_LIFETIME_MS = 365 * 86_400_000;
 const NAME_SERVER = 'NS';
-
-/** One daemon to start: everything that is decided before it runs. */
-export interface PlannedNode {
-  readonly name: string;
-  /** A link is one that is emulated by a process; it belongs to no AD and has neither name nor configuration file. */
-  readonly kind: 'link' | 'router' | 'host' | 'nameserver';
-  /** The name of its AD in the topology. */
-  readonly ad: string;
-  readonly hid: string;
-  readonly configFile: string;
-  readonly logFile: string;
-  readonly control: string;
-  /** The command line of what has no configuration file. */
-  readonly args?: readonly string[];
-  /** Where programs and hosts attach, `ADDRESS:PORT`. */
-  readonly access?: string;
-  readonly accessMtu?: number;
-  /** UNIX sockets for QEMU's `-netdev stream`, by the name of the attachment. */
-  readonly vms: Readonly<Record<string, string>>;
-}
 
 export interface TestbedPlan {
   readonly ads: Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { PlannedNode } from './generate.js';
+import type { PlannedNode } from './planned-node.js';
 import type { Topology } from './topology.js';
 
 type Link = Topology['links'][number];

@@ -218,6 +218,8 @@ export class MtuSearch {
   #choose(): void {
     const low = this.#packetBytes;
     const high = this.#highBytes;
+    // The limit itself, as long as it has not failed: most paths carry it.
+    if (high > low && high === this.#limitBytes) return this.#try(high);
     // The rest would not be worth its probes.
     if (high - low < 16 + (low >> 6)) return this.#settle();
     const usual = USUAL_SIZES.filter((bytes) => bytes > low && bytes <= high);

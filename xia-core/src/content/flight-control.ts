@@ -7,7 +7,7 @@ import { PathCongestion } from './path-congestion.js';
 import { SAFE_RANGE_BYTES, SegmentLimit } from './segment-limit.js';
 
 /** Ranges get no smaller with a small window, unless a chunk ends. */
-export const MIN_RANGE_BYTES = 4096;
+const MIN_RANGE_BYTES = 4096;
 /** Of one window, so that several ranges are under way and a lost one is noticed by the others. */
 const RANGES_PER_WINDOW = 8;
 /** Later segments that must come before a range is given up. */
@@ -233,14 +233,14 @@ export class FlightControl {
     this.lastArrivalAt = now;
     flight.missing -= arrived;
     if (!flight.probe) this.#inFlightBytes -= arrived;
-    const elapsedMs = now - flight.sentAt;
-    // Too quick to be an answer to the second request, unless a cache gave it that is nearer than the source.
-    const isQuick = flight.repeated && rtt.measured && elapsedMs < rtt.minMs / 2;
     this.#segments.arrived(arrived, flight.sentAt, now);
     if (flight.isTest && segmentEnd - arrived === flight.start) {
       flight.isTest = false;
       this.#segments.testAnswered(flight.end - flight.start, arrived, now);
     }
+    const elapsedMs = now - flight.sentAt;
+    // Too quick to be an answer to the second request, unless a cache gave it that is nearer than the source.
+    const isQuick = flight.repeated && rtt.measured && elapsedMs < rtt.minMs / 2;
     if (!flight.answered) {
       flight.answered = true;
       if (!flight.repeated) rtt.sample(elapsedMs);

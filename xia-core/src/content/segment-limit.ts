@@ -1,6 +1,6 @@
 import { BASE_MTU, LEAST_MTU, MtuSearch, MtuState } from '../congestion/index.js';
 
-/** What the headers of a segment take at most in usual networks: XIP with seven nodes, and its own. */
+/** What the headers of a segment take at most in usual networks: XIP with six nodes, and its own. */
 const HEADER_BYTES = 240;
 /** Small enough that the answer passes nearly every path in one packet, bytes of a chunk. */
 export const SAFE_RANGE_BYTES = BASE_MTU - HEADER_BYTES;
@@ -8,7 +8,7 @@ export const SAFE_RANGE_BYTES = BASE_MTU - HEADER_BYTES;
 /** Larger packets than jumbo frames carry are not looked for. */
 const LARGEST_MTU = 8972;
 /** From so many round trips without an answer on, even less is asked for. */
-const DESPERATE_ROUNDS = 5;
+const DESPERATE_ROUNDS = 4;
 
 /** How much to ask for to see whether anybody answers at all, after so many round trips in which nobody did. */
 export function probeRangeBytes(silentRounds: number): number {

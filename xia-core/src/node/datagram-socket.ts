@@ -39,7 +39,15 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents> implement
     return this.#handle.dropped;
   }
 
-  /** Sends one datagram. False when it could not even leave; true promises nothing. */
+  /**
+   * The largest datagram that is known to pass towards an address, in bytes: what the face allows, or less when a router on the way
+   * has said so, or a stream has found out. It may change at any time.
+   */
+  largestPayload(destination: Dag): number {
+    return this.#handle.largestPayload(destination);
+  }
+
+  /** Sends one datagram. False when it could not even leave, or is larger than {@link largestPayload}; true promises nothing. */
   send(destination: Dag, bytes: Uint8Array): boolean {
     return !this.#closed && this.#enter(() => this.#handle.send(destination, bytes));
   }

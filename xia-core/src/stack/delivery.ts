@@ -1,4 +1,5 @@
 import type { Fetcher, LocalContent } from '../content/index.js';
+import type { Dag } from '../dag/index.js';
 import type { DatagramEndpoint, StreamEndpoint } from '../transport/index.js';
 import { decodeXcmp, NextHeader, parseChunk, parseTransport, XcmpType, XipView, type XcmpErrorType } from '../wire/index.js';
 import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, Xid } from '../xid/index.js';
@@ -29,8 +30,8 @@ export interface DeliveryOptions {
   readonly routing: ((face: number, neighbour: number, payload: Uint8Array, now: number) => void) | undefined;
   readonly datagrams: DatagramEndpoint;
   readonly streams: StreamEndpoint;
-  /** A packet of ours to `hid` did not fit a face on its way. */
-  readonly tooBig: (hid: Xid, mtu: number, now: number) => void;
+  /** A packet of ours, it is said, did not fit a face on its way. */
+  readonly tooBig: (quote: XipView, destination: Dag, mtu: number, now: number) => void;
 }
 
 /** Why a packet that had arrived was of no use. */
@@ -168,10 +169,7 @@ export class Delivery {
       return this.#drop('foreign-quote');
     }
     this.#handed['xcmp-error']++;
-    if (type === XcmpType.TOO_BIG) {
-      const hid = destination.find(PrincipalType.HID);
-      if (hid !== undefined) this.#options.tooBig(hid, mtu, now);
-    }
+    if (type === XcmpType.TOO_BIG) this.#options.tooBig(quote, destination, mtu, now);
     if (type === XcmpType.REDIRECT) this.#options.xcmp.counters.redirectsIgnored++;
     this.#options.echoes.handleError(type, code, quoted, view, now);
   }

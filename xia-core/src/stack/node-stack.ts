@@ -3,9 +3,9 @@ import type { Fetcher, LocalContent } from '../content/index.js';
 import { hostDag, linkLocalDag, serviceDag, type Dag } from '../dag/index.js';
 import { ForwardingEngine, type NextHop } from '../forwarding/index.js';
 import { Mobility, type AttachmentInfo, type MobilityEvent, type NameClient } from '../mobility/index.js';
-import { DatagramEndpoint, StreamEndpoint, type StreamEndpointCounters } from '../transport/index.js';
+import { DatagramEndpoint, StreamEndpoint, type OutgoingPacket, type StreamEndpointCounters } from '../transport/index.js';
 import { encodeDgramHeader, encodeXip, NextHeader } from '../wire/index.js';
-import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, xidOf, type Xid } from '../xid/index.js';
+import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, Xid, xidOf } from '../xid/index.js';
 import { ContentPart } from './content-part.js';
 import { Delivery } from './delivery.js';
 import { EchoEndpoint } from './echo-endpoint.js';
@@ -18,8 +18,11 @@ import type { NodeStackOptions, StackEvent } from './node-stack-options.js';
 import { PacketPath } from './packet-path.js';
 import { PathMtuTable } from './path-mtu.js';
 import { SourceMemo } from './source-memo.js';
+import { TooBigJudge } from './too-big.js';
 import { XcmpAnswers } from './xcmp-answers.js';
 
+/** No face carries more, and a packet to ourselves meets none. */
+const LARGEST_MTU = 65_507;
 /** Principal types that a host sends to its access point when it knows nothing better. */
 const DEFAULTED_TYPES = [PrincipalType.AD, PrincipalType.HID, PrincipalType.IP] as const;
 
@@ -48,6 +51,11 @@ export class NodeStack {
   readonly #path: PacketPath;
   readonly #delivery: Delivery;
   readonly #pathMtu = new PathMtuTable();
+  readonly #tooBig = new TooBigJudge({
+    table: this.#pathMtu,
+    hasConnection: (destination, payload) => this.streams.hasConnection(destination, payload),
+    hasChunk: (cid) => this.engine.isLocal(new Xid(PrincipalType.CID, cid)),
+  });
   readonly #sources = new SourceMemo();
   readonly #onEvent: (event: StackEvent) => void;
   #ad: Xid | undefined;
@@ -115,7 +123,8 @@ export class NodeStack {
     this.datagrams = new DatagramEndpoint({
       rng,
       localDag: (sid) => this.dag(sid),
-      output: ({ destination, source, payload }) => this.#originate(NextHeader.TRANSPORT, destination, source, payload),
+      output: (packet) => this.#sendDatagram(packet),
+      mtu: (destination) => this.mtuTowards(destination),
       onReadable: (socket) => {
         if (socket === this.#naming.socket) this.#naming.readReplies(this.#now, this.#now + this.wallOffsetMs);
         else this.#onEvent({ layer: 'datagram', socket });
@@ -186,9 +195,7 @@ export class NodeStack {
       routing: part && ((face, neighbour, payload, now) => part.handleMessage(face, neighbour, payload, now, now + this.wallOffsetMs)),
       datagrams: this.datagrams,
       streams: this.streams,
-      tooBig: (hid, mtu, now) => {
-        this.#pathMtu.learn(hid, mtu, now);
-      },
+      tooBig: (quote, destination, mtu, now) => this.#tooBig.heard(quote, destination, mtu, now),
     });
   }
 
@@ -319,6 +326,7 @@ export class NodeStack {
       payload: message,
       ...(hopLimit === undefined ? {} : { hopLimit }),
     });
+    this.#tooBig.sent(destination, packet.length);
     return this.#path.originate(packet, now);
   }
 
@@ -329,6 +337,7 @@ export class NodeStack {
 
   /** The largest XIP packet that is known to pass towards an address, in bytes. */
   mtuTowards(destination: Dag): number {
+    if (destination.find(PrincipalType.HID)?.equals(this.hid) === true) return LARGEST_MTU;
     const attachment = this.mobility.attachment;
     const uplink = attachment === undefined ? this.#largestFaceMtu() : Math.min(this.faces.mtu(attachment.hop.face), attachment.mtu);
     return Math.min(uplink, this.#pathMtu.limit(destination.find(PrincipalType.HID), this.#now));
@@ -375,6 +384,7 @@ export class NodeStack {
       streams: streamCounters(this.streams.counters),
       datagrams: this.datagrams.counters(),
       echoes: { ...this.echoes.counters },
+      pathMtu: { ...this.#tooBig.counters },
       names: this.names.counters.toJSON(),
     };
   }
@@ -417,6 +427,12 @@ export class NodeStack {
 
   #originate(nextHeader: number, destination: Dag, source: Dag, payload: Uint8Array | readonly Uint8Array[]): boolean {
     return this.#path.originate(encodeXip({ nextHeader, destination, source, payload }), this.#now);
+  }
+
+  #sendDatagram({ destination, source, payload }: OutgoingPacket): boolean {
+    const packet = encodeXip({ nextHeader: NextHeader.TRANSPORT, destination, source, payload });
+    this.#tooBig.sent(destination, packet.length);
+    return this.#path.originate(packet, this.#now);
   }
 
   #sendLink(sid: Xid, face: number, neighbour: number, payload: Uint8Array): void {

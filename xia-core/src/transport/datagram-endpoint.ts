@@ -1,6 +1,7 @@
 import { XiaError, type Gauge, type RandomSource } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import { encodeDgramHeader, parseTransport } from '../wire/dgram.js';
+import { xipHeaderBytes } from '../wire/xip.js';
 import { PrincipalType, Xid, XID_ID_BYTES } from '../xid/index.js';
 import type { OutgoingPacket } from './stream-options.js';
 
@@ -27,6 +28,8 @@ export interface DatagramEndpointOptions {
   readonly rng: RandomSource;
   /** Our address for a service, as of now. */
   readonly localDag: (sid: Xid) => Dag;
+  /** Largest XIP packet towards an address, bytes. */
+  readonly mtu: (destination: Dag) => number;
   /** Takes the payload of an XIP packet with next header 60. False when it could not be sent. */
   readonly output: (packet: OutgoingPacket) => boolean;
   /** A socket whose queue was empty has a datagram. */
@@ -39,6 +42,8 @@ export interface DatagramSocketHandle {
   /** Datagrams dropped because the queue was full. */
   readonly dropped: number;
   readonly queued: number;
+  /** The largest payload that is known to pass towards an address now, bytes; `send` refuses more. */
+  largestPayload(destination: Dag): number;
   /** Sends one datagram. False when it could not go: too large, no way there, or closed. Delivery is not promised. */
   send(destination: Dag, payload: Uint8Array): boolean;
   /** The oldest datagram that waits. */
@@ -169,8 +174,13 @@ class DatagramSocket implements DatagramSocketHandle {
     return this.#queue.length - this.#first;
   }
 
+  largestPayload(destination: Dag): number {
+    const { localDag, mtu } = this.#options;
+    return Math.max(0, mtu(destination) - xipHeaderBytes(destination, localDag(this.sid)) - HEADER.length);
+  }
+
   send(destination: Dag, payload: Uint8Array): boolean {
-    if (this.#closed) return false;
+    if (this.#closed || payload.length > this.largestPayload(destination)) return false;
     const source = this.#options.localDag(this.sid);
     return this.#options.output({ destination, source, payload: [HEADER, payload] });
   }

@@ -1,4 +1,4 @@
-import { NeighbourLimiter, readU32BE, TimerQueue, XiaError, type Gauge } from '../bytes/index.js';
+import { NeighbourLimiter, readU16BE, readU32BE, TimerQueue, XiaError, type Gauge } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import { StreamPacketType, StreamPacketView } from '../wire/stream.js';
 import { StreamPacketWriter } from '../wire/stream-writer.js';
@@ -127,6 +127,19 @@ export class StreamEndpoint implements ConnectionOwner<Connection>, OpeningHost<
     if (this.#linger.handlePacket(view, now)) this.counters.forEnded++;
     else if (this.#strangers.take(face, neighbour, now)) this.#answerUnknown(source, destinationSid);
     else this.counters.strangersLimited++;
+  }
+
+  /** Whether packets that begin with these bytes (8 are enough) go from a connection of ours to the host of an address. */
+  hasConnection(destination: Dag, payload: Uint8Array): boolean {
+    if (payload.length < 8) return false;
+    const high = readU32BE(payload, 2);
+    const lowStart = readU16BE(payload, 6);
+    const hid = destination.find(PrincipalType.HID);
+    if (hid === undefined) return false;
+    for (const { ids, peerDag } of this.#connections.values()) {
+      if (ids.peerHigh === high && ids.peerLow >>> 16 === lowStart && peerDag.find(PrincipalType.HID)?.equals(hid) === true) return true;
+    }
+    return false;
   }
 
   /** When {@link handleTimeout} wants to be called, `Infinity` if never. It may turn out that there is nothing to do yet. */

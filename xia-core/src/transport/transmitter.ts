@@ -154,7 +154,10 @@ export class Transmitter implements RecoverySink {
     }
   }
 
-  /** Sends one packet, or two if there are bytes, whatever the congestion window says, to hear whether the peer is there (RFC 9002 section 6.2.4). */
+  /**
+   * Sends one packet, or two if there are bytes, whatever the congestion window says, to hear whether the peer is there
+   * (RFC 9002 section 6.2.4).
+   */
   probe(now: number): void {
     this.recovery.timedOut(now);
     this.#counters.probes++;

@@ -76,6 +76,7 @@ export {
 } from './xcmp.js';
 export {
   claimedPacketBytes,
+  uncountedBytes,
   DEFAULT_HOP_LIMIT,
   encodeXip,
   MAX_XIP_PAYLOAD_BYTES,

@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { parseYaml } from 'xia-core';
+import { linkPortCount, planLinks } from '../../../tools/src/xtestbed/plan-links.js';
+import { topologySchema, withLinks, type Topology } from '../../../tools/src/xtestbed/topology.js';
+
+const topology = (links: string): Topology =>
+  parseYaml(
+    `name: t\nrouters: { R1: { ad: A }, R2: { ad: B }, R3: { ad: C } }\nhosts: { H: { router: R1 } }\nlinks: ${links}\n`,
+    't.yaml',
+    topologySchema,
+  );
+
+function planned(links: Topology['links']) {
+  let port = 100;
+  const plan = planLinks(links, { nextAddress: () => `h:${port++}`, socketDir: '/s', logDir: '/l' });
+  expect(port - 100).toBe(linkPortCount(links));
+  return plan;
+}
+
+describe('the links of a testbed', () => {
+  it('lead from router to router', () => {
+    const { ends, nodes } = planned(topology('[{ between: [R1, R2], mtu: 9000, cost: 20 }]').links);
+    expect(nodes).toEqual([]);
+    expect(Object.fromEntries(ends)).toEqual({
+      R1: [{ other: 'R2', listen: 'h:100', peer: 'h:101', mtu: 9000, cost: 20 }],
+      R2: [{ other: 'R1', listen: 'h:101', peer: 'h:100', mtu: 9000, cost: 20 }],
+    });
+  });
+
+  it('lead through a process where they are emulated, with packets of an Ethernet frame', () => {
+    const { ends, nodes } = planned(topology("[[R2, R3], { between: [R1, R2], emulated: 'wan  loss=1%' }]").links);
+    expect(ends.get('R1')).toEqual([{ other: 'R2', listen: 'h:102', peer: 'h:104', mtu: 1472, cost: 10 }]);
+    expect(ends.get('R2')?.[1]).toEqual({ other: 'R1', listen: 'h:103', peer: 'h:105', mtu: 1472, cost: 10 });
+    expect(nodes).toMatchObject([{ name: 'R1~R2', kind: 'link', control: '/s/R1~R2.ctl', logFile: '/l/R1~R2.out' }]);
+    const args = nodes[0]?.args?.join(' ');
+    expect(args).toContain('run --a h:102 --b h:103 --listen-a h:104 --listen-b h:105');
+    expect(args).toMatch(/--seed 2 .*--set wan loss=1%$/);
+  });
+
+  it('are all emulated on demand, but for those that are already', () => {
+    const { links } = withLinks(topology('[[R2, R3], { between: [R1, R2], emulated: lan }]'), 'wan');
+    expect(links.map(({ emulated }) => emulated)).toEqual(['wan', 'lan']);
+    expect(() => withLinks(topology('[]'), 'nowhere')).toThrow('no link is called "nowhere"');
+    expect(() => topology('[{ between: [R1, R2], emulated: nowhere }]')).toThrow(/t\.yaml:4:\d+: links\[?0?.*no link is called "nowhere"/);
+  });
+});
