@@ -3,7 +3,7 @@ import { program } from '../../../tools/src/bench-transport/main.js';
 import { sectionNames } from '../../../tools/src/bench-transport/run-transport-bench.js';
 
 const refused = async (...args: string[]) => {
-  const command = program()
+  const command = program(new AbortController().signal)
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
   return command.parseAsync(['node', 'bench:transport', ...args]).then(

@@ -1,32 +1,43 @@
 import { mkdtemp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { XiaError } from 'xia-core';
+import { XiaError, type CongestionName } from 'xia-core';
 import { freePorts } from '../xtestbed/free-ports.js';
 import { startCommand, startEnd, type PartProcess, type StartOptions } from './parts.js';
-import { startRouterPair } from './router-pair.js';
-import { measureTransfer, type TransferRun, type TransferSetup, type TransferSize } from './transfer.js';
+import { startLink, startRouterPair, type Site } from './router-pair.js';
+import { measureRate, measureTransfer, type TransferRun, type TransferSetup, type TransferSize } from './transfer.js';
 
-export const LOOPBACK_MTU = 65_507;
+const LOOPBACK_MTU = 65_507;
 
 /** Something that carries bytes from one process to another, to be compared. */
 export interface Candidate {
   readonly name: string;
-  run(context: RunContext): Promise<TransferRun>;
+  readonly run: (context: RunContext) => Promise<TransferRun>;
 }
 
 /** What a run needs beside the candidate itself. */
 export interface RunContext extends StartOptions {
+  /** Of the ends of ours; the default one if undefined. */
+  readonly congestion?: CongestionName | undefined;
   /** For files, which nobody needs afterwards. */
   readonly folder: string;
   readonly size: TransferSize;
 }
 
-interface Path {
+/** What is between two ends. */
+export interface Path {
   readonly mtu: number;
   /** Of the ends; routers always use what there is. */
   readonly offload: 'auto' | 'off';
   readonly cacheBytes: number;
+  /** An emulated link between the routers, as options of `xlink`. */
+  readonly emulated?: readonly string[];
+  /** The same between the receiver and its router. */
+  readonly lastHop?: readonly string[];
+  /** Where sender and receiver are, each with its router. */
+  readonly sites?: readonly [Site, Site];
+  /** Measures for so long instead of so many bytes, after so long. */
+  readonly timed?: { readonly warmUpMs: number; readonly ms: number };
 }
 
 const LARGE: Path = { mtu: LOOPBACK_MTU, offload: 'off', cacheBytes: 0 };
@@ -47,14 +58,21 @@ export async function withParts(run: (add: <Part extends PartProcess>(part: Prom
 
 async function overRouters(ends: 'chunk' | 'stream', argument: object, path: Path, context: RunContext): Promise<TransferRun> {
   const { folder, size, profileFolder } = context;
+  const [near, far] = path.sites ?? [];
   return withParts(async (add) => {
     const pair = await startRouterPair({ folder: await mkdtemp(join(folder, 'pair-')), profileFolder, ...path });
-    const [r1, r2] = [await add(Promise.resolve(pair.routers[0])), await add(Promise.resolve(pair.routers[1]))];
-    const attachment = { mtu: path.mtu, offload: path.offload, ...argument };
-    const source = await add(startEnd(`${ends}-source`, context, { ...attachment, router: pair.access[0] }));
-    const sink = await add(startEnd(`${ends}-sink`, context, { ...attachment, router: pair.access[1], source: source.address }));
+    for (const part of [...pair.routers, pair.link]) if (part !== undefined) await add(Promise.resolve(part));
+    const [r1, r2] = pair.routers;
+    const attachment = { mtu: path.mtu, offload: path.offload, congestion: context.congestion, ...argument };
+    const source = await add(startEnd(`${ends}-source`, { profileFolder, place: near?.place }, { ...attachment, router: pair.access[0] }));
+    const [port] = await freePorts(1);
+    const listen = `127.0.0.1:${port}`;
+    const lastHop = path.lastHop === undefined ? undefined : await startLink(pair.access[1], listen, path.lastHop, { profileFolder });
+    if (lastHop !== undefined) await add(Promise.resolve(lastHop.part));
+    const sinkArgument = { ...attachment, listen, router: lastHop?.b ?? pair.access[1], source: source.address };
+    const sink = await add(startEnd(`${ends}-sink`, { profileFolder, place: far?.place }, sinkArgument));
     const setup: TransferSetup = { source, sink, parts: { sender: source, 'router 1': r1, 'router 2': r2, receiver: sink } };
-    return measureTransfer(setup, size);
+    return path.timed === undefined ? measureTransfer(setup, size) : measureRate(setup, path.timed);
   });
 }
 

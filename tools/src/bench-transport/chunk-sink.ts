@@ -2,11 +2,12 @@
 import { createDecipheriv } from 'node:crypto';
 import { collectRarely, contentDag, Dag, PrincipalType } from 'xia-core';
 import { CHUNK_ALGORITHM, CHUNK_KEY_BYTES, CHUNK_KEY_LABEL, nonceOf, OfferReader, TAG_BYTES, type Offer } from './chunk-offer.js';
+import type { TransferOrder } from './end-messages.js';
 import { startEndNode, type Attachment } from './end-node.js';
 import { endArgument, endWithParent, serveOrders, tellDone } from './end-process.js';
 import { Pattern, PatternCheck } from './pattern.js';
 
-const { source, ...attachment } = endArgument<Attachment & { readonly source: string }>();
+const { source, ...attachment } = endArgument() as Attachment & { readonly source: string };
 collectRarely();
 const check = new PatternCheck(new Pattern());
 const node = await startEndNode(attachment);
@@ -20,6 +21,7 @@ const waiting = new Map<number, Uint8Array>();
 const accepted: Offer[] = [];
 let opened = 0;
 let wanted = 0;
+const progress = () => ({ bytes: check.bytes, wrong: check.wrong });
 
 async function fetchChunk(sequence: number, offer: Offer): Promise<void> {
   waiting.set(sequence, await node.fetch(contentDag(ad, hid, offer.cid), { length: offer.bytes }));
@@ -27,7 +29,7 @@ async function fetchChunk(sequence: number, offer: Offer): Promise<void> {
     waiting.delete(opened);
     open(opened++, bytes);
   }
-  if (check.bytes === wanted) tellDone({ bytes: check.bytes, wrong: check.wrong });
+  if (check.bytes === wanted) tellDone(progress());
 }
 
 function open(sequence: number, ciphertext: Uint8Array): void {
@@ -48,6 +50,7 @@ control.on('data', (piece: Uint8Array) => {
 });
 
 endWithParent(async () => node.close());
-serveOrders({ address: '' }, ({ bytes }) => {
+const onOrder = ({ bytes }: TransferOrder) => {
   wanted += bytes;
-});
+};
+serveOrders({ address: '' }, onOrder, progress);

@@ -12,7 +12,7 @@ const WINDOW_CHUNKS = 16;
 
 collectRarely();
 const pattern = new Pattern();
-const node = await startEndNode(endArgument<Attachment>());
+const node = await startEndNode(endArgument() as Attachment);
 const sid = new Xid(PrincipalType.SID, node.hid.id);
 const server = await node.listen(sid);
 const published: Xid[] = [];

@@ -7,6 +7,8 @@ export interface CompareOptions extends RunContext {
   readonly rounds: number;
   /** Where what we are compared with is installed. */
   readonly peersFolder: string;
+  /** Ends it after the run at hand. */
+  readonly signal: AbortSignal;
   readonly onNote: (text: string) => void;
 }
 
@@ -23,6 +25,7 @@ export async function compare(candidates: readonly Candidate[], options: Compare
   const notes = new Set<string>();
   for (let round = 0; round < options.rounds; round++) {
     for (const { name, run } of candidates) {
+      options.signal.throwIfAborted();
       options.onNote(`  ${name}, round ${round + 1}`);
       try {
         runs.get(name)?.push(await run(options));
@@ -49,7 +52,9 @@ export function speedRatio({ runs }: Comparison, name: string, base: string): nu
   const [ones, others] = [runs.get(name) ?? [], runs.get(base) ?? []];
   const ratios = ones.map((one, round) => {
     const other = others[round];
-    return one === undefined || other === undefined ? undefined : one.gigabytesPerSecond / other.gigabytesPerSecond;
+    return one === undefined || other === undefined || other.gigabytesPerSecond === 0
+      ? undefined
+      : one.gigabytesPerSecond / other.gigabytesPerSecond;
   });
   return median(present(ratios));
 }

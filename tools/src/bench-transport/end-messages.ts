@@ -9,7 +9,12 @@ export interface TransferOrder {
   readonly bytes: number;
 }
 
-/** What the receiving end says when the last byte has come. */
+/** Sent to a receiving end: say how far you are. */
+export interface ProgressQuestion {
+  readonly progress: true;
+}
+
+/** What the receiving end says when the last byte has come, or when it is asked. */
 export interface TransferDone {
   readonly bytes: number;
   /** Pieces that differ from what was sent. */

@@ -1,8 +1,14 @@
-import type { EndReady, TransferDone, TransferOrder } from './end-messages.js';
+import type { EndReady, ProgressQuestion, TransferDone, TransferOrder } from './end-messages.js';
 
-/** Runs an end of a transfer in a process of its own: tells its address, then carries out orders until the parent goes away. */
-export function serveOrders(ready: EndReady, onOrder: (order: TransferOrder) => void): void {
-  process.on('message', (message) => onOrder(message as TransferOrder));
+/**
+ * Runs an end of a transfer in a process of its own: tells its address, then carries out orders until the parent goes away.
+ * @param progress how far a receiving end is
+ */
+export function serveOrders(ready: EndReady, onOrder: (order: TransferOrder) => void, progress?: () => TransferDone): void {
+  process.on('message', (message: TransferOrder | ProgressQuestion) => {
+    if (!('progress' in message)) onOrder(message);
+    else if (progress !== undefined) tellDone(progress());
+  });
   process.send?.(ready);
 }
 
@@ -11,8 +17,8 @@ export function tellDone(done: TransferDone): void {
 }
 
 /** The argument that the parent gave: JSON. */
-export function endArgument<Value>(): Value {
-  return JSON.parse(process.argv[2] ?? 'null') as Value;
+export function endArgument(): unknown {
+  return JSON.parse(process.argv[2] ?? 'null');
 }
 
 /** Ends the process with its parent, or when the parent has no more orders. */

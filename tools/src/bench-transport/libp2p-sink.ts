@@ -3,7 +3,7 @@ import { endArgument, endWithParent, serveOrders, tellDone } from './end-process
 import { LIBP2P_PROTOCOL, libp2pAddress, startLibp2p } from './libp2p-node.js';
 import { Pattern, PatternCheck } from './pattern.js';
 
-const { source, peersFolder } = endArgument<{ readonly source: string; readonly peersFolder: string }>();
+const { source, peersFolder } = endArgument() as { readonly source: string; readonly peersFolder: string };
 const check = new PatternCheck(new Pattern());
 const node = await startLibp2p(peersFolder, []);
 const stream = await node.dialProtocol(await libp2pAddress(peersFolder, source), LIBP2P_PROTOCOL);

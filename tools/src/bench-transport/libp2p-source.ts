@@ -3,7 +3,7 @@ import { endArgument, endWithParent, serveOrders } from './end-process.js';
 import { LIBP2P_PROTOCOL, startLibp2p } from './libp2p-node.js';
 import { MAX_PIECE_BYTES, Pattern } from './pattern.js';
 
-const { peersFolder } = endArgument<{ readonly peersFolder: string }>();
+const { peersFolder } = endArgument() as { readonly peersFolder: string };
 const pattern = new Pattern();
 const node = await startLibp2p(peersFolder, ['/ip4/127.0.0.1/tcp/0']);
 let wanted = 0;

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { ExitCode, ExitRequest, integerArgument, runMain } from 'xia-core';
+import { congestionControllers, ExitCode, ExitRequest, integerArgument, runMain, type CongestionName } from 'xia-core';
 import { missed, reportText } from '../bench-forwarding/report.js';
 import { defaultPeersFolder } from './peer-packages.js';
 import { runTransportBench, sectionNames, type SectionName } from './run-transport-bench.js';
@@ -12,10 +12,11 @@ interface Options {
   readonly section?: SectionName[];
   readonly profile?: string;
   readonly peers: string;
+  readonly congestion?: CongestionName;
 }
 
 /** `npm run bench:transport`. */
-export function program(): Command {
+export function program(signal: AbortSignal): Command {
   return new Command('bench:transport')
     .description('Measures the transports, STREAM and chunks, beside TCP and others in the same run.')
     .option('--json', 'one JSON object on stdout, nothing else')
@@ -23,6 +24,9 @@ export function program(): Command {
     .option('--check', 'exit 1 when something is missed')
     .option('--rounds <n>', 'how often each is measured, in turn (default: 3, with --quick 1)', integerArgument(1, 100))
     .addOption(new Option('--section <name...>', 'measure only these').choices(sectionNames))
+    .addOption(
+      new Option('--congestion <name>', 'the congestion controller of STREAM and of fetches').choices(Object.keys(congestionControllers)),
+    )
     .option('--peers <folder>', 'where what we are compared with is installed by npm, once', defaultPeersFolder())
     .option('--profile <folder>', 'leave a CPU profile of every process of ours there, for a look into it')
     .addHelpText('after', '\nExample:\n  npm run --silent bench:transport -- --json --section chunks stream > transport.json')
@@ -33,6 +37,8 @@ export function program(): Command {
         sections: options.section ?? sectionNames,
         profileFolder: options.profile,
         peersFolder: options.peers,
+        congestion: options.congestion,
+        signal,
         onNote: (text) => {
           if (!options.json) process.stderr.write(`${text}\n`);
         },
@@ -43,5 +49,5 @@ export function program(): Command {
 }
 
 export async function main(argv: string[]): Promise<void> {
-  await runMain(program(), argv);
+  await runMain(program, argv);
 }

@@ -5,8 +5,8 @@ import { loadPeer } from './peer-packages.js';
 /** As much of NDNts as the benchmark uses. */
 export interface SegmentedObject {
   BufferChunkSource: new (bytes: Uint8Array, options: { chunkSize: number }) => object;
-  serve(name: string, source: object, options: object): unknown;
-  fetch(name: string, options: object): AsyncIterable<{ readonly content: Uint8Array }>;
+  readonly serve: (name: string, source: object, options: object) => unknown;
+  readonly fetch: (name: string, options: object) => AsyncIterable<{ readonly content: Uint8Array }>;
 }
 
 const SOCKET_BUFFER_BYTES = 8_000_000;

@@ -3,7 +3,7 @@ import { endArgument, endWithParent, serveOrders, tellDone } from './end-process
 import { loadSegmentedObject, objectName, startNdn, type NdnArgument } from './ndn-node.js';
 import { Pattern, PatternCheck } from './pattern.js';
 
-const { peersFolder, port, peer } = endArgument<NdnArgument>();
+const { peersFolder, port, peer } = endArgument() as NdnArgument;
 const check = new PatternCheck(new Pattern());
 const fw = await startNdn(peersFolder, port, peer);
 const { fetch } = await loadSegmentedObject(peersFolder);

@@ -5,7 +5,7 @@ import { MAX_PIECE_BYTES, Pattern } from './pattern.js';
 
 const SEGMENT_BYTES = 8192;
 
-const { peersFolder, port, peer, orders } = endArgument<NdnArgument>();
+const { peersFolder, port, peer, orders } = endArgument() as NdnArgument;
 const pattern = new Pattern();
 const fw = await startNdn(peersFolder, port, peer);
 const { BufferChunkSource, serve } = await loadSegmentedObject(peersFolder);

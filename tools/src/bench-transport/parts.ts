@@ -1,10 +1,10 @@
-import { fork, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { XiaError } from 'xia-core';
 import { programFile } from '../xtestbed/index.js';
-import type { EndReady, TransferDone, TransferOrder } from './end-messages.js';
+import type { EndReady, ProgressQuestion, TransferDone, TransferOrder } from './end-messages.js';
 
 /** What is shown of a process that failed. */
 const SAID_CHARACTERS = 300;
@@ -84,14 +84,28 @@ export class EndProcess extends PartProcess {
     this.child.send(order);
   }
 
+  /** How far a receiving end is. */
+  async progress(): Promise<TransferDone> {
+    this.child.send({ progress: true } satisfies ProgressQuestion);
+    return this.done(START_TIMEOUT_MS);
+  }
+
   async done(timeoutMs: number): Promise<TransferDone> {
     const [done] = (await this.orEnd(once(this.child, 'message'), timeoutMs)) as [TransferDone];
     return done;
   }
 }
 
+/** Where a process is started: this machine, or a network namespace of it. */
+export interface Place {
+  spawn(command: string, args: readonly string[], options: SpawnOptions): ChildProcess;
+}
+
+const HERE: Place = { spawn: (command, args, options) => spawn(command, args, options) };
+
 /** How the processes of a run are started. */
 export interface StartOptions {
+  readonly place?: Place | undefined;
   /** Where every process of ours leaves a CPU profile when it ends; undefined for none. */
   readonly profileFolder?: string | undefined;
 }
@@ -107,7 +121,8 @@ const END_V8_OPTIONS = ['--single-threaded', '--max-semi-space-size=4'] as const
 export async function startEnd(name: EndName, options: StartOptions, argument: object = {}): Promise<EndProcess> {
   const file = fileURLToPath(new URL(`../../dist/bench-transport/${name}.js`, import.meta.url));
   const execArgv = [...nodeOptions(options), ...END_V8_OPTIONS];
-  const child = fork(file, [JSON.stringify(argument)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv });
+  const args = [...execArgv, file, JSON.stringify(argument)];
+  const child = (options.place ?? HERE).spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
   const end = new EndProcess(child, name);
   try {
     const [{ address }] = (await end.orEnd(once(child, 'message'))) as [EndReady];
@@ -119,13 +134,17 @@ export async function startEnd(name: EndName, options: StartOptions, argument: o
   }
 }
 
-/** Starts a program of ours, which is ready when it says something. */
-export async function startProgram(name: 'xrouter', args: readonly string[], options: StartOptions): Promise<PartProcess> {
+/** Starts a program of ours, which is ready when it says something: a line of JSON. */
+export async function startProgram(
+  name: 'xrouter' | 'xlink',
+  args: readonly string[],
+  options: StartOptions,
+): Promise<{ part: PartProcess; said: unknown }> {
   const nodeArgs = [...nodeOptions(options), programFile(name), ...args];
-  const child = spawn(process.execPath, nodeArgs, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = (options.place ?? HERE).spawn(process.execPath, nodeArgs, { stdio: ['ignore', 'pipe', 'pipe'] });
   const part = new PartProcess(child, name);
-  await part.orEnd(once(child.stdout, 'data'));
-  return part;
+  const [line] = (await part.orEnd(once(child.stdout!, 'data'))) as [Buffer];
+  return { part, said: JSON.parse(line.toString()) as unknown };
 }
 
 /** Starts a program of the system that says nothing. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createIdentity, PrincipalType, sealCertificate, xidOf, type NodeIdentity } from 'xia-core';
 import { stringify } from 'yaml';
 import { freePorts } from '../xtestbed/free-ports.js';
-import { startProgram, type PartProcess, type StartOptions } from './parts.js';
+import { startProgram, type PartProcess, type Place, type StartOptions } from './parts.js';
 
 export interface PairOptions extends StartOptions {
   /** For keys, certificates, configurations and logs. */
@@ -12,11 +12,22 @@ export interface PairOptions extends StartOptions {
   readonly mtu: number;
   /** Bytes of the chunk cache of each router; 0 for none. */
   readonly cacheBytes: number;
+  /** An emulated link between the routers, as options of `xlink`. */
+  readonly emulated?: readonly string[] | undefined;
+  /** Where each router runs, and the address by which the other one reaches it; both on loopback without it. */
+  readonly sites?: readonly [Site, Site] | undefined;
+}
+
+export interface Site {
+  readonly address: string;
+  readonly place: Place;
 }
 
 /** Two routers, each with an AD of its own, linked. */
 export interface RouterPair {
   readonly routers: readonly [PartProcess, PartProcess];
+  /** The emulated link. */
+  readonly link?: PartProcess | undefined;
   /** Where programs attach to each. */
   readonly access: readonly [string, string];
 }
@@ -25,14 +36,18 @@ const DAY_MS = 86_400_000;
 const NAMES = ['r1', 'r2'] as const;
 
 /** Starts `xrouter run` twice, as anybody would. */
-export async function startRouterPair({ folder, mtu, cacheBytes, profileFolder }: PairOptions): Promise<RouterPair> {
+export async function startRouterPair({ folder, mtu, cacheBytes, profileFolder, emulated, sites }: PairOptions): Promise<RouterPair> {
   const file = (name: string, extension: string) => join(folder, `${name}.${extension}`);
-  const [access1, access2, link1, link2] = (await freePorts(4)).map((port) => `127.0.0.1:${port}`) as [string, string, string, string];
+  const [port1, port2, linkPort1, linkPort2] = (await freePorts(4)) as [number, number, number, number];
+  const [access1, access2] = [`127.0.0.1:${port1}`, `127.0.0.1:${port2}`];
+  const [address1, address2] = [sites?.[0].address ?? '127.0.0.1', sites?.[1].address ?? '127.0.0.1'];
+  const [link1, link2] = [`${address1}:${linkPort1}`, `${address2}:${linkPort2}`];
+  const between = emulated === undefined ? undefined : await startLink(link1, link2, emulated, { profileFolder });
   const ads = [await createIdentity(file('ad1', 'key')), await createIdentity(file('ad2', 'key'))] as const;
   const adXids = ads.map((ad) => xidOf(PrincipalType.AD, ad).toString());
   const ends = [
-    { access: access1, link: link1, peer: link2, ad: ads[0], other: adXids[1] },
-    { access: access2, link: link2, peer: link1, ad: ads[1], other: adXids[0] },
+    { access: access1, link: link1, peer: between?.a ?? link2, ad: ads[0], other: adXids[1], place: sites?.[0].place },
+    { access: access2, link: link2, peer: between?.b ?? link1, ad: ads[1], other: adXids[0], place: sites?.[1].place },
   ];
   const start = async (end: (typeof ends)[number], name: string): Promise<PartProcess> => {
     const identity = await createIdentity(file(name, 'key'));
@@ -53,15 +68,28 @@ export async function startRouterPair({ folder, mtu, cacheBytes, profileFolder }
       log: { level: 'warn', file: file(name, 'log') },
     };
     await writeFile(file(name, 'yaml'), stringify(config));
-    return startProgram('xrouter', ['run', '-c', file(name, 'yaml')], { profileFolder });
+    return (await startProgram('xrouter', ['run', '-c', file(name, 'yaml')], { profileFolder, place: end.place })).part;
   };
-  const first = await start(ends[0]!, NAMES[0]);
+  let first: PartProcess | undefined;
   try {
-    return { routers: [first, await start(ends[1]!, NAMES[1])], access: [access1, access2] };
+    first = await start(ends[0]!, NAMES[0]);
+    return { routers: [first, await start(ends[1]!, NAMES[1])], access: [access1, access2], link: between?.part };
   } catch (error) {
-    await first.stop();
+    await first?.stop();
+    await between?.part.stop();
     throw error;
   }
+}
+
+/** An emulated link between two endpoints: `a` is where the first one sends to, `b` where the other one does. */
+export async function startLink(
+  one: string,
+  other: string,
+  options: readonly string[],
+  start: StartOptions,
+): Promise<{ part: PartProcess; a: string; b: string }> {
+  const { part, said } = await startProgram('xlink', ['run', '--a', one, '--b', other, '--json', ...options], start);
+  return { part, ...(said as { a: string; b: string }) };
 }
 
 function certificateText(router: NodeIdentity, ad: NodeIdentity): string {

@@ -1,11 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DEFAULT_CONGESTION, type CongestionName } from 'xia-core';
 import type { Report, Section } from '../bench-forwarding/report.js';
 import type { CompareOptions } from './compare.js';
+import { cacheSections } from './cache-section.js';
+import { idleSections } from './idle-section.js';
 import { chunkSections, smallMtuSections, streamSections } from './loopback-sections.js';
 import { peerSections } from './peer-section.js';
 import type { TransferSize } from './transfer.js';
+import { fairnessSections, lossSections, wanSections } from './wan-sections.js';
 
 type Measure = (options: CompareOptions) => Promise<Section[]>;
 
@@ -15,6 +19,11 @@ const measures = {
   peers: peerSections,
   'chunks-1500': smallMtuSections,
   stream: streamSections,
+  wan: wanSections,
+  'wan-loss': lossSections,
+  fairness: fairnessSections,
+  'cache-recovery': cacheSections,
+  idle: idleSections,
 } as const satisfies Record<string, Measure>;
 
 export type SectionName = keyof typeof measures;
@@ -32,14 +41,18 @@ export interface TransportBenchOptions {
   readonly sections: readonly SectionName[];
   /** Where every process of ours leaves a CPU profile. */
   readonly profileFolder?: string | undefined;
+  /** Of the ends of ours; the default one if undefined. */
+  readonly congestion?: CongestionName | undefined;
   /** Where the peers are installed, and looked for. */
   readonly peersFolder: string;
+  /** Ends it after the run at hand. */
+  readonly signal: AbortSignal;
   readonly onNote: (text: string) => void;
 }
 
 /** Measures the transports, in processes of their own on this machine. */
 export async function runTransportBench(options: TransportBenchOptions): Promise<Report> {
-  const { quick, sections, profileFolder, peersFolder, onNote } = options;
+  const { quick, sections, profileFolder, peersFolder, congestion, signal, onNote } = options;
   const size = quick ? QUICK : FULL;
   const rounds = options.rounds ?? (quick ? 1 : FULL_ROUNDS);
   const folder = await mkdtemp(join(tmpdir(), 'xia-transport-'));
@@ -47,14 +60,14 @@ export async function runTransportBench(options: TransportBenchOptions): Promise
   try {
     for (const name of sections) {
       onNote(name);
-      measured.push(...(await measures[name]({ folder, rounds, size, profileFolder, peersFolder, onNote })));
+      measured.push(...(await measures[name]({ folder, rounds, size, profileFolder, peersFolder, congestion, signal, onNote })));
     }
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
   return {
     sections: measured,
-    settings: { quick, sections, rounds, ...size },
+    settings: { quick, sections, rounds, congestion: congestion ?? DEFAULT_CONGESTION, ...size },
     versions: { node: process.versions.node, v8: process.versions.v8, cpu: cpus()[0]?.model ?? 'unknown', cores: String(cpus().length) },
   };
 }

@@ -1,21 +1,24 @@
 // A process of its own: reads from a STREAM and compares every byte.
 import { collectRarely } from 'xia-core';
+import type { TransferOrder } from './end-messages.js';
 import { startEndNode, type Attachment } from './end-node.js';
 import { endArgument, endWithParent, serveOrders, tellDone } from './end-process.js';
 import { Pattern, PatternCheck } from './pattern.js';
 
-const { source, secure, ...attachment } = endArgument<Attachment & { readonly source: string; readonly secure: boolean }>();
+const { source, secure, ...attachment } = endArgument() as Attachment & { readonly source: string; readonly secure: boolean };
 collectRarely();
 const check = new PatternCheck(new Pattern());
 const node = await startEndNode(attachment);
 const stream = await node.connect(source, { secure });
 let wanted = 0;
+const progress = () => ({ bytes: check.bytes, wrong: check.wrong });
 stream.on('data', (bytes: Uint8Array) => {
   check.take(bytes);
-  if (check.bytes === wanted) tellDone({ bytes: check.bytes, wrong: check.wrong });
+  if (check.bytes === wanted) tellDone(progress());
 });
 
 endWithParent(async () => node.close());
-serveOrders({ address: '' }, ({ bytes }) => {
+const onOrder = ({ bytes }: TransferOrder) => {
   wanted += bytes;
-});
+};
+serveOrders({ address: '' }, onOrder, progress);

@@ -6,7 +6,7 @@ import { Pattern } from './pattern.js';
 import { PatternWriter } from './pattern-writer.js';
 
 collectRarely();
-const { secure, ...attachment } = endArgument<Attachment & { readonly secure: boolean }>();
+const { secure, ...attachment } = endArgument() as Attachment & { readonly secure: boolean };
 const node = await startEndNode(attachment);
 const server = await node.listen(new Xid(PrincipalType.SID, node.hid.id), { secure });
 const writer = new PatternWriter(new Pattern());

@@ -5,7 +5,7 @@ import { Pattern, PatternCheck } from './pattern.js';
 
 const READ_BYTES = 256 * 1024;
 
-const { source } = endArgument<{ readonly source: string }>();
+const { source } = endArgument() as { readonly source: string };
 const check = new PatternCheck(new Pattern());
 const [host, port] = source.split(':');
 let wanted = 0;

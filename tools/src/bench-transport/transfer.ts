@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { XiaError } from 'xia-core';
 import type { EndProcess, PartProcess } from './parts.js';
 
@@ -33,8 +34,36 @@ export async function measureTransfer(setup: TransferSetup, { warmUpBytes, bytes
   await carry(setup, bytes);
   const seconds = (performance.now() - begin) / 1000;
   const after = await cpuOf(setup);
+  return transferRun(bytes, seconds, before, after);
+}
+
+/** More than is carried in any time that somebody waits for. */
+const ENDLESS_BYTES = 2 ** 50;
+
+/** Carries bytes for some time, all of which are compared, and measures what arrives after a warm-up. @throws XiaError `testbed-failed` */
+export async function measureRate(setup: TransferSetup, { warmUpMs, ms }: { warmUpMs: number; ms: number }): Promise<TransferRun> {
+  const { source, sink } = setup;
+  sink.order({ bytes: ENDLESS_BYTES });
+  source.order({ bytes: ENDLESS_BYTES });
+  await delay(warmUpMs);
+  const [first, before, begin] = [await sink.progress(), await cpuOf(setup), performance.now()];
+  await delay(ms);
+  const last = await sink.progress();
+  const seconds = (performance.now() - begin) / 1000;
+  const after = await cpuOf(setup);
+  refuseWrong(last.wrong);
+  return transferRun(last.bytes - first.bytes, seconds, before, after);
+}
+
+function refuseWrong(wrong: number): void {
+  if (wrong > 0) throw new XiaError('testbed-failed', `${wrong} pieces arrived other than they were sent`, { wrong });
+}
+
+function transferRun(bytes: number, seconds: number, before: Record<string, number>, after: Record<string, number>): TransferRun {
   const gigabytes = bytes / 1e9;
-  const cpuByProcess = Object.fromEntries(Object.keys(before).map((name) => [name, (after[name]! - before[name]!) / gigabytes]));
+  const cpuByProcess = Object.fromEntries(
+    Object.keys(before).map((name) => [name, gigabytes === 0 ? 0 : (after[name]! - before[name]!) / gigabytes]),
+  );
   return {
     gigabytesPerSecond: gigabytes / seconds,
     cpuSecondsPerGigabyte: Object.values(cpuByProcess).reduce((sum, one) => sum + one, 0),
@@ -48,7 +77,7 @@ async function carry({ source, sink }: TransferSetup, bytes: number): Promise<vo
   sink.order({ bytes });
   source.order({ bytes });
   const { wrong } = await source.orEnd(done, LEAST_TIMEOUT_MS + bytes / SLOWEST_BYTES_PER_MS);
-  if (wrong > 0) throw new XiaError('testbed-failed', `${wrong} pieces arrived other than they were sent`, { wrong });
+  refuseWrong(wrong);
 }
 
 async function cpuOf({ parts }: TransferSetup): Promise<Record<string, number>> {

@@ -53,6 +53,8 @@ export interface XiaNodeOptions {
   readonly congestion?: CongestionName | undefined;
   readonly streamLimits?: Partial<StreamLimits>;
   readonly fetchLimits?: FetchLimits;
+  /** The congestion controller of streams and of fetches, unless `fetchLimits` names another. */
+  readonly congestion?: CongestionName | undefined;
   readonly mobilityLimits?: MobilityLimits;
   readonly logger?: NodeLogger;
   /** Closes the node when aborted. */

@@ -96,6 +96,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       mobilityLimits: { maxMoves: options.moves?.limit, moveWindowMs: options.moves?.windowMs, ...options.mobilityLimits },
       congestion: options.congestion,
       ...(options.streamLimits === undefined ? {} : { streamLimits: options.streamLimits }),
+      congestion: options.congestion,
       ...(options.fetchLimits === undefined ? {} : { fetchLimits: options.fetchLimits }),
     });
     for (const [id, spec] of this.#stack.faces.entries()) this.#faces.byId.set(id, spec as Face);
