@@ -13,4 +13,4 @@ export const congestionControllers = {
 export type CongestionName = keyof typeof congestionControllers;
 
 /** What is taken when nobody says otherwise; docs/congestion.md has the measurements. */
-export const DEFAULT_CONGESTION: CongestionName = 'cubic';
+export const DEFAULT_CONGESTION: CongestionName = 'bbr';
