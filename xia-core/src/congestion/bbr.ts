@@ -221,11 +221,13 @@ export class Bbr implements CongestionController {
   #setPace({ smoothedRttMs }: Readonly<AckSample>): void {
     const bandwidth = Math.min(this.#model.bandwidth.value, this.#bounds.lowerBandwidth);
     const gain = bbrGains[this.#phase].pace;
+    const rttMs = Math.max(smoothedRttMs, 1);
     if (bandwidth === 0) {
-      this.#paceBytesPerMs = (gain * this.#windowBytes) / Math.max(smoothedRttMs, 1);
+      this.#paceBytesPerMs = (gain * this.#windowBytes) / rttMs;
       return;
     }
-    const pace = gain * bandwidth * PACE_MARGIN;
+    // A packet per round trip goes on any path.
+    const pace = Math.max(gain * bandwidth * PACE_MARGIN, this.#packetBytes / rttMs);
     if (this.#wasFull || this.#paceBytesPerMs === Infinity || pace > this.#paceBytesPerMs) this.#paceBytesPerMs = pace;
   }
 
