@@ -3,7 +3,7 @@ import { MinRttFilter } from './min-rtt-filter.js';
 import { PeriodMax } from './period-max.js';
 
 /** A loop of the event loop takes about as long: no path answers sooner, whatever a lucky sample says. */
-const SHORTEST_RTT_MS = 1;
+const SHORTEST_RTT_MS = 2;
 /** Losses above this share mean that the path is too full, if a queue shows as well; without one they need more. */
 const LOSS_SHARE = 0.02;
 const LOSS_SHARE_WITHOUT_QUEUE = 0.2;

@@ -11,10 +11,9 @@ const LEAST_BYTES = 65_536;
 /** What leaves between two ticks of a timer must not stall the window. */
 const QUANTUM_MS = 1;
 const QUANTA = 3;
-/** Bandwidth is probed for after this time, spread over so much more; or after so many rounds, as Reno would need to grow. */
+/** Bandwidth is probed for after this time, spread over so much more: a flow that grows until it loses needs as long to come back. */
 const PROBE_AFTER_MS = 2000;
 const PROBE_SPREAD_MS = 1000;
-const PROBE_AFTER_ROUNDS = 63;
 const UP_GAIN = 1.25;
 /** Probing ends when this many rounds have brought no more than this. */
 const UP_ROUNDS = 2;
@@ -42,7 +41,6 @@ export class Bbr implements CongestionController {
   #upRounds = 0;
   #upBandwidth = 0;
   #cycleMs = 0;
-  #cycleRounds = 0;
   #probeAfterMs = PROBE_AFTER_MS;
   /** A reaction to losses happens once per round. */
   #reactedRound = -1;
@@ -164,16 +162,13 @@ export class Bbr implements CongestionController {
   #beginCycle(now: number): void {
     this.#model.bandwidth.advance();
     this.#cycleMs = now;
-    this.#cycleRounds = this.#model.rounds;
     // Flows that began together must not probe together. What they carried differs, and so do the times.
     this.#probeAfterMs = PROBE_AFTER_MS + ((this.#model.rounds * 7919 + Math.floor(now * 1000)) % PROBE_SPREAD_MS);
     this.#enter(BbrPhase.DOWN);
   }
 
   #isTimeToProbe(now: number): boolean {
-    if (now - this.#cycleMs >= this.#probeAfterMs) return true;
-    const rounds = Math.min(PROBE_AFTER_ROUNDS, Math.max(8, this.#model.pathBytes() / this.#packetBytes));
-    return this.#model.rounds - this.#cycleRounds >= rounds;
+    return now - this.#cycleMs >= this.#probeAfterMs;
   }
 
   #refill(): void {
@@ -226,11 +221,13 @@ export class Bbr implements CongestionController {
   #setPace({ smoothedRttMs }: Readonly<AckSample>): void {
     const bandwidth = Math.min(this.#model.bandwidth.value, this.#bounds.lowerBandwidth);
     const gain = bbrGains[this.#phase].pace;
+    const rttMs = Math.max(smoothedRttMs, 1);
     if (bandwidth === 0) {
-      this.#paceBytesPerMs = (gain * this.#windowBytes) / Math.max(smoothedRttMs, 1);
+      this.#paceBytesPerMs = (gain * this.#windowBytes) / rttMs;
       return;
     }
-    const pace = gain * bandwidth * PACE_MARGIN;
+    // A packet per round trip goes on any path.
+    const pace = Math.max(gain * bandwidth * PACE_MARGIN, this.#packetBytes / rttMs);
     if (this.#wasFull || this.#paceBytesPerMs === Infinity || pace > this.#paceBytesPerMs) this.#paceBytesPerMs = pace;
   }
 

@@ -12,5 +12,8 @@ export const congestionControllers = {
 
 export type CongestionName = keyof typeof congestionControllers;
 
-/** What is taken when nobody says otherwise; docs/congestion.md has the measurements. */
+/** What fetches take when nobody says otherwise: the one that their laboratory tables were made with. */
 export const DEFAULT_CONGESTION: CongestionName = 'cubic';
+
+/** What connections take when nobody says otherwise; docs/congestion.md has the measurements. */
+export const DEFAULT_STREAM_CONGESTION: CongestionName = 'bbr';
