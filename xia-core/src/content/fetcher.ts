@@ -12,7 +12,7 @@ import { FetchSource } from './fetch-source.js';
 import { IdMap } from './id-map.js';
 import { PathTable } from './path-table.js';
 import { RequestPump } from './request-pump.js';
-import { leftOfSuspects, LiarTable, reconsider } from './wrong-content.js';
+import { Evidence, LiarTable, reconsider } from './wrong-content.js';
 
 /** Sources of one chunk; more are not looked at. */
 const MAX_SOURCES = 8;
@@ -43,6 +43,8 @@ export class Fetcher {
   readonly #paths: PathTable;
   readonly #pump: RequestPump;
   readonly #liars = new LiarTable();
+  /** Of one chunk at a time: it takes as much memory as the chunk. */
+  #evidence: Evidence | undefined;
   #mostFetches = 0;
   #refused = 0;
   #pumping = false;
@@ -274,7 +276,7 @@ export class Fetcher {
       path.outageIsOver();
       this.#revive(path);
     }
-    if (wasSilent) enqueue(chunk);
+    if (wasSilent || chunk.lost.count > 0) enqueue(chunk);
   }
 
   #verify(chunk: ChunkFetch, now: number): void {
@@ -284,7 +286,8 @@ export class Fetcher {
       this.#refetch(chunk, now);
       return;
     }
-    for (const hid of leftOfSuspects(chunk)) this.#blame(chunk, hid, now);
+    if (chunk.suspect !== undefined) this.#blame(chunk, chunk.suspect, now);
+    if (this.#evidence?.chunk === chunk) for (const hid of this.#evidence.liars(bytes)) this.#blame(chunk, hid, now);
     if (chunk.sources.length === 1) chunk.sources[0]!.path.wasRight(chunk.pastCaches);
     this.#end(chunk, false, now);
     this.counters.done++;
@@ -309,6 +312,10 @@ export class Fetcher {
       return;
     }
     this.#memory.release(chunk);
+    if (another !== undefined && chunk.bytes !== undefined && this.#evidence === undefined) {
+      this.#evidence = new Evidence(chunk, chunk.bytes);
+      chunk.bytes = undefined;
+    }
     this.#memory.takeBack(chunk);
     chunk.restart();
     chunk.progressed(undefined, now);
@@ -388,6 +395,7 @@ export class Fetcher {
   /** Takes a chunk out of everything. */
   #end(chunk: ChunkFetch, takeBack: boolean, now: number): void {
     chunk.over = true;
+    if (this.#evidence?.chunk === chunk) this.#evidence = undefined;
     this.#stopAsking(chunk);
     this.#memory.waiting.delete(chunk);
     this.#chunks.delete(chunk.cid);
