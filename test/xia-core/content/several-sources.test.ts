@@ -32,7 +32,7 @@ class Sources {
   /** Answers, in place of the source, whatever may be answered from a cache, when it is up. */
   readonly cache: Peer;
   readonly #content = new Map<string, Uint8Array>();
-  #queue: { readonly at: number; readonly turn: number; readonly run: () => void }[] = [];
+  readonly #queue: { readonly at: number; readonly turn: number; readonly run: () => void }[] = [];
   #turn = 0;
 
   constructor(seed: number, delays: readonly number[], limits: FetchLimits = {}) {

@@ -130,6 +130,22 @@ export class ChunkFetch {
     this.lengthGiven = length !== LENGTH_UNKNOWN;
   }
 
+  /** Puts it on all paths to its sources where it has something to ask for. */
+  enqueue(): void {
+    for (const { path } of this.sources) path.enqueue(this);
+  }
+
+  /** When everybody who may be asked is silent, those who were not to be asked are. True when this changed something. */
+  includeSomebody(): boolean {
+    if (this.sources.some(({ excluded, silent }) => !excluded && !silent)) return false;
+    let changed = false;
+    for (const source of this.sources) {
+      changed ||= source.excluded;
+      source.excluded = false;
+    }
+    return changed;
+  }
+
   /** The source that lies on a path. */
   sourceOn(path: ChunkPath): FetchSource<ChunkPath> | undefined {
     const [first] = this.sources;

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { XiaError, type Gauge } from '../bytes/index.js';
-import { Dag, contentDag, hostDag } from '../dag/index.js';
+import { type Dag, contentDag, hostDag } from '../dag/index.js';
 import { contentId, Driver, generateIdentity, nodeCrypto, nodeRandom, type Face, type NodeIdentity } from '../io/index.js';
 import type { AttachmentInfo, MobilityEvent } from '../mobility/index.js';
 import type { RoutingEvent } from '../routing/index.js';
