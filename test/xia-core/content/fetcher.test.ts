@@ -151,8 +151,8 @@ describe('on a bad path', () => {
     net.run();
     expect(net.events.filter(({ kind }) => kind === 'done')).toHaveLength(30);
     expect(net.now).toBeLessThan(5020 + 1500);
-    // Probes only: neither a flood nor a window's worth each time.
-    expect(net.dropped).toBeLessThan(400);
+    // What was under way, and probes from then on: neither a flood nor a window's worth each time.
+    expect(net.dropped).toBeLessThan(450);
   });
 
   it('fills a bottleneck with a queue of one bandwidth-delay product', () => {
@@ -177,7 +177,7 @@ describe('on a bad path', () => {
     net.run();
     const failed = net.events.filter(({ kind }) => kind === 'failed');
     expect(failed).toHaveLength(20);
-    expect(failed).toContainEqual({ kind: 'failed', id: 1000, code: 'timeout' });
+    for (const event of failed) expect(event).toMatchObject({ kind: 'failed', code: 'timeout' });
     expect(net.fetcher.bufferedBytes).toBe(0);
   });
 

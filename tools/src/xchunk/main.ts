@@ -32,7 +32,7 @@ interface PutOptions extends AttachOptions {
 
 interface GetOptions extends AttachOptions {
   readonly output: string;
-  readonly from?: string;
+  readonly from?: readonly string[];
   readonly timeout: number;
   readonly idleTimeout: number;
 }
@@ -57,19 +57,33 @@ async function put(file: string, options: PutOptions, signal: AbortSignal): Prom
   if (!signal.aborted) await once(signal, 'abort');
 }
 
-/** `CID:...` alone needs `--from`, the host that surely has it; a whole address needs nothing. */
-function chunkAddress(text: string, from: string | undefined): Dag {
+/** The addresses of a chunk at some hosts. */
+function addressesAt(cid: Xid, hosts: readonly string[] = []): Dag[] {
+  return hosts.map((text) => {
+    const host = Dag.parse(text);
+    return contentDag(host.find(PrincipalType.AD), host.intent, cid);
+  });
+}
+
+/** `CID:...` alone needs `--from`, the hosts that surely have it; a whole address needs nothing. */
+function chunkAddresses(text: string, from: readonly string[] | undefined): readonly [Dag, ...Dag[]] {
   if (!text.startsWith('CID:')) {
     const dag = Dag.parse(text);
     if (dag.intent.type !== PrincipalType.CID) throw new XiaError('usage', `${text} is not the address of a chunk`);
-    return dag;
+    return [dag, ...addressesAt(dag.intent, from)];
   }
-  if (from === undefined) throw new XiaError('usage', `${text}: a bare CID needs --from with the address of a host that has it`);
-  const host = Dag.parse(from);
-  return contentDag(host.find(PrincipalType.AD), host.intent, Xid.parse(text));
+  const [first, ...more] = addressesAt(Xid.parse(text), from);
+  if (first === undefined) throw new XiaError('usage', `${text}: a bare CID needs --from with the address of a host that has it`);
+  return [first, ...more];
 }
 
-async function fetchAll(node: XiaNode, manifest: Manifest, out: FileHandle, signal: AbortSignal): Promise<void> {
+async function fetchAll(
+  node: XiaNode,
+  manifest: Manifest,
+  from: readonly string[] | undefined,
+  out: FileHandle,
+  signal: AbortSignal,
+): Promise<void> {
   const offsets = manifest.chunks.map(
     (
       (at) =>
@@ -81,7 +95,7 @@ async function fetchAll(node: XiaNode, manifest: Manifest, out: FileHandle, sign
   const worker = async () => {
     for (let index = next++; index < manifest.chunks.length; index = next++) {
       const { dag, bytes } = manifest.chunks[index] as Manifest['chunks'][number];
-      const content = await node.fetch(dag, { length: bytes, signal });
+      const content = await node.fetch(dag, { length: bytes, sources: addressesAt(dag.intent, from), signal });
       if (content.length !== bytes) throw new XiaError('refused', `${dag.toString()} has ${content.length} bytes, not ${bytes}`);
       await out.write(content, 0, content.length, offsets[index]);
     }
@@ -113,7 +127,7 @@ async function get(source: string, options: GetOptions, signal: AbortSignal): Pr
   const isAddress = /^(CID:|RE |DAG )/.test(source);
   const limited = AbortSignal.any([signal, AbortSignal.timeout(options.timeout)]);
   const manifest = isAddress ? undefined : parseManifest(await readFile(source, 'utf8'), source);
-  const address = isAddress ? chunkAddress(source, options.from) : undefined;
+  const addresses = isAddress ? chunkAddresses(source, options.from) : undefined;
   const { idleTimeout: giveUpMs } = options;
   // A fetch looks at how long it has waited whenever it asks again.
   const maxTimeoutMs = Math.min(LONGEST_RETRY_MS, giveUpMs / RETRIES_PER_IDLE_TIMEOUT);
@@ -121,11 +135,12 @@ async function get(source: string, options: GetOptions, signal: AbortSignal): Pr
   // Nobody finds half a file under the name that was asked for.
   const temporary = `${options.output}.part`;
   try {
-    if (address !== undefined) {
-      await writeFile(temporary, await node.fetch(address, { signal: limited }));
+    if (addresses !== undefined) {
+      const [address, ...sources] = addresses;
+      await writeFile(temporary, await node.fetch(address, { sources, signal: limited }));
     } else if (manifest !== undefined) {
       const out = await open(temporary, 'w');
-      await fetchAll(node, manifest, out, limited).finally(() => out.close());
+      await fetchAll(node, manifest, options.from, out, limited).finally(() => out.close());
       if ((await sha256Of(temporary)) !== manifest.sha256)
         throw new XiaError('refused', `${source}: the chunks do not make up the file of the manifest`);
     }
@@ -157,7 +172,7 @@ function program(signal: AbortSignal): Command {
     .description('fetch a chunk, or every chunk of a manifest; what does not match its name never reaches the file')
     .argument('<source>', 'an address "RE ( AD:... HID:... ) CID:...", a bare CID, or a manifest file')
     .requiredOption('-o, --output <file>', 'where to put it')
-    .option('--from <address>', 'for a bare CID: the address of a host that has it')
+    .option('--from <address...>', 'addresses of hosts that have it too: all are asked together; a bare CID needs one at least')
     .option('--timeout <ms>', 'give up after this long', integerArgument(1, 86_400_000), 60_000)
     .option('--idle-timeout <ms>', 'give up when nothing of a chunk came for so long', integerArgument(100, 86_400_000), 15_000)
     .addHelpText('after', '\nExample:\n  xtestbed exec HOST_C -- xchunk get film.json -o copy.mp4')

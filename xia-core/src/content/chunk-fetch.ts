@@ -21,6 +21,8 @@ export interface NextRange {
 export interface ChunkPath {
   /** A timeout passed in which nothing at all arrived by it, and nothing has since. */
   readonly outage: boolean;
+  /** A cache on it answers for what got lost behind it. */
+  readonly hasNearCache: boolean;
   /** Puts a chunk wherever it has something to ask for, or takes it away. */
   enqueue(chunk: ChunkFetch): void;
   dequeue(chunk: ChunkFetch): void;
@@ -66,6 +68,10 @@ export interface Flight {
   answered: boolean;
   /** Asked for to try whether a segment of that size comes, and the first segment has not come. */
   isTest: boolean;
+  /** Only as much time was given to it as a near cache takes. */
+  isHoped: boolean;
+  /** Its last byte came, so what is missing was sent before. */
+  endCame: boolean;
   /** Segments of later flights that came since this one last made progress. */
   passed: number;
   deadline: number;
@@ -90,6 +96,10 @@ export class ChunkFetch {
   readonly lost = new RangeSet();
   readonly flights: Flight[] = [];
   readonly answerers = new Answerers();
+  /** Whether a near cache has repaired it, has not in the time that it takes one, or a source has. */
+  nearness: 'unknown' | 'near' | 'far' | 'repaired-far' = 'unknown';
+  /** Flights of what was never asked for before. */
+  #firstFlights = 0;
   /** The HID that the segment at hand came from. */
   answeredBy = NOBODY;
   /** Where the range was asked for that was given up last. */
@@ -109,8 +119,8 @@ export class ChunkFetch {
   pastCaches = false;
   /** How often a source was asked alone, to find out who lies. */
   soloTurns = 0;
-  /** HIDs of those one of whom made it wrong; told once it is right. */
-  suspects: readonly Uint8Array[] = [];
+  /** The HID of who alone can have made it wrong if it turns out right now. */
+  suspect: Uint8Array | undefined;
   ttlSeconds = 0;
   /** Since when nothing has arrived although it was asked for; NaN when it never was. */
   silentSince: number = Number.NaN;
@@ -120,6 +130,22 @@ export class ChunkFetch {
     this.ids = [id];
     this.length = length;
     this.lengthGiven = length !== LENGTH_UNKNOWN;
+  }
+
+  /** Puts it on all paths to its sources where it has something to ask for. */
+  enqueue(): void {
+    for (const { path } of this.sources) path.enqueue(this);
+  }
+
+  /** When everybody who may be asked is silent, those who were not to be asked are. True when this changed something. */
+  includeSomebody(): boolean {
+    if (this.sources.some(({ excluded, silent }) => !excluded && !silent)) return false;
+    let changed = false;
+    for (const source of this.sources) {
+      changed ||= source.excluded;
+      source.excluded = false;
+    }
+    return changed;
   }
 
   /** The source that lies on a path. */
@@ -138,6 +164,14 @@ export class ChunkFetch {
     return this.bytes !== undefined && this.received.covered === this.length;
   }
 
+  /**
+   * Whether something of it is on its way for the first time, or was not asked for yet. A cache on the way has all of it, and can repair
+   * what gets lost behind it, only after that.
+   */
+  get isPassing(): boolean {
+    return this.#firstFlights > 0 || this.hasFresh;
+  }
+
   /** Bytes that nobody has been asked for, or that got lost. */
   get unaskedBytes(): number {
     return Math.max(0, this.length - this.frontier) + this.lost.covered;
@@ -151,9 +185,10 @@ export class ChunkFetch {
   /**
    * What to ask for next, at most `limitBytes`, in whole segments of `segmentBytes` where that is known (not 0).
    * @param restBytes all that was never asked for may be asked for at once if it is no more than this
+   * @param repairs whether what got lost may be asked for
    */
-  nextRange(limitBytes: number, segmentBytes: number, restBytes: number): NextRange | undefined {
-    if (this.lost.count > 0) {
+  nextRange(limitBytes: number, segmentBytes: number, restBytes: number, repairs: boolean): NextRange | undefined {
+    if (repairs && this.lost.count > 0) {
       for (const [start, end] of this.lost.ranges()) {
         return { start, end: Math.min(end, start + limitBytes), repeated: true };
       }
@@ -191,20 +226,28 @@ export class ChunkFetch {
     // It was not silent as long as it was not asked.
     if (this.flights.length === 0 && this.sources.every(({ silentRounds }) => silentRounds === 0)) this.silentSince = now;
     this.flights.push(flight);
+    if (!flight.repeated) this.#firstFlights++;
   }
 
   /** Takes a flight away; what it lacks is for the caller to deal with. */
   removeFlight(flight: Flight): void {
     const at = this.flights.indexOf(flight);
     const last = this.flights.pop()!;
+    if (!flight.repeated) this.#firstFlights--;
     if (at < this.flights.length) this.flights[at] = last;
   }
 
   /** Notes a lost flight: exactly what did not arrive of it is to be asked for again, of whomever. */
   noteLost(flight: Flight, now: number): void {
-    for (const [start, end] of this.received.missing(flight.start, flight.end)) this.lost.add(start, end);
-    this.givenUpBy = flight.source.path;
+    this.addMissing(flight);
+    // Of what was asked for more than once, nobody knows which answer comes.
+    this.givenUpBy = flight.repeated ? undefined : flight.source.path;
     flight.source.noteLost(flight.sentAt, now);
+  }
+
+  /** What did not arrive of a flight is to be asked for again. */
+  addMissing(flight: Flight): void {
+    for (const [start, end] of this.received.missing(flight.start, flight.end)) this.lost.add(start, end);
   }
 
   /** Something new arrived that `source` was asked for; undefined when nobody knows whose answer it was. */

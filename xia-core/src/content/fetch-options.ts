@@ -27,6 +27,15 @@ export type FetchEvent =
     }
   | { readonly kind: 'failed'; readonly id: number; readonly code: FetchFailure };
 
+export interface FetchRequest {
+  /** Names the fetch in events and for `cancel`; not in use already. */
+  readonly id: number;
+  /** Its length if the caller knows it for certain; segments that claim another are dropped then. */
+  readonly length?: number;
+  /** Others who have it: addresses that end in the same CID. At most 8 sources are used. */
+  readonly sources?: readonly Dag[];
+}
+
 export interface FetchLimits extends CongestionOptions {
   /** A larger chunk is refused before any memory is taken for it; 16 MiB by default. */
   readonly maxChunkBytes?: number;

@@ -37,6 +37,10 @@ export class FetchPath implements ChunkPath {
     return this.flights.outage;
   }
 
+  get hasNearCache(): boolean {
+    return this.flights.hasNearCache;
+  }
+
   get isIdle(): boolean {
     return this.users === 0;
   }

@@ -30,7 +30,7 @@ export class FetchQueue {
       return;
     }
     this.#silent.delete(chunk);
-    if (chunk.lost.count > 0) this.#repair.add(chunk);
+    if (this.repairs(chunk)) this.#repair.add(chunk);
     if (chunk.hasFresh) this.#fresh.add(chunk);
   }
 
@@ -40,14 +40,17 @@ export class FetchQueue {
     this.#silent.delete(chunk);
   }
 
+  /** Whether something got lost of a chunk, and now is the time to ask for it: not before a near cache can have it. */
+  readonly repairs = (chunk: ChunkFetch): boolean => !chunk.over && chunk.lost.count > 0 && !(this.#path.hasNearCache && chunk.isPassing);
+
   /**
    * The chunk to ask for a range of; it stays in the queue until it has none left.
    * @param outage nothing at all comes back: then those that were not tried yet go first, for they may be elsewhere
    * @param accepts passes over a chunk for now when it says no
    */
   next(outage: boolean, accepts: (chunk: ChunkFetch) => boolean): ChunkFetch | undefined {
-    if (outage) return this.#first(this.#fresh, freshable, accepts) ?? this.#first(this.#repair, repairable, accepts);
-    return this.#first(this.#repair, repairable, accepts) ?? this.#first(this.#fresh, freshable, accepts);
+    if (outage) return this.#first(this.#fresh, freshable, accepts) ?? this.#first(this.#repair, this.repairs, accepts);
+    return this.#first(this.#repair, this.repairs, accepts) ?? this.#first(this.#fresh, freshable, accepts);
   }
 
   /** Takes the next silent chunk out, to be asked for one small range. */
@@ -75,10 +78,6 @@ export class FetchQueue {
     const source = chunk.sourceOn(this.#path);
     return source === undefined || source.excluded || source.silent;
   }
-}
-
-function repairable(chunk: ChunkFetch): boolean {
-  return !chunk.over && chunk.lost.count > 0;
 }
 
 function freshable(chunk: ChunkFetch): boolean {

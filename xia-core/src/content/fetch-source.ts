@@ -20,12 +20,14 @@ export class FetchSource<Path> {
   heard = false;
   /** Not to be asked: what is wrong with the chunk is sought elsewhere. */
   excluded = false;
+  readonly #host: Uint8Array | undefined;
   #pastCaches: Dag | undefined;
   #roundBeganAt = Number.NEGATIVE_INFINITY;
 
   constructor(address: Dag, path: Path) {
     this.address = address;
     this.path = path;
+    this.#host = address.find(PrincipalType.HID)?.id;
   }
 
   get silent(): boolean {
@@ -39,8 +41,7 @@ export class FetchSource<Path> {
 
   /** Whether the node with this HID (20 bytes) is the source itself. */
   isHost(hid: Uint8Array): boolean {
-    const host = this.address.find(PrincipalType.HID);
-    return host !== undefined && equalBytes(host.id, hid);
+    return this.#host !== undefined && equalBytes(this.#host, hid);
   }
 
   /** Notes that something which was asked for at `sentAt` was lost. */

@@ -6,25 +6,23 @@ import { noteArrival } from './arrival.js';
 import { freshBuffers } from './buffer-pool.js';
 import { ChunkFetch, LENGTH_UNKNOWN, NOBODY } from './chunk-fetch.js';
 import { FetchMemory } from './fetch-memory.js';
-import { FetchCounters, fetchLimits, type FetchFailure, type FetcherOptions, type FetchLimits } from './fetch-options.js';
+import {
+  FetchCounters,
+  fetchLimits,
+  type FetchFailure,
+  type FetcherOptions,
+  type FetchLimits,
+  type FetchRequest,
+} from './fetch-options.js';
 import type { FetchPath } from './fetch-path.js';
 import { FetchSource } from './fetch-source.js';
 import { IdMap } from './id-map.js';
 import { PathTable } from './path-table.js';
 import { RequestPump } from './request-pump.js';
-import { leftOfSuspects, LiarTable, reconsider } from './wrong-content.js';
+import { Evidence, LiarTable, reconsider } from './wrong-content.js';
 
 /** Sources of one chunk; more are not looked at. */
 const MAX_SOURCES = 8;
-
-export interface FetchRequest {
-  /** Names the fetch in events and for `cancel`; not in use already. */
-  readonly id: number;
-  /** Its length if the caller knows it for certain; segments that claim another are dropped then. */
-  readonly length?: number;
-  /** Others who have it: addresses that end in the same CID. At most 8 sources are used. */
-  readonly sources?: readonly Dag[];
-}
 
 /**
  * Fetches chunks: asks for ranges of them of one source or several, under one congestion window for each way, notices lost ones,
@@ -43,6 +41,8 @@ export class Fetcher {
   readonly #paths: PathTable;
   readonly #pump: RequestPump;
   readonly #liars = new LiarTable();
+  /** Of one chunk at a time: it takes as much memory as the chunk. */
+  #evidence: Evidence | undefined;
   #mostFetches = 0;
   #refused = 0;
   #pumping = false;
@@ -53,7 +53,7 @@ export class Fetcher {
     const { counters } = this;
     this.#memory = new FetchMemory(this.#limits.maxBufferedBytes, options.buffers ?? freshBuffers);
     this.#pump = new RequestPump({ send: options.send, counters });
-    this.#paths = new PathTable({ limits: this.#limits, rng: options.rng, counters, onLost: enqueue });
+    this.#paths = new PathTable({ limits: this.#limits, rng: options.rng, counters, onLost: (chunk) => chunk.enqueue() });
   }
 
   /** Bytes that may be outstanding, on all paths in use together. */
@@ -107,10 +107,10 @@ export class Fetcher {
     this.#note(id, chunk);
     if (known !== undefined) {
       known.ids.push(id);
-      if (!this.#memory.waiting.has(known)) enqueue(known);
+      if (!this.#memory.waiting.has(known)) known.enqueue();
     } else {
       for (const source of chunk.sources) source.excluded = source.path.isDistrusted(now);
-      includeSomebody(chunk);
+      chunk.includeSomebody();
       this.#chunks.set(cid.id, chunk);
       this.#memory.waiting.add(chunk);
     }
@@ -177,7 +177,7 @@ export class Fetcher {
     }
     for (const path of this.#paths.used) {
       for (const chunk of path.expire(now)) {
-        if (includeSomebody(chunk)) enqueue(chunk);
+        if (chunk.includeSomebody()) chunk.enqueue();
         if (chunk.over || now - chunk.silentSince < this.#limits.giveUpMs) continue;
         // A length that only a segment told may have been a lie, which the true segments were measured by.
         if (chunk.contradictions > 0 && !chunk.lengthGiven) this.#refetch(chunk, now);
@@ -241,7 +241,7 @@ export class Fetcher {
       return false;
     }
     this.#memory.begin(chunk, length);
-    enqueue(chunk);
+    chunk.enqueue();
     for (const flight of chunk.flights) flight.source.path.trim(flight);
     return true;
   }
@@ -274,7 +274,7 @@ export class Fetcher {
       path.outageIsOver();
       this.#revive(path);
     }
-    if (wasSilent) enqueue(chunk);
+    if (wasSilent || chunk.lost.count > 0) chunk.enqueue();
   }
 
   #verify(chunk: ChunkFetch, now: number): void {
@@ -284,7 +284,8 @@ export class Fetcher {
       this.#refetch(chunk, now);
       return;
     }
-    for (const hid of leftOfSuspects(chunk)) this.#blame(chunk, hid, now);
+    if (chunk.suspect !== undefined) this.#blame(chunk, chunk.suspect, now);
+    if (this.#evidence?.chunk === chunk) for (const hid of this.#evidence.liars(bytes)) this.#blame(chunk, hid, now);
     if (chunk.sources.length === 1) chunk.sources[0]!.path.wasRight(chunk.pastCaches);
     this.#end(chunk, false, now);
     this.counters.done++;
@@ -305,10 +306,14 @@ export class Fetcher {
     this.#stopAsking(chunk);
     if (reconsider(chunk)) {
       chunk.progressed(undefined, now);
-      enqueue(chunk);
+      chunk.enqueue();
       return;
     }
     this.#memory.release(chunk);
+    if (another !== undefined && chunk.bytes !== undefined && this.#evidence === undefined) {
+      this.#evidence = new Evidence(chunk, chunk.bytes);
+      chunk.bytes = undefined;
+    }
     this.#memory.takeBack(chunk);
     chunk.restart();
     chunk.progressed(undefined, now);
@@ -330,7 +335,7 @@ export class Fetcher {
       for (const source of chunk.sources) {
         if (path === undefined || (source.path === path && !source.revived)) source.revive();
       }
-      if (!this.#memory.waiting.has(chunk)) enqueue(chunk);
+      if (!this.#memory.waiting.has(chunk)) chunk.enqueue();
     }
   }
 
@@ -355,7 +360,7 @@ export class Fetcher {
       else this.#memory.begin(chunk, chunk.length);
       // An empty chunk has nothing to ask for.
       if (chunk.complete) this.#verify(chunk, now);
-      else enqueue(chunk);
+      else chunk.enqueue();
     }
   }
 
@@ -388,6 +393,7 @@ export class Fetcher {
   /** Takes a chunk out of everything. */
   #end(chunk: ChunkFetch, takeBack: boolean, now: number): void {
     chunk.over = true;
+    if (this.#evidence?.chunk === chunk) this.#evidence = undefined;
     this.#stopAsking(chunk);
     this.#memory.waiting.delete(chunk);
     this.#chunks.delete(chunk.cid);
@@ -395,21 +401,4 @@ export class Fetcher {
     if (takeBack) this.#memory.takeBack(chunk);
     for (const { path } of chunk.sources) this.#paths.leave(path, now);
   }
-}
-
-/** Puts a chunk on all paths to its sources where it has something to ask for. */
-function enqueue(chunk: ChunkFetch): void {
-  for (const { path } of chunk.sources) path.enqueue(chunk);
-}
-
-/** When everybody who may be asked is silent, those who were not to be asked are. True when this changed something. */
-function includeSomebody(chunk: ChunkFetch): boolean {
-  const { sources } = chunk;
-  if (sources.some(({ excluded, silent }) => !excluded && !silent)) return false;
-  let changed = false;
-  for (const source of sources) {
-    changed ||= source.excluded;
-    source.excluded = false;
-  }
-  return changed;
 }

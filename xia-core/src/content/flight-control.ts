@@ -1,9 +1,9 @@
 import type { RandomSource } from '../bytes/index.js';
-import type { ChunkFetch, ChunkPath, Flight, NextRange } from './chunk-fetch.js';
+import { NOBODY, type ChunkFetch, type ChunkPath, type Flight, type NextRange } from './chunk-fetch.js';
 import type { FetchCounters, FetchLimits } from './fetch-options.js';
 import type { FetchSource } from './fetch-source.js';
 import { FlightList } from './flight-list.js';
-import { PathCongestion } from './path-congestion.js';
+import { PathCongestion, type RequestStamp } from './path-congestion.js';
 import { SAFE_RANGE_BYTES, SegmentLimit } from './segment-limit.js';
 
 /** Ranges get no smaller with a small window, unless a chunk ends. */
@@ -14,7 +14,13 @@ const RANGES_PER_WINDOW = 8;
 const REORDER_SEGMENTS = 3;
 /** A timer that fires so late was held up by its own process: arrived packets are looked at first. */
 const LATE_TIMER_MS = 10;
+/** After so many of them, overtaken ranges are waited for half as long. */
+const PATIENT_LOSSES = 16;
 const SMALLEST_SEGMENT_BYTES = 1200;
+/** So many repairs may come from the source before a near cache is believed to be gone. */
+const MAX_NEAR_SCORE = 8;
+/** A pause of a responder in the middle of its answer that is no loss yet. */
+const MIN_PAUSE_MS = 10;
 /** Timeouts without anything after which the path must be taken as a new one (RFC 9002 section 7.6). */
 const PERSISTENT_TIMEOUTS = 3;
 
@@ -46,6 +52,8 @@ export class FlightControl {
   #largestSegmentBytes = SMALLEST_SEGMENT_BYTES;
   /** How long an overtaken range may still come; 0 as long as nothing was seen to come out of order. */
   #reorderMs = 0;
+  /** Ranges given up because later ones came, since one of them was found to be too early. */
+  #rightSinceHasty = 0;
   /** When a range was last given up because later ones came, and when that was last found to be too early. */
   #overtakenAt = Number.NEGATIVE_INFINITY;
   #hastyAt = Number.NEGATIVE_INFINITY;
@@ -54,6 +62,11 @@ export class FlightControl {
   #lateTimerExcused = false;
   /** When something new came last. */
   lastArrivalAt: number = Number.NEGATIVE_INFINITY;
+  /** The round trip to a cache that answers what is asked for again, and how sure it is that there is one. */
+  #nearMs = 0;
+  #nearScore = 0;
+  /** Of the flight that answered last from as far as the source. */
+  #farStamp: RequestStamp | undefined;
   /** Bytes given up because later ones came, as far as they may come after all. */
   #doubtedBytes = 0;
   /** A timeout passed in which nothing at all arrived, and nothing has since. */
@@ -84,6 +97,11 @@ export class FlightControl {
 
   get smoothedRttMs(): number {
     return this.#congestion.rtt.smoothedMs;
+  }
+
+  /** A cache on the path answers what is asked for again, when all of a chunk has come by it. */
+  get hasNearCache(): boolean {
+    return this.#nearScore > 0;
   }
 
   /** Whether a round trip was measured. */
@@ -147,6 +165,8 @@ export class FlightControl {
       missing: length,
       answered: false,
       isTest: this.#segments.asked(length, now),
+      endCame: false,
+      isHoped: false,
       passed: 0,
       deadline: 0,
       previous: undefined,
@@ -156,7 +176,7 @@ export class FlightControl {
     chunk.asked(range, flight, now);
     if (probe) this.#probes++;
     else this.#inFlightBytes += length;
-    this.#setDeadline(flight, now + this.#timeoutMs(source));
+    this.#setDeadline(flight, now + (range.repeated ? this.#repairTimeoutMs(flight) : this.#timeoutMs(source)));
   }
 
   /** Cuts off what a flight asked for behind the end of its chunk. */
@@ -194,12 +214,16 @@ export class FlightControl {
         continue;
       }
       // Others still come that were asked for before: it may wait behind them in a queue that grows.
-      const patience = this.lastArrivalAt + this.#timeoutMs(flight.source);
-      if (flight.passed === 0 && !flight.repeated && patience > now) {
+      const patience = this.lastArrivalAt + (flight.answered ? this.#pauseMs : this.#timeoutMs(flight.source));
+      if (flight.passed === 0 && !flight.repeated && !flight.endCame && patience > now) {
         this.#setDeadline(flight, patience);
         continue;
       }
       this.#counters.timedOut++;
+      if (flight.isHoped) {
+        this.#missNear(flight);
+        continue;
+      }
       this.#giveUp(flight, now);
       this.#tellLost(flight, now);
       if (this.lastArrivalAt >= flight.sentAt) continue;
@@ -216,6 +240,8 @@ export class FlightControl {
     this.#segments.reset();
     this.#segmentBytes = 0;
     this.#reorderMs = 0;
+    this.#nearScore = 0;
+    this.#farStamp = undefined;
     this.outage = false;
   }
 
@@ -238,42 +264,68 @@ export class FlightControl {
       flight.isTest = false;
       this.#segments.testAnswered(flight.end - flight.start, arrived, now);
     }
+    if (segmentEnd >= flight.end) flight.endCame = true;
     const elapsedMs = now - flight.sentAt;
     // Too quick to be an answer to the second request, unless a cache gave it that is nearer than the source.
     const isQuick = flight.repeated && rtt.measured && elapsedMs < rtt.minMs / 2;
     if (!flight.answered) {
       flight.answered = true;
       if (!flight.repeated) rtt.sample(elapsedMs);
-      else if (isQuick && flight.source.isHost(flight.chunk.answeredBy)) this.wasHasty(flight.missing + arrived, now);
+      else this.#judgeRepair(flight, isQuick, elapsedMs, now, arrived);
     }
-    this.#congestion.arrived(arrived, flight.stamp, this.#inFlightBytes, this.wasHeldBack, now);
-    if (!isQuick) this.#overtake(flight, now);
+    // What comes from nearer says nothing of the round trips and the rate of the path.
+    if (!isQuick) this.#farStamp = flight.stamp;
+    this.#congestion.arrived(arrived, this.#farStamp ?? flight.stamp, this.#inFlightBytes, this.wasHeldBack, now);
+    const { answeredBy } = flight.chunk;
+    const isFromCache = answeredBy !== NOBODY && !flight.source.isHost(answeredBy);
+    this.#overtake(flight, isQuick, isFromCache, now);
     if (flight.missing === 0) {
       this.land(flight);
       return;
     }
     flight.passed = 0;
-    // A responder sends a range in order, so after its last segment only stragglers can come.
-    const isLast = segmentEnd >= flight.end;
-    this.#setDeadline(flight, now + (isLast ? Math.max(2, rtt.smoothedMs / 4) : this.#timeoutMs(flight.source)));
+    // A responder sends a range at once and in order: after its last segment only stragglers can come.
+    this.#setDeadline(flight, now + (flight.endCame ? Math.max(2, this.#reorderMs, rtt.smoothedMs / 8) : this.#pauseMs));
+  }
+
+  /** What was asked for again begins to come: from a cache, from the source, or late from whoever was asked first. */
+  #judgeRepair(flight: Flight, isQuick: boolean, elapsedMs: number, now: number, arrived: number): void {
+    const isFromSource = flight.source.isHost(flight.chunk.answeredBy);
+    if (isQuick && isFromSource) {
+      // Where a cache is hoped for, repairs are asked for again before the source can have answered the first time.
+      if (!this.hasNearCache) this.wasHasty(flight.missing + arrived, now);
+    } else if (isQuick) {
+      flight.chunk.nearness = 'near';
+      this.#nearMs = this.#nearScore === 0 ? elapsedMs : Math.max(elapsedMs, (7 * this.#nearMs + elapsedMs) / 8);
+      this.#nearScore = Math.min(MAX_NEAR_SCORE, this.#nearScore + 2);
+    } else if (isFromSource && this.#nearScore > 0 && flight.chunk.nearness !== 'repaired-far') {
+      flight.chunk.nearness = 'repaired-far';
+      this.#nearScore--;
+    }
   }
 
   /**
    * Something came behind what earlier flights wait for: they are lost, or will be if they do not come soon where things were found
    * to come out of order (RFC 8985).
+   * @param isQuick it may be from nearer than the source: then it tells only of what else was asked for there
+   * @param isFromCache it is, and tells only of the same chunk
    */
-  #overtake(flight: Flight, now: number): void {
+  #overtake(flight: Flight, isQuick: boolean, isFromCache: boolean, now: number): void {
     for (let earlier = this.#flights.head; earlier !== undefined && earlier.sequence < flight.sequence; earlier = earlier.next) {
-      if (++earlier.passed < REORDER_SEGMENTS || earlier.source.silent) continue;
+      if ((isQuick || isFromCache) && earlier.chunk !== flight.chunk) continue;
+      if (isQuick && !earlier.repeated) continue;
+      const before = earlier.passed;
+      // A later range is here to its end: as good as any number of its segments.
+      earlier.passed = flight.endCame ? Math.max(REORDER_SEGMENTS, before + 1) : before + 1;
+      if (earlier.passed < REORDER_SEGMENTS || earlier.source.silent) continue;
       if (this.#reorderMs === 0) this.#giveUpOvertaken(earlier, now);
-      else if (earlier.passed === REORDER_SEGMENTS) {
-        this.#setDeadline(earlier, Math.min(earlier.deadline, now + this.#reorderMs));
-      }
+      else if (before < REORDER_SEGMENTS) this.#setDeadline(earlier, Math.min(earlier.deadline, now + this.#reorderMs));
     }
   }
 
   #giveUpOvertaken(flight: Flight, now: number): void {
     this.#counters.overtaken++;
+    if (++this.#rightSinceHasty % PATIENT_LOSSES === 0) this.#reorderMs = this.#reorderMs > 1 ? this.#reorderMs / 2 : 0;
     if (now - this.#overtakenAt > this.#congestion.rtt.smoothedMs) this.#doubtedBytes = 0;
     this.#overtakenAt = now;
     this.#doubtedBytes += flight.missing;
@@ -296,7 +348,17 @@ export class FlightControl {
     if (this.#doubtedBytes <= 0) this.#congestion.spurious(now);
     if (now - this.#hastyAt < rttMs) return;
     this.#hastyAt = now;
+    this.#rightSinceHasty = 0;
     this.#reorderMs = Math.min(rttMs, Math.max(this.#congestion.rtt.minMs / 4, 2 * this.#reorderMs));
+  }
+
+  /** No cache answered in the short time that it takes one: says nothing of the path, but is asked for again. */
+  #missNear(flight: Flight): void {
+    const { chunk } = flight;
+    if (chunk.nearness === 'unknown') chunk.nearness = 'far';
+    this.land(flight);
+    chunk.addMissing(flight);
+    this.#options.onLost(chunk);
   }
 
   /** Stops waiting for a flight; what it lacks is asked for again. */
@@ -323,6 +385,25 @@ export class FlightControl {
   #setDeadline(flight: Flight, deadline: number): void {
     flight.deadline = deadline;
     if (deadline < this.#alarmAt) this.#alarmAt = deadline;
+  }
+
+  /** How long a range that has begun to come may pause while nothing else comes either. */
+  get #pauseMs(): number {
+    const { smoothedMs, varianceMs } = this.#congestion.rtt;
+    return Math.max(MIN_PAUSE_MS, smoothedMs / 4 + 2 * varianceMs) + this.#reorderMs;
+  }
+
+  /**
+   * What is asked for again is mostly short and mostly the last that a chunk waits for, with nothing behind it that would tell of its loss.
+   * To ask once too often costs little there.
+   */
+  #repairTimeoutMs(flight: Flight): number {
+    const { chunk, source } = flight;
+    const { smoothedMs, varianceMs } = this.#congestion.rtt;
+    if (source.silentRounds > 1) return this.#timeoutMs(source);
+    flight.isHoped = this.hasNearCache && (chunk.nearness === 'near' || chunk.nearness === 'unknown');
+    const quickMs = flight.isHoped ? 2 * this.#nearMs : 1.5 * smoothedMs + 2 * varianceMs;
+    return Math.min(this.#timeoutMs(source), quickMs + MIN_PAUSE_MS + this.#reorderMs);
   }
 
   #timeoutMs({ silentRounds }: FetchSource<ChunkPath>): number {

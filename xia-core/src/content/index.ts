@@ -13,8 +13,9 @@ export {
   type FetchFailure,
   type FetcherOptions,
   type FetchLimits,
+  type FetchRequest,
 } from './fetch-options.js';
-export { Fetcher, type FetchRequest } from './fetcher.js';
+export { Fetcher } from './fetcher.js';
 export { IdMap } from './id-map.js';
 export { LocalContent, type CacheSettings, type LocalContentOptions } from './local-content.js';
 export { LruPolicy } from './lru-policy.js';

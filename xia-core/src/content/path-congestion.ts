@@ -27,6 +27,11 @@ const LONGEST_QUEUE_MS = 30;
 
 /** How long a request may keep the path busy with its answer, where more than one range fits into the window. */
 const RANGE_MS = 2;
+/** No burst is too long that a connection may begin with, or little more (RFC 6928). */
+const MIN_BURST_BYTES = 16_384;
+
+/** A window is spread over so much of a round trip when nothing better is known. */
+const SPARSE_PACE_GAIN = 2;
 
 /** What is kept with each range that was asked for. */
 export type RequestStamp = DeliveryStamp;
@@ -56,12 +61,22 @@ export class PathCongestion {
 
   /** What may be asked for at once so that its answer is no long burst, bytes; `Infinity` when nothing is paced. */
   get burstBytes(): number {
-    return RANGE_MS * this.#controller.paceBytesPerMs;
+    return Math.max(MIN_BURST_BYTES, RANGE_MS * this.#paceBytesPerMs);
   }
 
   /** When the next request may leave; `now` or earlier means at once. */
   nextRequestMs(now: number): number {
-    return this.#pacer.nextSendMs(now, this.#controller.paceBytesPerMs, this.windowBytes);
+    return this.#pacer.nextSendMs(now, this.#paceBytesPerMs, this.windowBytes);
+  }
+
+  /**
+   * A fetcher that had nothing to ask for lately has no measure of what the path carries, only a lower bound; it would take
+   * longer and longer for the next chunk if that were its pace.
+   */
+  get #paceBytesPerMs(): number {
+    const pace = this.#controller.paceBytesPerMs;
+    if (!this.#rate.appLimited || !this.rtt.measured) return pace;
+    return Math.max(pace, (SPARSE_PACE_GAIN * this.windowBytes) / Math.max(1, this.rtt.smoothedMs));
   }
 
   /** What the path carries in one packet. */

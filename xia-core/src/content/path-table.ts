@@ -6,7 +6,7 @@ import { FetchPath } from './fetch-path.js';
 import type { FlightControlOptions } from './flight-control.js';
 import { IdMap } from './id-map.js';
 
-export const MAX_PATHS = 256;
+const MAX_PATHS = 256;
 /** What was learnt about a path that was not used for so long is worth nothing any more. */
 const FORGET_AFTER_MS = 60_000;
 

@@ -60,14 +60,14 @@ export class RequestPump {
     while (flights.probes < MAX_PROBES) {
       const chunk = queue.takeSilent();
       if (chunk === undefined) break;
-      const range = chunk.nextRange(probeRangeBytes(chunk.sourceOn(path)!.silentRounds), 0, 0);
+      const range = chunk.nextRange(probeRangeBytes(chunk.sourceOn(path)!.silentRounds), 0, 0, true);
       if (range !== undefined && !this.#ask(path, chunk, range, true, now)) return;
     }
     flights.wasHeldBack = false;
     path.pacedUntil = Number.POSITIVE_INFINITY;
     for (let chunk = this.next(path, now); chunk !== undefined; chunk = this.next(path, now)) {
       if (!this.#test(path, chunk, now)) return;
-      const range = chunk.nextRange(flights.rangeBytes, flights.segmentBytes, flights.restBytes);
+      const range = chunk.nextRange(flights.rangeBytes, flights.segmentBytes, flights.restBytes, queue.repairs(chunk));
       if (range === undefined) continue;
       if (!flights.admits(range.end - range.start)) {
         flights.wasHeldBack = true;

@@ -36,9 +36,23 @@ export class LiarTable {
   }
 }
 
-/** Of those who may have made a chunk wrong, who is left now that it is right. */
-export function leftOfSuspects({ suspects, answerers }: ChunkFetch): readonly Uint8Array[] {
-  return suspects.filter((hid) => !answerers.list.some((answerer) => equalBytes(answerer.hid, hid)));
+/** A chunk as it was when it was wrong, and who had given what of it, until it is known what is right. */
+export class Evidence {
+  readonly chunk: ChunkFetch;
+  readonly bytes: Uint8Array;
+  readonly #answers: readonly { readonly hid: Uint8Array; readonly ranges: readonly (readonly [number, number])[] }[];
+
+  constructor(chunk: ChunkFetch, bytes: Uint8Array) {
+    this.chunk = chunk;
+    this.bytes = bytes;
+    this.#answers = chunk.answerers.list.map(({ hid, ranges }) => ({ hid, ranges: [...ranges.ranges()] }));
+  }
+
+  /** HIDs of those who gave something else than what is right. */
+  liars(right: Uint8Array): Uint8Array[] {
+    const lied = ([start, end]: readonly [number, number]) => !equalBytes(this.bytes.subarray(start, end), right.subarray(start, end));
+    return this.#answers.filter(({ ranges }) => ranges.some(lied)).map(({ hid }) => hid);
+  }
 }
 
 /** Whether an answer came from a host that the chunk was to be asked of, and not from a cache. */
@@ -57,9 +71,10 @@ export function reconsider(chunk: ChunkFetch): boolean {
   const caches = answerers.list.filter((answerer) => !isSource(chunk, answerer));
   const isFirst = chunk.wrongContents === 1;
   chunk.pastCaches = true;
-  if (isFirst && answerers.list.length > 1) chunk.suspects = (caches.length > 0 ? caches : answerers.list).map(({ hid }) => hid);
+  chunk.suspect = undefined;
   if (isFirst && caches.length > 0) {
     if (caches.length === answerers.list.length) return false;
+    if (caches.length === 1) chunk.suspect = caches[0]!.hid;
     const dropped = new RangeSet();
     for (const cache of caches) {
       for (const [start, end] of cache.ranges.ranges()) dropped.add(start, end);

@@ -49,8 +49,6 @@ export interface XiaNodeOptions {
   /** A HID that moves more than `limit` times within `windowMs` is frozen for a while. Defaults 5 and 180,000. */
   readonly moves?: { readonly limit?: number | undefined; readonly windowMs?: number | undefined };
   readonly bindingLifetimeMs?: number;
-  /** The congestion controller of streams and fetches. */
-  readonly congestion?: CongestionName | undefined;
   readonly streamLimits?: Partial<StreamLimits>;
   readonly fetchLimits?: FetchLimits;
   /** The congestion controller of streams and of fetches, unless `fetchLimits` names another. */

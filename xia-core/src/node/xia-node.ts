@@ -94,7 +94,6 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       transmitRun: (face, neighbour, bytes, segmentBytes) => this.#faces.transmitRun(face, neighbour, bytes, segmentBytes),
       onEvent: (event) => this.#handle(event),
       mobilityLimits: { maxMoves: options.moves?.limit, moveWindowMs: options.moves?.windowMs, ...options.mobilityLimits },
-      congestion: options.congestion,
       ...(options.streamLimits === undefined ? {} : { streamLimits: options.streamLimits }),
       congestion: options.congestion,
       ...(options.fetchLimits === undefined ? {} : { fetchLimits: options.fetchLimits }),
