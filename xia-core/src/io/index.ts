@@ -27,3 +27,4 @@ export { nodeRandom } from './node-random.js';
 export { formatHostPort, isLoopback, parseHostPort, type HostPort } from './socket-address.js';
 export { DEFAULT_UDP_MTU, UdpFace, type UdpFaceOptions, type UdpOffloadMode } from './udp-face.js';
 export { listenUnix } from './unix-listen.js';
+export { ContentSealer, type SealedContent } from './sealed-content.js';
