@@ -1,5 +1,5 @@
 // Runs before anything of the project can: plain Node, no dependencies. It puts in place what is missing (npm packages,
-// the build, QEMU and its companions) and then starts the target, `demo`, `bench` or `bench:forwarding`, with the remaining arguments.
+// the build, QEMU and its companions) and then starts the target, `demo` or one of the benchmarks, with the remaining arguments.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -208,9 +208,10 @@ const TARGETS = {
   demo: 'tools/dist/demo/main.js',
   bench: 'tools/dist/bench/main.js',
   'bench:forwarding': 'tools/dist/bench-forwarding/main.js',
+  'bench:transport': 'tools/dist/bench-transport/main.js',
 };
-/** Runs on Node alone, without a virtual machine. */
-const NEEDS_ONLY_NODE = 'bench:forwarding';
+/** Run without a virtual machine; what else they measure beside they say themselves when it is missing. */
+const NEEDS_ONLY_NODE = ['bench:forwarding', 'bench:transport'];
 
 async function start(argv) {
   const [target, ...args] = argv;
@@ -221,7 +222,7 @@ async function start(argv) {
   ensureDependencies({ quiet });
   ensureBuilt({ quiet });
   // Whoever only asks how to use it needs no QEMU.
-  if (target !== NEEDS_ONLY_NODE && !args.includes('--help') && !args.includes('-h')) ensurePrerequisites({ quiet, target });
+  if (!NEEDS_ONLY_NODE.includes(target) && !args.includes('--help') && !args.includes('-h')) ensurePrerequisites({ quiet, target });
   const { main } = await import(pathToFileURL(join(projectRoot, TARGETS[target])).href);
   await main([process.argv[0], target, ...args]);
 }

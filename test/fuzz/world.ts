@@ -15,7 +15,7 @@ import { addApplication, addHost, addRouter } from '../simulation/domains.js';
 import { SimNetwork, type SimNode } from '../simulation/network.js';
 import { simCrypto } from '../simulation/sim-identity.js';
 
-const LINK = { delayMs: 1, jitterMs: 1 };
+const LINK = { delayMs: 1, jitterMs: 1, jitterReorders: true };
 const STREAM_SID = Xid.of(PrincipalType.SID, '5e'.repeat(20));
 const CLIENT_SID = Xid.of(PrincipalType.SID, 'c1'.repeat(20));
 const DATAGRAM_SID = Xid.of(PrincipalType.SID, 'da'.repeat(20));

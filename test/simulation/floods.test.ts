@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { hostDag, PrincipalType, Xid, type Beacon, type Dag } from 'xia-core';
+import { hostDag, PrincipalType, Xid, type Beacon, type Dag, type LinkShape } from 'xia-core';
 import { imbalances } from './accounts.js';
 import { addApplication, addRouter } from './domains.js';
 import { beaconIn, floods, type Prey } from './floods.js';
-import { SimNetwork, type LinkShape, type SimNode } from './network.js';
+import { SimNetwork, type SimNode } from './network.js';
 
 const LINK: LinkShape = { delayMs: 1 };
 const SERVICE = Xid.of(PrincipalType.SID, '5e'.repeat(20));

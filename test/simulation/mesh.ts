@@ -1,12 +1,10 @@
-import { PrincipalType, xidOf, type Dag, type Identity, type Xid } from 'xia-core';
+import { PrincipalType, xidOf, type Dag, type Identity, type LinkShape, type Xid } from 'xia-core';
 import { addApplication, addHost, addRouter } from './domains.js';
-import { SimNetwork, type LinkShape, type SimNode } from './network.js';
+import { SimNetwork, type Link, type SimNode } from './network.js';
 import { simIdentity } from './sim-identity.js';
 
 const PEERS = 4;
 const ACCESSES = 4;
-
-type SimLink = ReturnType<SimNetwork['connect']>;
 
 /** Routers of some ADs and the links between them, all found by link-state routing; hosts, and machines that move. */
 export class Mesh {
@@ -15,7 +13,7 @@ export class Mesh {
   readonly routers = new Map<string, SimNode>();
   readonly #ads = new Map<string, Identity>();
   readonly #identities = new Map<string, Identity>();
-  readonly #links = new Map<string, SimLink>();
+  readonly #links = new Map<string, Link>();
   readonly #peersUsed = new Map<string, number>();
   readonly #accessesUsed = new Map<string, number>();
 
@@ -113,7 +111,7 @@ export class Mesh {
     for (const [face, link] of dead.links) {
       const other = link.ends.find(({ node }) => node !== dead)!;
       const otherFace = other.node.stack.faces.get(other.face)!.name;
-      const renewed = this.network.connect(fresh, fresh.stack.faces.get(face)!.name, other.node, otherFace, link.shape);
+      const renewed = this.network.connect(fresh, fresh.stack.faces.get(face)!.name, other.node, otherFace, this.shape);
       for (const [key, known] of this.#links) if (known === link) this.#links.set(key, renewed);
     }
     fresh.enter((now) => fresh.stack.handleTimeout(now));

@@ -7,9 +7,10 @@ import {
   Xid,
   type Dag,
   type MobilityEvent,
+  type LinkShape,
 } from 'xia-core';
 import { addApplication, addHost, addRouter } from './domains.js';
-import { SimNetwork, type LinkShape, type SimNode } from './network.js';
+import { SimNetwork, type SimNode } from './network.js';
 import { simCrypto, simIdentity } from './sim-identity.js';
 import { Conversation, StreamRouter, Talker } from './stream-pair.js';
 import { VmTransfer } from './vm-transfer.js';

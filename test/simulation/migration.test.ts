@@ -3,7 +3,7 @@ import type { Dag } from 'xia-core';
 import { MigrationWorld } from './migration-world.js';
 
 /** Lossy, slow and out of order: a jitter far above the time between packets. */
-const BAD_LINKS = { delayMs: 3, jitterMs: 6, loss: 0.05, duplicate: 0.01 };
+const BAD_LINKS = { delayMs: 3, jitterMs: 6, jitterReorders: true, loss: 0.05, duplicate: 0.01 };
 const SEEDS = 200;
 const SEEDS_A_TEST = 20;
 const MEMORY_BYTES = 100_000;

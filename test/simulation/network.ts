@@ -1,55 +1,39 @@
-import { concatBytes, NodeStack, SeededRandom, type CryptoSuite, type FaceSpec, type NodeStackOptions, type StackEvent } from 'xia-core';
+import {
+  concatBytes,
+  flipBit,
+  LinkModel,
+  NodeStack,
+  SeededRandom,
+  type CryptoSuite,
+  type FaceSpec,
+  type LinkFate,
+  type LinkShape,
+  type NodeStackOptions,
+  type StackEvent,
+} from 'xia-core';
 import { EventQueue } from './event-queue.js';
 import { simCrypto } from './sim-identity.js';
-
-/** What a link does to packets. Times in ms. */
-export interface LinkShape {
-  readonly delayMs: number;
-  /** Added to the delay, uniformly from 0; more than the time between packets reorders them. */
-  readonly jitterMs?: number;
-  /** Share of packets lost, 0 to 1. */
-  readonly loss?: number;
-  readonly duplicate?: number;
-  /** Share of packets with one flipped bit. */
-  readonly corrupt?: number;
-  /** Of each direction; without it packets take no time to send. */
-  readonly bytesPerSecond?: number;
-  /** What may wait for a link with a rate, in each direction; more is dropped. Default 64 KiB. */
-  readonly queueBytes?: number;
-}
 
 interface Port {
   readonly node: SimNode;
   readonly face: number;
 }
 
-const DEFAULT_QUEUE_BYTES = 65_536;
-
-class Link {
+/** Two ends, and the model of each direction: the first is that of what the first end sends. */
+export class Link {
+  /** While false everything is lost, and nobody is told. */
   up = true;
-  /** For each end: when what it has sent so far is through. */
-  readonly #freeAt: [number, number] = [0, 0];
-  /** Packets that found the queue full. */
-  dropped = 0;
   readonly ends: readonly [Port, Port];
-  readonly shape: LinkShape;
+  readonly ways: readonly [LinkModel, LinkModel];
 
-  constructor(ends: readonly [Port, Port], shape: LinkShape) {
+  constructor(ends: readonly [Port, Port], ways: readonly [LinkModel, LinkModel]) {
     this.ends = ends;
-    this.shape = shape;
+    this.ways = ways;
   }
 
-  /** When a packet from an end is through, that is sent now; undefined when there is no room for it in the queue. */
-  passes(end: 0 | 1, bytes: number, now: number): number | undefined {
-    const { bytesPerSecond, queueBytes = DEFAULT_QUEUE_BYTES } = this.shape;
-    if (bytesPerSecond === undefined) return now;
-    const begins = Math.max(now, this.#freeAt[end]);
-    if (((begins - now) / 1000) * bytesPerSecond + bytes > queueBytes) {
-      this.dropped++;
-      return undefined;
-    }
-    this.#freeAt[end] = begins + (bytes / bytesPerSecond) * 1000;
-    return this.#freeAt[end];
+  /** Packets that found the queue full. */
+  get dropped(): number {
+    return this.ways[0].counters.queueFull + this.ways[1].counters.queueFull;
   }
 }
 
@@ -120,8 +104,12 @@ export class SimNetwork {
   readonly crypto: CryptoSuite;
   readonly nodes: SimNode[] = [];
   packets = 0;
-  /** Sees every packet that a node sends, and whose it will be at the other end of the link. */
-  onPacket: (packet: Uint8Array, to: { readonly node: SimNode; readonly face: number }) => void = () => {};
+  /** Whether packets with a flipped bit are dropped where they arrive, as the checksum of UDP has it. */
+  checksums = false;
+  /** How many were. */
+  checksumErrors = 0;
+  /** Sees every packet that a node sends, who is at the other end of the link, and what becomes of it. */
+  onPacket: (packet: Uint8Array, to: { readonly node: SimNode; readonly face: number }, fate: LinkFate) => void = () => {};
 
   constructor(seed: number, crypto: CryptoSuite = simCrypto) {
     this.crypto = crypto;
@@ -143,14 +131,24 @@ export class SimNetwork {
     for (const node of this.nodes) node.enter((now) => node.stack.handleTimeout(now));
   }
 
-  connect(a: SimNode, aFace: string, b: SimNode, bFace: string, shape: LinkShape): Link {
+  /** @param back what the link does to what `b` sends; the same as to what `a` sends by default */
+  connect(a: SimNode, aFace: string, b: SimNode, bFace: string, there: LinkShape, back: LinkShape = there): Link {
     const ends: [Port, Port] = [
       { node: a, face: a.stack.faces.byName(aFace)! },
       { node: b, face: b.stack.faces.byName(bFace)! },
     ];
-    const link = new Link(ends, shape);
+    const link = new Link(ends, [this.#model(there), this.#model(back)]);
     for (const { node, face } of ends) node.links.set(face, link);
     return link;
+  }
+
+  /** The link of a node that is dead leads to another one with the same faces; what is under way is lost. */
+  reconnect(link: Link, dead: SimNode, fresh: SimNode): Link {
+    link.up = false;
+    const [a, b] = link.ends.map((end) => (end.node === dead ? { node: fresh, face: end.face } : end)) as [Port, Port];
+    const renewed = new Link([a, b], link.ways);
+    for (const { node, face } of renewed.ends) node.links.set(face, renewed);
+    return renewed;
   }
 
   disconnect(link: Link): void {
@@ -168,13 +166,12 @@ export class SimNetwork {
     const end = link.ends[0].node === from && link.ends[0].face === face ? 0 : 1;
     const to = link.ends[1 - end]!;
     this.packets++;
-    this.onPacket(packet, to);
-    const through = link.passes(end, packet.length, this.now);
-    if (through === undefined) return false;
-    const { loss = 0, duplicate = 0 } = link.shape;
-    if (this.rng.unit() < loss) return true;
-    this.#carry(link, to, packet, through);
-    if (duplicate > 0 && this.rng.unit() < duplicate) this.#carry(link, to, packet, through);
+    const fate = link.ways[end].pass(packet.length, this.now);
+    const { dropped, arrivesMs, copyArrivesMs, flippedBit } = fate;
+    this.onPacket(packet, to, fate);
+    if (dropped !== undefined) return dropped !== 'queueFull';
+    this.#carry(link, to, packet, arrivesMs, flippedBit);
+    if (copyArrivesMs < Infinity) this.#carry(link, to, packet, copyArrivesMs, flippedBit);
     return true;
   }
 
@@ -192,14 +189,19 @@ export class SimNetwork {
     this.runUntil(() => false, ms);
   }
 
-  #carry(link: Link, to: Port, packet: Uint8Array, through: number): void {
-    const { delayMs, jitterMs = 0, corrupt = 0 } = link.shape;
+  #carry(link: Link, to: Port, packet: Uint8Array, arrivesMs: number, flippedBit: number): void {
     // The bytes belong to whoever receives them; the sender may have kept its own.
+    const isDropped = flippedBit >= 0 && this.checksums;
     const copy = packet.slice();
-    if (corrupt > 0 && this.rng.unit() < corrupt) copy[this.rng.below(copy.length)]! ^= 1 << this.rng.below(8);
-    this.queue.at(through + delayMs + this.rng.unit() * jitterMs, (now) => {
+    flipBit(copy, flippedBit);
+    this.queue.at(arrivesMs, (now) => {
       if (!link.up || !to.node.running) return;
+      if (isDropped) return void this.checksumErrors++;
       to.node.enter(() => to.node.stack.receive(to.face, 1, copy, now));
     });
+  }
+
+  #model(shape: LinkShape): LinkModel {
+    return new LinkModel(shape, new SeededRandom(this.rng.below(0x1_0000_0000)), this.now);
   }
 }

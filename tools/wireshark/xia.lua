@@ -22,7 +22,7 @@ local opcode_names = { [1] = "request", [2] = "response", [6] = "push" }
 local stream_names = { [0] = "data", [1] = "opening", [2] = "gone" }
 local frame_names = {
   "PING", "ACK", "DATA", "MAX_DATA", "DATA_BLOCKED", "OPEN", "ACCEPT", "REFUSE", "RESET", "CLOSE", "REBIND", "PATH_CHALLENGE", "PATH_RESPONSE",
-  "RETRY", "TOKEN",
+  "RETRY", "TOKEN", "PADDING",
 }
 local statement_names = { "certificate", "beacon", "relay", "binding", "binding-ack", "record", "hello", "link-state" }
 local services = {
@@ -569,6 +569,7 @@ local function frame_size(tvb, at, type)
   if type == 11 then return left >= 8 and 104 + NODE * tvb:range(at + 7, 1):uint() or nil end
   if type == 12 or type == 13 then return 9 end
   if type == 14 or type == 15 then return 21 end
+  if type == 16 then return left >= 3 and 3 + tvb:range(at + 1, 2):uint() or nil end
   return nil
 end
 
@@ -596,6 +597,8 @@ local function add_frame(tvb, sub, at, type)
     sub:add(f.frame_token, tvb:range(at + 1, 8))
   elseif type == 14 or type == 15 then
     sub:add(f.frame_token, tvb:range(at + 1, 20))
+  elseif type == 16 then
+    sub:add(f.frame_length, tvb:range(at + 1, 2))
   end
   return ""
 end

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { ForwardingReport } from '../../../tools/src/bench-forwarding/report.js';
+import type { Report } from '../../../tools/src/bench-forwarding/report.js';
 import { projectRoot } from '../../e2e/programs.js';
 
 describe('npm run bench:forwarding', () => {
@@ -9,7 +9,7 @@ describe('npm run bench:forwarding', () => {
     const args = [join(projectRoot, 'tools', 'bootstrap.mjs'), 'bench:forwarding', '--quick', '--json'];
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 120_000 });
     expect([status, stderr]).toEqual([0, '']);
-    const { sections, versions } = JSON.parse(stdout) as ForwardingReport;
+    const { sections, versions } = JSON.parse(stdout) as Report;
     expect(versions['node']).toBe(process.versions.node);
     const value = (section: string, name: string) =>
       sections.find((one) => one.name.includes(section))?.figures.find((one) => one.name === name)?.value;

@@ -1,7 +1,7 @@
 /** A decoded packet, message or statement of xdump. */
 type Json = Readonly<Record<string, unknown>>;
 
-const frameCodes = [
+const frameCodes: readonly (string | undefined)[] = [
   '',
   'PING',
   'ACK',
@@ -18,6 +18,7 @@ const frameCodes = [
   'PATH_RESPONSE',
   'RETRY',
   'TOKEN',
+  'PADDING',
 ];
 const statementCodes = ['', 'certificate', 'beacon', 'relay', 'binding', 'binding-ack', 'record'];
 const opcodes: Readonly<Record<string, number>> = { request: 1, response: 2, push: 6 };

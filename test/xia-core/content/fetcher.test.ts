@@ -52,12 +52,19 @@ describe('on a clean path', () => {
   });
 
   it('opens the window up to its limit and no further', () => {
-    const net = new ChunkNetwork(3, { mtu: 9000, delayMs: 20 }, { window: { maxBytes: 512 * 1024 } });
+    const net = new ChunkNetwork(3, { mtu: 9000, delayMs: 20 }, { maxWindowBytes: 512 * 1024 });
     const chunks = Array.from({ length: 8 }, () => net.publish(1_000_000));
     for (const [id, { dag }] of chunks.entries()) net.fetcher.fetch(dag, 0, { id, length: 1_000_000 });
+    let most = 0;
+    net.meddle = (packet) => {
+      most = Math.max(most, net.fetcher.windowBytes);
+      return packet;
+    };
     net.run();
     expect(net.events).toHaveLength(8);
-    expect(net.fetcher.windowBytes).toBe(512 * 1024);
+    expect(most).toBe(512 * 1024);
+    // Nothing is under way, so there is no path in use either.
+    expect(net.fetcher.windowBytes).toBe(0);
   });
 
   it('gives everybody who fetches one chunk the same bytes, fetched once', () => {

@@ -195,6 +195,20 @@ describe('UdpFace where runs are refused', () => {
     expect(b.face.counters).toMatchObject({ packetsOut: 150, runsOut: 0, faults: 1 });
   });
 
+  test.each([Errno.IO, Errno.INVALID, Errno.NO_CALL, Errno.TOO_LARGE, Errno.NO_OPTION, Errno.NOT_SUPPORTED])(
+    'errno %i of a send is for good, and what arrives is taken on',
+    async (errno) => {
+      const a = await opened();
+      const b = await opened({ peers: [a.address], kernel: fakeKernel({ sendRun: () => errno }) });
+      for (let round = 0; round < 3; round++) expect(b.face.sendRun(1, Buffer.concat(three), 500)).toBe(3);
+      await expectArrival(a.heard, [...three, ...three, ...three]);
+      expect(b.heard.faults).toHaveLength(1);
+      for (const one of three) expect(a.face.send(1, one)).toBe(true);
+      await b.heard.until(({ packets }) => packets.length === 3);
+      expect(b.face.counters).toMatchObject({ packetsOut: 9, runsOut: 0, packetsIn: 3 });
+    },
+  );
+
   test('a full socket takes packets one by one, and runs again later', async () => {
     const a = await opened({ offload: 'off' });
     const answers: number[] = [Errno.AGAIN, Errno.NONE];
@@ -211,6 +225,57 @@ describe('UdpFace where runs are refused', () => {
     const b = await opened({ peers: [a.address], sendQueueBytes: 1200, kernel: fakeKernel({}) });
     expect(three.map((one) => b.face.send(1, one))).toEqual([true, true, false]);
     expect(b.face.counters.droppedQueueFull).toBe(1);
+  });
+});
+
+describe('UdpFace with offload when busy', () => {
+  const burst = (count: number, bytes: number) => Array.from({ length: count }, (_, number) => packet(bytes, number));
+
+  /** Sends in portions that no socket buffer is too small for. */
+  async function exchange(from: UdpFace, to: RecordingHandler, sent: readonly Buffer[]): Promise<void> {
+    for (let at = 0; at < sent.length; at += 64) {
+      const before = to.packets.length;
+      for (const one of sent.slice(at, at + 64)) from.send(1, one);
+      await to.until(({ packets }) => packets.length >= before + Math.min(64, sent.length - at));
+    }
+  }
+
+  test('begins one by one, and goes over to runs in both directions without losing or overtaking a packet', async () => {
+    const a = await opened({ offload: 'busy' });
+    const b = await opened({ peers: [a.address], offload: 'busy' });
+    expect(b.face.describe().details).toMatchObject({ offload: 'off', offloadReason: 'not busy yet' });
+    const sent = burst(2500, 1000);
+    await exchange(b.face, a.heard, sent);
+    expect(a.heard.packets.map(({ bytes }) => bytes.readUInt32BE(HEADER_BYTES))).toEqual(sent.map((_, number) => number));
+    expect(a.face.describe().details).toMatchObject({ offload: 'gso+gro' });
+    expect(b.face.describe().details).toMatchObject({ offload: 'gso+gro' });
+    expect(b.face.counters.runsOut).toBeGreaterThan(0);
+    expect(a.face.counters.runsIn).toBeGreaterThan(0);
+  });
+
+  test('small packets, and those that fill a datagram, do not make it busy', async () => {
+    let loads = 0;
+    const kernel = async () => {
+      loads++;
+      return fakeKernel({})();
+    };
+    const a = await opened({ offload: 'busy', kernel });
+    const b = await opened({ peers: [a.address], offload: 'busy', kernel });
+    await exchange(b.face, a.heard, burst(2500, 200));
+    expect(loads).toBe(0);
+  });
+
+  test('a face that is closed while it loads stays closed', async () => {
+    let loaded: (kernel: UdpKernel) => void = () => {};
+    const kernel = () => new Promise<UdpKernel>((resolve) => (loaded = resolve));
+    const a = await opened({ offload: 'off' });
+    const b = await opened({ peers: [a.address], offload: 'busy', kernel });
+    await exchange(b.face, a.heard, burst(2100, 600));
+    await b.face.close();
+    loaded(await fakeKernel({})());
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(b.face.send(1, packet(600, 1))).toBe(false);
+    expect(b.face.gauges().map(({ name }) => name)).not.toContain('gathered');
   });
 });
 

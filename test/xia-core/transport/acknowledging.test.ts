@@ -1,13 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AckRanges, PacketNovelty } from '../../../xia-core/src/transport/ack-ranges.js';
+import { AckRanges, KEPT_ACK_RANGES, PacketNovelty } from '../../../xia-core/src/transport/ack-ranges.js';
 import { AckSchedule } from '../../../xia-core/src/transport/ack-schedule.js';
-import { MAX_ACK_RANGES } from '../../../xia-core/src/wire/stream.js';
 
 describe('AckRanges', () => {
   it('agrees with a plain set, except for what it had to forget', () => {
     fc.assert(
-      fc.property(fc.array(fc.nat(150), { maxLength: 300 }), (numbers) => {
+      fc.property(fc.array(fc.nat(600), { maxLength: 900 }), (numbers) => {
         const ranges = new AckRanges();
         const set = new Set<number>();
         for (const number of numbers) {
@@ -24,7 +23,7 @@ describe('AckRanges', () => {
           for (let n = ranges.first(i); n <= ranges.last(i); n++) expect(set.has(n)).toBe(true);
           above = ranges.first(i);
         }
-        expect(ranges.count).toBeLessThanOrEqual(MAX_ACK_RANGES);
+        expect(ranges.count).toBeLessThanOrEqual(KEPT_ACK_RANGES);
         if (set.size > 0) expect(ranges.largest).toBe(Math.max(...set));
       }),
     );
@@ -32,10 +31,10 @@ describe('AckRanges', () => {
 
   it('forgets the oldest ranges, which then count as seen', () => {
     const ranges = new AckRanges();
-    for (let i = 0; i < 2 * MAX_ACK_RANGES; i++) ranges.add(2 * i);
-    expect(ranges.count).toBe(MAX_ACK_RANGES);
+    for (let i = 0; i < 2 * KEPT_ACK_RANGES; i++) ranges.add(2 * i);
+    expect(ranges.count).toBe(KEPT_ACK_RANGES);
     expect(ranges.novelty(1)).toBe(PacketNovelty.SEEN);
-    expect(ranges.novelty(4 * MAX_ACK_RANGES - 3)).toBe(PacketNovelty.NEW);
+    expect(ranges.novelty(4 * KEPT_ACK_RANGES - 3)).toBe(PacketNovelty.NEW);
   });
 
   it('does not believe a number that is far ahead', () => {
@@ -46,21 +45,43 @@ describe('AckRanges', () => {
 });
 
 describe('AckSchedule', () => {
+  const quick = { smoothedMs: 1, measured: true };
+
   it('waits for a second packet, or 25 ms', () => {
-    const acks = new AckSchedule(25);
+    const acks = new AckSchedule(25, quick);
     acks.arrived(true, true, true, 100);
     expect([acks.pending, acks.isDue(124), acks.isDue(125), acks.deadlineMs]).toEqual([true, false, true, 125]);
     acks.arrived(true, true, true, 110);
     expect([acks.isDue(110), acks.delayMs(113)]).toEqual([true, 3]);
-    acks.sent();
+    acks.sent(113);
     expect([acks.pending, acks.deadlineMs]).toEqual([false, Infinity]);
   });
 
   it('is due at once after a gap, and never for acknowledgements alone', () => {
-    const acks = new AckSchedule(25);
+    const acks = new AckSchedule(25, { smoothedMs: 100, measured: true });
     acks.arrived(false, false, true, 100);
     expect(acks.pending).toBe(false);
+    acks.sent(100);
     acks.arrived(true, false, true, 101);
     expect(acks.isDue(101)).toBe(true);
+  });
+
+  it.each([
+    ['8 times per round trip', 8, 1],
+    ['at the latest after 2 ms', 100, 2],
+  ])('takes packets that come close together as one: %s', (_, smoothedMs, intervalMs) => {
+    const acks = new AckSchedule(25, { smoothedMs, measured: true });
+    acks.sent(100);
+    for (let i = 0; i < 50; i++) acks.arrived(true, true, true, 100.1);
+    expect([acks.isDue(100.1), acks.deadlineMs]).toEqual([false, 100 + intervalMs]);
+    expect(acks.isDue(100 + intervalMs)).toBe(true);
+  });
+
+  it('takes every second packet while the round trip is not known', () => {
+    const acks = new AckSchedule(25, { smoothedMs: 100, measured: false });
+    acks.sent(100);
+    acks.arrived(true, true, true, 100.1);
+    acks.arrived(true, true, true, 100.2);
+    expect(acks.isDue(100.2)).toBe(true);
   });
 });

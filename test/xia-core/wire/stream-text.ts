@@ -64,6 +64,8 @@ function frameText(view: StreamPacketView): string {
     case StreamFrame.RETRY:
     case StreamFrame.TOKEN:
       return `${name} ${part(view.tokenStart, 20)}`;
+    case StreamFrame.PADDING:
+      return `${name} ${view.dataLength}`;
     default:
       return name;
   }

@@ -85,6 +85,10 @@ function written(): Uint8Array[] {
   writer.beginOpening(0, 0, ...CLIENT, 1);
   writer.open({ ...parameters, sid: new Uint8Array(20).fill(0x22), token });
   done();
+  writer.beginData(...SERVER, 17);
+  writer.ping();
+  writer.padding(6);
+  done(new Uint8Array(6));
   writer.beginGone(...SERVER);
   done();
   return packets;
@@ -126,7 +130,7 @@ describe('a malformed packet', () => {
     ['of another version', changed(0, 0x20), 'version'],
     ['of an unknown type', changed(0, 0x13), 'type'],
     ['with flags', changed(1, 1), 'flags'],
-    ['with an unknown frame', frames('10'), 'frame-type'],
+    ['with an unknown frame', frames('11'), 'frame-type'],
     ['with frame type 0', frames('00'), 'frame-type'],
     ['cut in a frame', good.slice(0, good.length - 1), 'frame-length'],
     ['with an ACK of no range', frames('0200000000000000000000000000'), 'frame-value'],
@@ -138,6 +142,8 @@ describe('a malformed packet', () => {
     ['with OPEN parameters that are too short', frames(`061f${'00'.repeat(31)}`), 'frame-length'],
     ['with a RETRY outside of OPENING', frames(`0e${'00'.repeat(20)}`), 'frame-value'],
     ['with a TOKEN that is cut', frames(`0f${'00'.repeat(19)}`), 'frame-length'],
+    ['with more PADDING than there is', frames('01100002aa'), 'frame-length'],
+    ['with PADDING that has no length', frames('1000'), 'frame-length'],
     ['with a REBIND of no node', frames(`0b${'00'.repeat(103)}`), 'frame-value'],
     ['with a longer GONE', fromHex('12005e5e5e5e0000000200'), 'frame-length'],
   ])('%s is refused', (_, bytes, fault) => {

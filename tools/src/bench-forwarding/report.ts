@@ -22,7 +22,7 @@ export interface Section {
   readonly notes: readonly string[];
 }
 
-export interface ForwardingReport {
+export interface Report {
   readonly sections: readonly Section[];
   readonly settings: Readonly<Record<string, unknown>>;
   readonly versions: Readonly<Record<string, string>>;
@@ -41,7 +41,7 @@ export function atMost(name: string, value: number | undefined, bound: number): 
 }
 
 /** Everything that was missed. */
-export function missed(report: ForwardingReport): Reach[] {
+export function missed(report: Report): Reach[] {
   return report.sections.flatMap(({ reaches }) => reaches.filter(({ ok }) => !ok));
 }
 
@@ -57,7 +57,7 @@ function columns(rows: readonly (readonly string[])[]): string {
 }
 
 /** The whole report as tables. */
-export function reportText(report: ForwardingReport): string {
+export function reportText(report: Report): string {
   const parts = report.sections.map(({ name, figures, reaches, notes }) => {
     const rows = figures.map((one) => [one.name, text(one.value), one.unit]);
     const wanted = reaches.map((reach) => [reach.name, text(reach.value), `${reach.wanted}  ${reach.ok ? 'reached' : 'MISSED'}`]);

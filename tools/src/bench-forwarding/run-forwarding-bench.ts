@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { cachePolicySections } from './cache-section.js';
 import { engineSections } from './engine-sections.js';
 import { cacheCostSections, pathSections } from './path-sections.js';
-import type { ForwardingReport, Section } from './report.js';
+import type { Report, Section } from './report.js';
 import type { WorkloadSize } from './workload.js';
 
 export const sectionNames = ['engine', 'policies', 'path', 'cache'] as const;
@@ -54,7 +54,7 @@ export interface ForwardingBenchOptions {
 }
 
 /** Measures forwarding and the chunk cache: the engine in this process, a router in one of its own. */
-export async function runForwardingBench({ quick, sections, onNote }: ForwardingBenchOptions): Promise<ForwardingReport> {
+export async function runForwardingBench({ quick, sections, onNote }: ForwardingBenchOptions): Promise<Report> {
   const scale = quick ? QUICK : FULL;
   const folder = await mkdtemp(join(tmpdir(), 'xia-forwarding-'));
   const path = { folder, rounds: scale.pathRounds, warmUpMs: scale.warmUpMs, measureMs: scale.measureMs, onNote };

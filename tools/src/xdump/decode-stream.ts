@@ -60,6 +60,8 @@ function frameOf(view: StreamPacketView): JsonObject {
     case StreamFrame.RETRY:
     case StreamFrame.TOKEN:
       return { frame, token: toHex(view.bytes.subarray(view.tokenStart, view.tokenStart + STREAM_RETRY_TOKEN_BYTES)) };
+    case StreamFrame.PADDING:
+      return { frame, length: view.dataLength };
     default:
       return { frame };
   }

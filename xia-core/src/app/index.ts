@@ -1,5 +1,6 @@
 export * from './attach-options.js';
 export * from './capture-stream.js';
+export * from './collector.js';
 export * from './config-differences.js';
 export * from './config-file.js';
 export * from './control-client.js';

@@ -88,6 +88,12 @@ export class RangeSet {
     return at < this.#starts.length && this.#starts[at]! <= start;
   }
 
+  /** Whether any integer of `[start, end)` is in the set. */
+  overlaps(start: number, end: number): boolean {
+    const at = this.#firstEndingAtOrAfter(start + 1);
+    return at < this.#starts.length && this.#starts[at]! < end;
+  }
+
   /** The parts of `[start, end)` that are not in the set, ascending. */
   missing(start: number, end: number): Array<[number, number]> {
     const gaps: Array<[number, number]> = [];

@@ -101,6 +101,11 @@ export class DeliveryRate {
     this.#firstSentMs = stamp.sentMs;
   }
 
+  /** A packet has arrived that had been given up. It counts as delivered, and says nothing of the rate. */
+  late(bytes: number): void {
+    this.#deliveredBytes += bytes;
+  }
+
   /** Writes what the packets since the last call say into a sample, all but the round trips, `inFlightBytes` and `limited`. */
   fill(sample: MutableAckSample, minRttMs: number, now: number): void {
     if (this.#deliveredBytes > this.#limitedUntilBytes) this.#limitedUntilBytes = 0;

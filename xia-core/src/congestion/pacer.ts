@@ -1,7 +1,7 @@
 /** Timers come this late: what would leave within it may leave at once. */
 const RESOLUTION_MS = 1;
 /** What was not sent while the timer was late may be made up for, up to this much time. */
-const CATCH_UP_MS = 2;
+const CATCH_UP_MS = 4;
 
 /**
  * Spreads packets over time: a bucket of bytes that fills at the rate given, up to {@link CATCH_UP_MS} of it. Made for timers

@@ -1,11 +1,10 @@
 import { RangeSet } from '../bytes/index.js';
-import type { Dag } from '../dag/index.js';
+import { Answerers } from './answerers.js';
+import type { FetchSource } from './fetch-source.js';
+import type { RequestStamp } from './path-congestion.js';
 
 /** A chunk whose length is not known yet. */
 export const LENGTH_UNKNOWN = -1;
-
-/** Round trips without any answer after which a chunk is silent: asked for with single small probes only. */
-const SILENT_ROUNDS = 2;
 
 /** The next range to ask for. */
 export interface NextRange {
@@ -14,17 +13,49 @@ export interface NextRange {
   readonly repeated: boolean;
 }
 
+/** What a chunk knows of a path: where it waits for its turn, and what becomes of the ranges asked for there. */
+export interface ChunkPath {
+  /** A timeout passed in which nothing at all arrived by it, and nothing has since. */
+  readonly outage: boolean;
+  /** Puts a chunk wherever it has something to ask for, or takes it away. */
+  enqueue(chunk: ChunkFetch): void;
+  dequeue(chunk: ChunkFetch): void;
+  /** The first segment of a range came. */
+  learnSegment(bytes: number, isWholeRange: boolean): void;
+  /** New bytes of a flight came, in a segment that ends at `segmentEnd`. */
+  progress(flight: Flight, arrived: number, segmentEnd: number, now: number): void;
+  /** Bytes were given up that came after all. */
+  wasHasty(bytes: number, now: number): void;
+  /** Cuts off what a flight asked for behind the end of its chunk. */
+  trim(flight: Flight): void;
+  /** Stops waiting for a flight. */
+  land(flight: Flight): void;
+  /** Whether the host at its end lied a short while ago. */
+  isDistrusted(now: number): boolean;
+  /** The host at its end lied. */
+  distrust(now: number): void;
+  /** A cache on it may have lied. */
+  avoidCaches(now: number): void;
+  /** A chunk was right that this path alone brought. */
+  wasRight(pastCaches: boolean): void;
+  /** How long it would take until so many bytes of the only chunk that waits here had come; `Infinity` when others wait. */
+  arrivalMs(bytes: number): number;
+}
+
 /** A range that was asked for and has not arrived whole. No byte of a chunk is in two flights. */
 export interface Flight {
   readonly chunk: ChunkFetch;
-  /** Counts requests up, over all chunks. */
+  readonly source: FetchSource<ChunkPath>;
+  /** Counts requests up, over all chunks of a path. */
   readonly sequence: number;
   readonly start: number;
   end: number;
   readonly sentAt: number;
+  /** What the path had delivered then. */
+  readonly stamp: RequestStamp;
   /** Asked for before: an answer may be one to the earlier request, and says nothing about the round trip. */
   readonly repeated: boolean;
-  /** Asked of a chunk that has long been silent; outside the window. */
+  /** Asked of a source that has long been silent; outside the window. */
   readonly probe: boolean;
   /** Bytes that have not arrived. */
   missing: number;
@@ -41,8 +72,8 @@ export class ChunkFetch {
   readonly cid: Uint8Array;
   /** Who waits for it. */
   readonly ids: number[];
-  /** The address that requests go to. */
-  dag: Dag;
+  /** Who may be asked for it; at least one. */
+  readonly sources: FetchSource<ChunkPath>[] = [];
   length: number;
   /** The caller said how long it is, so whoever says otherwise is wrong. */
   readonly lengthGiven: boolean;
@@ -52,6 +83,9 @@ export class ChunkFetch {
   /** Asked for, given up, and to be asked for again. */
   readonly lost = new RangeSet();
   readonly flights: Flight[] = [];
+  readonly answerers = new Answerers();
+  /** Where the range was asked for that was given up last. */
+  givenUpBy: ChunkPath | undefined;
   /** Everything before was asked for at least once. */
   frontier = 0;
   /** What it takes of the budget. */
@@ -63,29 +97,42 @@ export class ChunkFetch {
   /** Segments that named another length. */
   contradictions = 0;
   wrongContents = 0;
+  /** Only the sources themselves are asked, no caches. */
+  pastCaches = false;
+  /** How often a source was asked alone, to find out who lies. */
+  soloTurns = 0;
+  /** HIDs of those one of whom made it wrong; told once it is right. */
+  suspects: readonly Uint8Array[] = [];
   ttlSeconds = 0;
-  /** Round trips in a row in which ranges were lost and nothing arrived. */
-  silentRounds = 0;
-  /** Was taken for not silent any more without an answer of its own; once is enough. */
-  revived = false;
   /** Since when nothing has arrived although it was asked for; NaN when it never was. */
   silentSince: number = Number.NaN;
-  #roundBeganAt = Number.NEGATIVE_INFINITY;
 
-  constructor(cid: Uint8Array, id: number, dag: Dag, length: number) {
+  constructor(cid: Uint8Array, id: number, length: number) {
     this.cid = cid;
     this.ids = [id];
-    this.dag = dag;
     this.length = length;
     this.lengthGiven = length !== LENGTH_UNKNOWN;
   }
 
-  get silent(): boolean {
-    return this.silentRounds >= SILENT_ROUNDS;
+  /** The source that lies on a path. */
+  sourceOn(path: ChunkPath): FetchSource<ChunkPath> | undefined {
+    const [first] = this.sources;
+    return first?.path === path ? first : this.sources.find((source) => source.path === path);
+  }
+
+  /** Whether somebody else than `source` is likely to answer. */
+  hasOtherThan(source: FetchSource<ChunkPath>): boolean {
+    if (this.sources.length === 1) return false;
+    return this.sources.some((other) => other !== source && !other.silent && !other.excluded && !other.path.outage);
   }
 
   get complete(): boolean {
     return this.bytes !== undefined && this.received.covered === this.length;
+  }
+
+  /** Bytes that nobody has been asked for, or that got lost. */
+  get unaskedBytes(): number {
+    return Math.max(0, this.length - this.frontier) + this.lost.covered;
   }
 
   /** Whether parts were never asked for. Of a chunk of unknown length, that is only its beginning. */
@@ -125,7 +172,7 @@ export class ChunkFetch {
     if (range.repeated) this.lost.remove(range.start, range.end);
     else this.frontier = range.end;
     // It was not silent as long as it was not asked.
-    if (this.flights.length === 0 && this.silentRounds === 0) this.silentSince = now;
+    if (this.flights.length === 0 && this.sources.every(({ silentRounds }) => silentRounds === 0)) this.silentSince = now;
     this.flights.push(flight);
   }
 
@@ -136,25 +183,25 @@ export class ChunkFetch {
     if (at < this.flights.length) this.flights[at] = last;
   }
 
-  /** Notes a lost flight: exactly what did not arrive of it is to be asked for again. */
+  /** Notes a lost flight: exactly what did not arrive of it is to be asked for again, of whomever. */
   noteLost(flight: Flight, now: number): void {
     for (const [start, end] of this.received.missing(flight.start, flight.end)) this.lost.add(start, end);
-    if (flight.sentAt < this.#roundBeganAt) return;
-    this.#roundBeganAt = now;
-    this.silentRounds++;
+    this.givenUpBy = flight.source.path;
+    flight.source.noteLost(flight.sentAt, now);
   }
 
-  /** Counts as not silent from now on. */
-  revive(): void {
-    this.silentRounds = 0;
-    this.revived = true;
-  }
-
-  /** Something new arrived. */
-  progressed(now: number): void {
-    this.silentRounds = 0;
-    this.revived = false;
+  /** Something new arrived that `source` was asked for; undefined when nobody knows whose answer it was. */
+  progressed(source: FetchSource<ChunkPath> | undefined, now: number): void {
+    for (const each of this.sources) if (source === undefined || each === source) each.answered();
     this.silentSince = now;
+  }
+
+  /** Forgets bytes that are not trusted any more; they are to be asked for again. */
+  distrust(ranges: RangeSet): void {
+    for (const [start, end] of ranges.ranges()) {
+      this.received.remove(start, end);
+      this.lost.add(start, end);
+    }
   }
 
   /** Now the length is known: gets its memory, and drops what was asked for behind the end. */
@@ -174,7 +221,8 @@ export class ChunkFetch {
     this.frontier = 0;
     this.unsolicited = false;
     this.contradictions = 0;
-    this.silentRounds = 0;
+    this.answerers.clear();
+    for (const source of this.sources) source.silentRounds = 0;
     this.silentSince = Number.NaN;
   }
 }

@@ -1,8 +1,9 @@
 import type { RandomSource } from '../bytes/index.js';
+import { DEFAULT_CONGESTION } from '../congestion/index.js';
 import type { Dag } from '../dag/index.js';
 import type { CryptoSuite } from '../xid/index.js';
 import type { BufferSource } from './buffer-pool.js';
-import type { WindowOptions } from './window.js';
+import type { CongestionOptions } from './path-congestion.js';
 
 /** Why a fetch failed. */
 export const fetchFailures = {
@@ -27,7 +28,7 @@ export type FetchEvent =
     }
   | { readonly kind: 'failed'; readonly id: number; readonly code: FetchFailure };
 
-export interface FetchLimits {
+export interface FetchLimits extends CongestionOptions {
   /** A larger chunk is refused before any memory is taken for it; 16 MiB by default. */
   readonly maxChunkBytes?: number;
   /**
@@ -68,7 +69,6 @@ export interface FetcherOptions extends FetchLimits {
   readonly send: (destination: Dag, payload: Uint8Array) => boolean;
   /** Called from within any of the fetcher's methods; may call them in turn. */
   readonly onEvent: (event: FetchEvent) => void;
-  readonly window?: WindowOptions;
   /** Where memory for chunks comes from; made anew for each one by default. */
   readonly buffers?: BufferSource;
 }
@@ -85,6 +85,8 @@ export function fetchLimits(options: FetchLimits): Required<FetchLimits> {
     timeoutMarginMs: options.timeoutMarginMs ?? 25,
     maxTimeoutMs: options.maxTimeoutMs ?? 1000,
     maxRefetches: options.maxRefetches ?? 3,
+    congestion: options.congestion ?? DEFAULT_CONGESTION,
+    maxWindowBytes: options.maxWindowBytes ?? 32 * 1024 * 1024,
   };
 }
 

@@ -1,23 +1,35 @@
 import { equalBytes, XiaError, type Gauge } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
-import { encodeChunkRequest, MAX_CHUNK_RANGE_BYTES, type ChunkResponse } from '../wire/index.js';
-import { PrincipalType } from '../xid/index.js';
-import { freshBuffers, type BufferSource } from './buffer-pool.js';
-import { ChunkFetch, LENGTH_UNKNOWN, type NextRange } from './chunk-fetch.js';
+import type { ChunkResponse } from '../wire/index.js';
+import { PrincipalType, XID_ID_BYTES } from '../xid/index.js';
+import { noteArrival } from './arrival.js';
+import { freshBuffers } from './buffer-pool.js';
+import { ChunkFetch, LENGTH_UNKNOWN } from './chunk-fetch.js';
+import { FetchMemory } from './fetch-memory.js';
 import { FetchCounters, fetchLimits, type FetchFailure, type FetcherOptions, type FetchLimits } from './fetch-options.js';
-import { FetchQueue } from './fetch-queue.js';
-import { FlightControl, MIN_RANGE_BYTES } from './flight-control.js';
+import type { FetchPath } from './fetch-path.js';
+import { FetchSource } from './fetch-source.js';
 import { IdMap } from './id-map.js';
-import { originDag } from './origin-dag.js';
+import { PathTable } from './path-table.js';
+import { RequestPump } from './request-pump.js';
+import { leftOfSuspects, LiarTable, reconsider } from './wrong-content.js';
 
-/** Silent chunks that are asked for at a time. */
-const MAX_PROBES = 8;
-/** When to try again after `send` refused. */
-const SEND_RETRY_MS = 5;
+/** Sources of one chunk; more are not looked at. */
+const MAX_SOURCES = 8;
+const NOBODY = new Uint8Array(XID_ID_BYTES);
+
+export interface FetchRequest {
+  /** Names the fetch in events and for `cancel`; not in use already. */
+  readonly id: number;
+  /** Its length if the caller knows it for certain; segments that claim another are dropped then. */
+  readonly length?: number;
+  /** Others who have it: addresses that end in the same CID. At most 8 sources are used. */
+  readonly sources?: readonly Dag[];
+}
 
 /**
- * Fetches chunks: asks for ranges of them under one congestion window, notices lost ones, asks again for exactly what is
- * missing, and hands a chunk out once its hash is right.
+ * Fetches chunks: asks for ranges of them of one source or several, under one congestion window for each way, notices lost ones,
+ * asks again for exactly what is missing, and hands a chunk out once its hash is right.
  *
  * Inputs: `fetch`, `cancel`, `handleResponse`, `handleTimeout` when `nextTimeout` has come, `addressChanged`.
  * Outputs: the `send` and `onEvent` functions it was given. Times are milliseconds of one monotonic clock.
@@ -26,51 +38,38 @@ export class Fetcher {
   readonly counters: FetchCounters = new FetchCounters();
   readonly #options: FetcherOptions;
   readonly #limits: Required<FetchLimits>;
-  readonly #buffers: BufferSource;
   readonly #chunks = new IdMap<ChunkFetch>();
   readonly #byId = new Map<number, ChunkFetch>();
-  /** Chunks that wait for room in the budget, in order. */
-  readonly #waiting = new Set<ChunkFetch>();
-  readonly #queue = new FetchQueue();
-  readonly #flights: FlightControl;
-  #reservedBytes = 0;
-  #mostReserved = 0;
+  readonly #memory: FetchMemory;
+  readonly #paths: PathTable;
+  readonly #pump: RequestPump;
+  readonly #liars = new LiarTable();
   #mostFetches = 0;
   #refused = 0;
-  #sendRetryAt = Number.POSITIVE_INFINITY;
-  #sendRefusedSince = Number.NaN;
   #pumping = false;
 
   constructor(options: FetcherOptions) {
     this.#options = options;
     this.#limits = fetchLimits(options);
-    this.#buffers = options.buffers ?? freshBuffers;
-    this.#flights = new FlightControl({
-      limits: this.#limits,
-      window: options.window,
-      rng: options.rng,
-      counters: this.counters,
-      onLost: (chunk) => this.#queue.add(chunk),
-    });
+    const { counters } = this;
+    this.#memory = new FetchMemory(this.#limits.maxBufferedBytes, options.buffers ?? freshBuffers);
+    this.#pump = new RequestPump({ send: options.send, counters });
+    this.#paths = new PathTable({ limits: this.#limits, rng: options.rng, counters, onLost: enqueue });
   }
 
-  /** Bytes that may be outstanding. */
+  /** Bytes that may be outstanding, on all paths in use together. */
   get windowBytes(): number {
-    return this.#flights.windowBytes;
+    return this.#sum(({ flights }) => flights.windowBytes);
   }
 
   /** Bytes asked for that have neither come nor been given up. */
   get inFlightBytes(): number {
-    return this.#flights.inFlightBytes;
+    return this.#sum(({ flights }) => flights.inFlightBytes);
   }
 
   /** Memory taken for unfinished chunks. */
   get bufferedBytes(): number {
-    return this.#reservedBytes;
-  }
-
-  get smoothedRttMs(): number {
-    return this.#flights.smoothedRttMs;
+    return this.#memory.reservedBytes;
   }
 
   /** Fetches that are neither done nor failed. */
@@ -78,19 +77,24 @@ export class Fetcher {
     return this.#byId.size;
   }
 
+  /** In how many chunks nodes made up bytes, by the HIDs, in hex, that they called themselves; the last 64 of them. */
+  get liars(): ReadonlyMap<string, number> {
+    return this.#liars.all;
+  }
+
   /**
    * Begins to fetch a chunk, or joins a fetch of it.
    * @param dag its address, ending in its CID
-   * @param options.id names it in events and for `cancel`; not in use already
-   * @param options.length its length if the caller knows it for certain; segments that claim another are dropped then
-   * @throws XiaError `bad-argument` when the address does not end in a CID, or the id is in use
+   * @throws XiaError `bad-argument` when an address does not end in the CID, or the id is in use
    */
-  fetch(dag: Dag, now: number, options: { readonly id: number; readonly length?: number }): void {
-    const { id, length = LENGTH_UNKNOWN } = options;
+  fetch(dag: Dag, now: number, request: FetchRequest): void {
+    const { id, length = LENGTH_UNKNOWN } = request;
     const cid = dag.intent;
     if (cid.type !== PrincipalType.CID) {
       throw new XiaError('bad-argument', 'the address of a chunk ends in a CID', { dag: dag.toString() });
     }
+    const stray = request.sources?.find(({ intent }) => !intent.equals(cid));
+    if (stray !== undefined) throw new XiaError('bad-argument', 'a source is the address of another chunk', { dag: stray.toString() });
     if (this.#byId.has(id)) throw new XiaError('bad-argument', `fetch ${id} is under way already`, { id });
     if (this.#byId.size >= this.#limits.maxFetches) {
       this.#refused++;
@@ -98,16 +102,20 @@ export class Fetcher {
     }
     if (length > this.#limits.maxChunkBytes) return this.#refuse(id, 'too-large');
     const known = this.#chunks.get(cid.id);
+    const chunk = known ?? new ChunkFetch(cid.id, id, length);
+    this.#addSource(chunk, dag, now);
+    for (const source of request.sources ?? []) this.#addSource(chunk, source, now);
+    this.#note(id, chunk);
     if (known !== undefined) {
       known.ids.push(id);
-      this.#note(id, known);
-      return;
+      if (!this.#memory.waiting.has(known)) enqueue(known);
+    } else {
+      for (const source of chunk.sources) source.excluded = source.path.isDistrusted(now);
+      includeSomebody(chunk);
+      this.#chunks.set(cid.id, chunk);
+      this.#memory.waiting.add(chunk);
     }
-    const chunk = new ChunkFetch(cid.id, id, dag, length);
-    this.#note(id, chunk);
-    this.#chunks.set(cid.id, chunk);
-    this.#waiting.add(chunk);
-    this.#pump(now);
+    this.#ask(now);
   }
 
   /** Gives up a fetch; no event follows. An unknown id is ignored. */
@@ -119,18 +127,19 @@ export class Fetcher {
     if (chunk.over) return;
     chunk.ids.splice(chunk.ids.indexOf(id), 1);
     if (chunk.ids.length > 0) return;
-    this.#end(chunk, true);
-    this.#pump(now);
+    this.#end(chunk, true, now);
+    this.#ask(now);
   }
 
   /**
    * Takes in a segment; the data is copied.
    * @param cid the 20 bytes of the intent of its source address
    * @param header what it says about itself
+   * @param hid the HID, 20 bytes, of the node that it says it comes from
    */
-  handleResponse(cid: Uint8Array, header: ChunkResponse, data: Uint8Array, now: number): void {
+  handleResponse(cid: Uint8Array, header: ChunkResponse, data: Uint8Array, now: number, hid: Uint8Array = NOBODY): void {
     const chunk = this.#chunks.get(cid);
-    if (chunk === undefined || this.#waiting.has(chunk)) {
+    if (chunk === undefined || this.#memory.waiting.has(chunk)) {
       this.counters.unexpected++;
       return;
     }
@@ -150,50 +159,57 @@ export class Fetcher {
       return;
     }
     chunk.ttlSeconds = header.ttlSeconds;
-    this.#takeIn(chunk, header.offset, data, now);
+    this.#takeIn(chunk, header.offset, data, hid, now);
     if (chunk.complete) this.#verify(chunk, now);
-    this.#pump(now);
+    this.#ask(now);
   }
 
   /** When `handleTimeout` wants to be called, ms; `Infinity` for never. Never later than needed, sometimes earlier. */
   nextTimeout(): number {
-    return Math.min(this.#flights.nextTimeout(), this.#sendRetryAt);
+    let next = this.#pump.retryAt;
+    for (const path of this.#paths.used) next = Math.min(next, path.nextTimeout());
+    return next;
   }
 
   handleTimeout(now: number): void {
-    if (now >= this.#sendRetryAt) {
-      this.#sendRetryAt = Number.POSITIVE_INFINITY;
-      const chunk = this.#nextChunk();
-      if (chunk !== undefined && now - this.#sendRefusedSince >= this.#limits.giveUpMs) this.#fail(chunk, 'timeout');
+    if (now >= this.#pump.retryAt) {
+      this.#pump.forgetRefusal();
+      if (now - this.#pump.refusedSince >= this.#limits.giveUpMs) this.#failNext(now);
     }
-    for (const chunk of this.#flights.expire(now)) {
-      if (chunk.over || now - chunk.silentSince < this.#limits.giveUpMs) continue;
-      // A length that only a segment told may have been a lie, which the true segments were measured by.
-      if (chunk.contradictions > 0 && !chunk.lengthGiven) this.#refetch(chunk, now);
-      else this.#fail(chunk, 'timeout');
+    for (const path of this.#paths.used) {
+      for (const chunk of path.expire(now)) {
+        if (includeSomebody(chunk)) enqueue(chunk);
+        if (chunk.over || now - chunk.silentSince < this.#limits.giveUpMs) continue;
+        // A length that only a segment told may have been a lie, which the true segments were measured by.
+        if (chunk.contradictions > 0 && !chunk.lengthGiven) this.#refetch(chunk, now);
+        else this.#fail(chunk, 'timeout', now);
+      }
     }
-    this.#pump(now);
+    this.#ask(now);
   }
 
   /**
    * This node has another address now, and answers to the old one may not arrive: asks for everything outstanding again
-   * at once, and knows nothing of the new path yet.
+   * at once, and knows nothing of the new paths yet.
    */
   addressChanged(now: number): void {
-    this.#flights.reset(now);
-    this.#reviveAll(true);
-    this.#sendRetryAt = Number.POSITIVE_INFINITY;
-    this.#pump(now);
+    this.#paths.reset(now);
+    this.#revive(undefined);
+    this.#pump.forgetRefusal();
+    this.#ask(now);
   }
 
   gauges(): Gauge[] {
-    const { maxFetches, maxBufferedBytes } = this.#limits;
-    const { size, bufferedBytes } = this;
-    const [mostFetches, mostReserved, refused] = [this.#mostFetches, this.#mostReserved, this.#refused];
-    return [
-      { name: 'fetches', unit: 'entries', used: size, highWater: mostFetches, bound: maxFetches, refused },
-      { name: 'fetched bytes', unit: 'bytes', used: bufferedBytes, highWater: mostReserved, bound: maxBufferedBytes, refused: 0 },
-    ];
+    const { size } = this;
+    const [bound, highWater, refused] = [this.#limits.maxFetches, this.#mostFetches, this.#refused];
+    const fetches: Gauge = { name: 'fetches', unit: 'entries', used: size, highWater, bound, refused };
+    return [fetches, this.#memory.gauge(), this.#paths.gauge(), this.#liars.gauge()];
+  }
+
+  #sum(what: (path: FetchPath) => number): number {
+    let sum = 0;
+    for (const path of this.#paths.used) sum += what(path);
+    return sum;
   }
 
   #note(id: number, chunk: ChunkFetch): void {
@@ -201,197 +217,199 @@ export class Fetcher {
     this.#mostFetches = Math.max(this.#mostFetches, this.#byId.size);
   }
 
+  #addSource(chunk: ChunkFetch, dag: Dag, now: number): void {
+    if (chunk.sources.length >= MAX_SOURCES) return;
+    const path = this.#paths.enter(dag, now);
+    if (chunk.sourceOn(path) === undefined) chunk.sources.push(new FetchSource(dag, path));
+    else this.#paths.leave(path, now);
+  }
+
   // ---- receiving
 
   /** False when the segment is not to be used: the chunk is too large, or must wait for memory. */
   #learnLength(chunk: ChunkFetch, length: number, now: number): boolean {
     if (length > this.#limits.maxChunkBytes) {
-      this.#fail(chunk, 'too-large');
-      this.#pump(now);
+      this.#fail(chunk, 'too-large', now);
+      this.#ask(now);
       return false;
     }
-    this.#release(chunk);
-    if (!this.#fits(length)) {
-      this.#flights.drop(chunk);
-      this.#queue.remove(chunk);
+    this.#memory.release(chunk);
+    if (!this.#memory.fits(length)) {
+      this.#stopAsking(chunk);
       chunk.restart();
       chunk.length = length;
-      this.#waiting.add(chunk);
+      this.#memory.waiting.add(chunk);
       return false;
     }
-    this.#begin(chunk, length);
-    this.#flights.trim(chunk);
+    this.#memory.begin(chunk, length);
+    enqueue(chunk);
+    for (const flight of chunk.flights) flight.source.path.trim(flight);
     return true;
   }
 
-  #takeIn(chunk: ChunkFetch, start: number, data: Uint8Array, now: number): void {
-    const fresh = this.#flights.arrived(chunk, start, start + data.length, now);
+  #takeIn(chunk: ChunkFetch, start: number, data: Uint8Array, hid: Uint8Array, now: number): void {
+    const end = start + data.length;
+    // What is here already stays: a segment that covers it again may be a liar's.
+    const gaps = chunk.received.overlaps(start, end) ? chunk.received.missing(start, end) : undefined;
+    const wasSilent = chunk.sources.some(({ silent }) => silent);
+    const fresh = noteArrival(chunk, start, end, now);
     if (fresh === 0) {
       if (data.length > 0) this.counters.duplicates++;
       else this.counters.empty++;
       return;
     }
-    chunk.bytes!.set(data, start);
+    if (gaps === undefined) {
+      chunk.bytes!.set(data, start);
+      chunk.answerers.note(hid, start, end);
+    } else {
+      for (const [from, to] of gaps) {
+        chunk.bytes!.set(data.subarray(from - start, to - start), from);
+        chunk.answerers.note(hid, from, to);
+      }
+    }
     this.counters.fresh++;
     this.counters.bytes += fresh;
-    const wasSilent = chunk.silent;
-    chunk.progressed(now);
-    if (this.#flights.outage) {
-      this.#flights.outage = false;
-      this.#reviveAll(false);
+    for (const path of this.#paths.used) {
+      if (!path.outage || path.flights.lastArrivalAt < now) continue;
+      path.outageIsOver();
+      this.#revive(path);
     }
-    if (wasSilent) this.#queue.add(chunk);
+    if (wasSilent) enqueue(chunk);
   }
 
   #verify(chunk: ChunkFetch, now: number): void {
     const bytes = chunk.bytes!;
-    if (equalBytes(this.#options.crypto.hash(bytes), chunk.cid)) {
-      this.#end(chunk, false);
-      this.counters.done++;
-      for (const id of chunk.ids.slice()) {
-        if (!this.#byId.delete(id)) continue;
-        this.#options.onEvent({ kind: 'done', id, bytes, cid: chunk.cid, ttlSeconds: chunk.ttlSeconds });
-      }
+    if (!equalBytes(this.#options.crypto.hash(bytes), chunk.cid)) {
+      this.counters.wrongContent++;
+      this.#refetch(chunk, now);
       return;
     }
-    this.counters.wrongContent++;
-    this.#refetch(chunk, now);
-  }
-
-  /** Whoever answered was wrong: from now on only the publishing host is asked. */
-  #refetch(chunk: ChunkFetch, now: number): void {
-    if (++chunk.wrongContents > this.#limits.maxRefetches) return this.#fail(chunk, 'wrong-content');
-    this.#flights.drop(chunk);
-    this.#queue.remove(chunk);
-    this.#release(chunk);
-    this.#giveBack(chunk);
-    chunk.restart();
-    chunk.progressed(now);
-    chunk.dag = originDag(chunk.dag);
-    this.#waiting.add(chunk);
-  }
-
-  /** After an outage every chunk is as likely to answer as any other; but one that stays silent was not silent because of it. */
-  #reviveAll(again: boolean): void {
-    for (const chunk of this.#chunks.values()) {
-      if (chunk.revived && !again) continue;
-      chunk.revive();
-      if (!this.#waiting.has(chunk)) this.#queue.add(chunk);
+    for (const hid of leftOfSuspects(chunk)) this.#blame(chunk, hid, now);
+    if (chunk.sources.length === 1) chunk.sources[0]!.path.wasRight(chunk.pastCaches);
+    this.#end(chunk, false, now);
+    this.counters.done++;
+    for (const id of chunk.ids.slice()) {
+      if (!this.#byId.delete(id)) continue;
+      this.#options.onEvent({ kind: 'done', id, bytes, cid: chunk.cid, ttlSeconds: chunk.ttlSeconds });
     }
   }
 
-  // ---- sending
+  /** Whoever answered was wrong, some of them at least: asks again those who may be right. */
+  #refetch(chunk: ChunkFetch, now: number): void {
+    const { answerers, sources } = chunk;
+    const most = Math.max(this.#limits.maxRefetches, sources.length + 1);
+    const [liar, another] = answerers.list;
+    if (liar !== undefined && another === undefined) this.#blame(chunk, liar.hid, now);
+    if (!chunk.pastCaches) for (const { path } of sources) path.avoidCaches(now);
+    if (++chunk.wrongContents > most) return this.#fail(chunk, 'wrong-content', now);
+    this.#stopAsking(chunk);
+    if (reconsider(chunk)) {
+      chunk.progressed(undefined, now);
+      enqueue(chunk);
+      return;
+    }
+    this.#memory.release(chunk);
+    this.#memory.takeBack(chunk);
+    chunk.restart();
+    chunk.progressed(undefined, now);
+    this.#memory.waiting.add(chunk);
+  }
 
-  /** Asks for as much as the window, the budget and `send` allow. */
-  #pump(now: number): void {
+  /** A node made a chunk wrong. If it is a source, others are asked before it for a while. */
+  #blame(chunk: ChunkFetch, hid: Uint8Array, now: number): void {
+    this.#liars.note(hid);
+    if (chunk.pastCaches) for (const source of chunk.sources) if (source.isHost(hid)) source.path.distrust(now);
+  }
+
+  /**
+   * After an outage of a path every chunk is as likely to answer as any other; but one that stays silent was not silent because of
+   * it. Without a path, all of all are asked anew.
+   */
+  #revive(path: FetchPath | undefined): void {
+    for (const chunk of this.#chunks.values()) {
+      for (const source of chunk.sources) {
+        if (path === undefined || (source.path === path && !source.revived)) source.revive();
+      }
+      if (!this.#memory.waiting.has(chunk)) enqueue(chunk);
+    }
+  }
+
+  // ---- asking
+
+  #ask(now: number): void {
     if (this.#pumping) return;
     this.#pumping = true;
     this.#admit(now);
-    if (now < this.#sendRetryAt && this.#sendRetryAt !== Number.POSITIVE_INFINITY) {
-      this.#pumping = false;
-      return;
-    }
-    while (this.#flights.probes < MAX_PROBES) {
-      const chunk = this.#queue.takeSilent();
-      if (chunk === undefined) break;
-      const range = chunk.nextRange(MIN_RANGE_BYTES, 0, 0);
-      if (range !== undefined && !this.#ask(chunk, range, true, now)) break;
-    }
-    this.#flights.windowWasFull = false;
-    for (let chunk = this.#nextChunk(); chunk !== undefined; chunk = this.#nextChunk()) {
-      const range = chunk.nextRange(this.#flights.rangeBytes, this.#flights.segmentBytes, this.#flights.restBytes);
-      if (range === undefined) continue;
-      if (!this.#flights.admits(range.end - range.start)) {
-        this.#flights.windowWasFull = true;
-        break;
-      }
-      if (!this.#ask(chunk, range, false, now)) break;
-    }
+    for (const path of this.#paths.used) this.#pump.pump(path, now);
     this.#pumping = false;
   }
 
-  #nextChunk(): ChunkFetch | undefined {
-    return this.#queue.next(this.#flights.outage);
-  }
-
-  /** Sends one request. False when it could not be sent. */
-  #ask(chunk: ChunkFetch, range: NextRange, probe: boolean, now: number): boolean {
-    const length = range.end - range.start;
-    // Longer than its field can say are only ranges to the end of a chunk, which is what 0 asks for.
-    const request = encodeChunkRequest({ offset: range.start, length: length > MAX_CHUNK_RANGE_BYTES ? 0 : length });
-    if (!this.#options.send(chunk.dag, request)) {
-      this.#sendRetryAt = now + SEND_RETRY_MS;
-      if (Number.isNaN(this.#sendRefusedSince)) this.#sendRefusedSince = now;
-      this.#queue.add(chunk);
-      return false;
-    }
-    this.#sendRefusedSince = Number.NaN;
-    this.counters.requests++;
-    this.#flights.launch(chunk, range, probe, now);
-    return true;
-  }
-
-  // ---- beginning and ending
-
-  /** Whether memory for one more chunk may be taken; the first always may. */
-  #fits(length: number): boolean {
-    return this.#reservedBytes === 0 || this.#reservedBytes + length <= this.#limits.maxBufferedBytes;
-  }
-
   #admit(now: number): void {
-    for (const chunk of this.#waiting) {
+    const { waiting } = this.#memory;
+    for (const chunk of waiting) {
       // As long as its length is not known, it gets no memory but counts like one range.
       const reserve = chunk.length === LENGTH_UNKNOWN ? this.#limits.maxRangeBytes : chunk.length;
-      if (!this.#fits(reserve)) return;
-      this.#waiting.delete(chunk);
-      if (chunk.length === LENGTH_UNKNOWN) this.#reserve(chunk, reserve);
-      else this.#begin(chunk, chunk.length);
+      if (!this.#memory.fits(reserve)) return;
+      waiting.delete(chunk);
+      if (chunk.length === LENGTH_UNKNOWN) this.#memory.reserve(chunk, reserve);
+      else this.#memory.begin(chunk, chunk.length);
       // An empty chunk has nothing to ask for.
       if (chunk.complete) this.#verify(chunk, now);
-      else this.#queue.add(chunk);
+      else enqueue(chunk);
     }
   }
 
-  #begin(chunk: ChunkFetch, length: number): void {
-    this.#reserve(chunk, length);
-    chunk.begin(this.#buffers.take(length));
-    this.#queue.add(chunk);
-  }
-
-  #reserve(chunk: ChunkFetch, bytes: number): void {
-    chunk.reservedBytes = bytes;
-    this.#reservedBytes += bytes;
-    this.#mostReserved = Math.max(this.#mostReserved, this.#reservedBytes);
-  }
-
-  #release(chunk: ChunkFetch): void {
-    this.#reservedBytes -= chunk.reservedBytes;
-    chunk.reservedBytes = 0;
-  }
-
-  #giveBack(chunk: ChunkFetch): void {
-    if (chunk.bytes !== undefined) this.#buffers.give(chunk.bytes);
-    chunk.bytes = undefined;
-  }
+  // ---- ending
 
   #refuse(id: number, code: FetchFailure): void {
     this.counters.failed++;
     this.#options.onEvent({ kind: 'failed', id, code });
   }
 
-  #fail(chunk: ChunkFetch, code: FetchFailure): void {
-    this.#end(chunk, true);
+  /** Nothing can be sent for long: the next chunk fails. */
+  #failNext(now: number): void {
+    for (const path of this.#paths.used) {
+      const chunk = this.#pump.next(path, now);
+      if (chunk !== undefined) return this.#fail(chunk, 'timeout', now);
+    }
+  }
+
+  #fail(chunk: ChunkFetch, code: FetchFailure, now: number): void {
+    this.#end(chunk, true, now);
     for (const id of chunk.ids.slice()) if (this.#byId.delete(id)) this.#refuse(id, code);
   }
 
-  /** Takes a chunk out of everything. */
-  #end(chunk: ChunkFetch, giveBack: boolean): void {
-    chunk.over = true;
-    this.#flights.drop(chunk);
-    this.#queue.remove(chunk);
-    this.#waiting.delete(chunk);
-    this.#chunks.delete(chunk.cid);
-    this.#release(chunk);
-    if (giveBack) this.#giveBack(chunk);
+  /** Stops waiting for anything of a chunk. */
+  #stopAsking(chunk: ChunkFetch): void {
+    for (let flight = chunk.flights[0]; flight !== undefined; flight = chunk.flights[0]) flight.source.path.land(flight);
+    for (const { path } of chunk.sources) path.dequeue(chunk);
   }
+
+  /** Takes a chunk out of everything. */
+  #end(chunk: ChunkFetch, takeBack: boolean, now: number): void {
+    chunk.over = true;
+    this.#stopAsking(chunk);
+    this.#memory.waiting.delete(chunk);
+    this.#chunks.delete(chunk.cid);
+    this.#memory.release(chunk);
+    if (takeBack) this.#memory.takeBack(chunk);
+    for (const { path } of chunk.sources) this.#paths.leave(path, now);
+  }
+}
+
+/** Puts a chunk on all paths to its sources where it has something to ask for. */
+function enqueue(chunk: ChunkFetch): void {
+  for (const { path } of chunk.sources) path.enqueue(chunk);
+}
+
+/** When everybody who may be asked is silent, those who were not to be asked are. True when this changed something. */
+function includeSomebody(chunk: ChunkFetch): boolean {
+  const { sources } = chunk;
+  if (sources.some(({ excluded, silent }) => !excluded && !silent)) return false;
+  let changed = false;
+  for (const source of sources) {
+    changed ||= source.excluded;
+    source.excluded = false;
+  }
+  return changed;
 }

@@ -1,9 +1,9 @@
 import type { RandomSource } from '../bytes/index.js';
-import { RttEstimator } from '../congestion/rtt-estimator.js';
-import type { ChunkFetch, Flight, NextRange } from './chunk-fetch.js';
+import type { ChunkFetch, ChunkPath, Flight, NextRange } from './chunk-fetch.js';
 import type { FetchCounters, FetchLimits } from './fetch-options.js';
+import type { FetchSource } from './fetch-source.js';
 import { FlightList } from './flight-list.js';
-import { FetchWindow, type WindowOptions } from './window.js';
+import { PathCongestion } from './path-congestion.js';
 
 /** Ranges get no smaller with a small window, unless a chunk ends. */
 export const MIN_RANGE_BYTES = 4096;
@@ -15,10 +15,11 @@ const MAX_REORDER_SEGMENTS = 256;
 /** A timer that fires so late was held up by its own process: arrived packets are looked at first. */
 const LATE_TIMER_MS = 10;
 const SMALLEST_SEGMENT_BYTES = 1200;
+/** Timeouts without anything after which the path must be taken as a new one (RFC 9002 section 7.6). */
+const PERSISTENT_TIMEOUTS = 3;
 
 export interface FlightControlOptions {
   readonly limits: Required<FetchLimits>;
-  readonly window: WindowOptions | undefined;
   readonly rng: Pick<RandomSource, 'unit'>;
   readonly counters: FetchCounters;
   /** A flight was given up; what it lacks is among the lost ranges of its chunk. Nothing may be sent from within. */
@@ -26,7 +27,7 @@ export interface FlightControlOptions {
 }
 
 /**
- * What is under way, and what the path is like as far as that tells: round trips, congestion window, size of segments.
+ * What is under way on one path, and what the path is like as far as that tells: round trips, congestion, size of segments.
  *
  * A range is taken for lost when {@link REORDER_SEGMENTS} segments of later requests came since it last made progress, or
  * when it made none for a retransmission timeout (RFC 6298), which doubles while its chunk stays silent.
@@ -34,8 +35,7 @@ export interface FlightControlOptions {
 export class FlightControl {
   readonly #options: FlightControlOptions;
   readonly #counters: FetchCounters;
-  readonly #window: FetchWindow;
-  readonly #rtt = new RttEstimator();
+  readonly #congestion: PathCongestion;
   readonly #flights = new FlightList();
   #sequence = 0;
   #inFlightBytes = 0;
@@ -50,20 +50,23 @@ export class FlightControl {
   /** Not later than the first deadline of a flight. */
   #alarmAt = Number.POSITIVE_INFINITY;
   #lateTimerExcused = false;
-  #lastArrivalAt = Number.NEGATIVE_INFINITY;
+  /** When something new came last. */
+  lastArrivalAt: number = Number.NEGATIVE_INFINITY;
+  /** Bytes given up because later ones came, as far as they may come after all. */
+  #doubtedBytes = 0;
   /** A timeout passed in which nothing at all arrived, and nothing has since. */
   outage = false;
-  /** More could have been asked for if the window had been larger; only then does it grow. */
-  windowWasFull = false;
+  /** More would have been asked for if window or pace had let it; only then does the window grow. */
+  wasHeldBack = false;
 
   constructor(options: FlightControlOptions) {
     this.#options = options;
     this.#counters = options.counters;
-    this.#window = new FetchWindow(options.window);
+    this.#congestion = new PathCongestion(options.limits);
   }
 
   get windowBytes(): number {
-    return this.#window.bytes;
+    return this.#congestion.windowBytes;
   }
 
   /** Bytes asked for that have neither come nor been given up, probes aside. */
@@ -77,7 +80,12 @@ export class FlightControl {
   }
 
   get smoothedRttMs(): number {
-    return this.#rtt.smoothedMs;
+    return this.#congestion.rtt.smoothedMs;
+  }
+
+  /** Whether a round trip was measured. */
+  get measured(): boolean {
+    return this.#congestion.rtt.measured;
   }
 
   get segmentBytes(): number {
@@ -97,23 +105,35 @@ export class FlightControl {
   }
 
   get #partBytes(): number {
-    return Math.max(MIN_RANGE_BYTES, Math.floor(this.#window.bytes / RANGES_PER_WINDOW));
+    return Math.max(MIN_RANGE_BYTES, Math.floor(Math.min(this.windowBytes / RANGES_PER_WINDOW, this.#congestion.burstBytes)));
   }
 
   /** Whether the window has room for a range. There is always room for one. */
   admits(bytes: number): boolean {
-    return this.#inFlightBytes === 0 || this.#inFlightBytes + bytes <= this.#window.bytes;
+    return this.#inFlightBytes === 0 || this.#inFlightBytes + bytes <= this.windowBytes;
+  }
+
+  /** When the next range may be asked for; `now` or earlier means at once. */
+  nextRequestMs(now: number): number {
+    return this.#congestion.nextRequestMs(now);
+  }
+
+  /** There is nothing to ask for although the window has room. */
+  noteIdle(): void {
+    this.#congestion.noteIdle(this.#inFlightBytes);
   }
 
   /** Notes that a range was asked for. */
-  launch(chunk: ChunkFetch, range: NextRange, probe: boolean, now: number): void {
+  launch(chunk: ChunkFetch, source: FetchSource<ChunkPath>, range: NextRange, probe: boolean, now: number): void {
     const length = range.end - range.start;
     const flight: Flight = {
       chunk,
+      source,
       sequence: this.#sequence++,
       start: range.start,
       end: range.end,
       sentAt: now,
+      stamp: this.#congestion.asked(length, this.#inFlightBytes, now),
       repeated: range.repeated,
       probe,
       missing: length,
@@ -127,43 +147,15 @@ export class FlightControl {
     chunk.asked(range, flight, now);
     if (probe) this.#probes++;
     else this.#inFlightBytes += length;
-    this.#setDeadline(flight, now + this.#timeoutMs(chunk));
+    this.#setDeadline(flight, now + this.#timeoutMs(source));
   }
 
-  /** Cuts off what was asked for behind the end of a chunk. */
-  trim(chunk: ChunkFetch): void {
-    for (const flight of chunk.flights) {
-      const cut = Math.max(0, flight.end - Math.max(flight.start, chunk.length));
-      flight.end -= cut;
-      flight.missing -= cut;
-      if (!flight.probe) this.#inFlightBytes -= cut;
-    }
-  }
-
-  /** Stops waiting for anything of a chunk. */
-  drop(chunk: ChunkFetch): void {
-    while (chunk.flights.length > 0) this.#land(chunk.flights[0]!);
-  }
-
-  /** Notes that the bytes `[start, end)` of a chunk arrived in one segment. Returns how many are new. */
-  arrived(chunk: ChunkFetch, start: number, end: number, now: number): number {
-    const { received, flights } = chunk;
-    let fresh = 0;
-    // Backwards, since a flight that is complete or given up goes, and the last one takes its place.
-    for (let i = flights.length - 1; i >= 0; i--) {
-      // More than one may have gone meanwhile.
-      const flight = flights[i];
-      if (flight === undefined || flight.end <= start || flight.start >= end) continue;
-      if (start === flight.start && !flight.repeated) this.#learnSegment(end - start, end === flight.end);
-      const arrived = received.add(Math.max(start, flight.start), Math.min(end, flight.end));
-      if (arrived === 0) continue;
-      fresh += arrived;
-      this.#progress(flight, arrived, end, now);
-    }
-    const unasked = received.add(start, end);
-    if (unasked > 0) this.#noteUnasked(chunk, start, end, now);
-    if (fresh + unasked > 0) this.#lastArrivalAt = now;
-    return fresh + unasked;
+  /** Cuts off what a flight asked for behind the end of its chunk. */
+  trim(flight: Flight): void {
+    const cut = Math.max(0, flight.end - Math.max(flight.start, flight.chunk.length));
+    flight.end -= cut;
+    flight.missing -= cut;
+    if (!flight.probe) this.#inFlightBytes -= cut;
   }
 
   /** When `expire` wants to be called, ms. Never later than needed, sometimes earlier. */
@@ -190,10 +182,10 @@ export class FlightControl {
       this.#counters.timedOut++;
       this.#giveUp(flight, now);
       chunks.add(flight.chunk);
-      if (this.#lastArrivalAt < flight.sentAt) {
-        this.#window.collapse(now);
-        this.outage = true;
-      } else if (!flight.probe) this.#window.lost(flight.sentAt, now);
+      this.#tellLost(flight, now);
+      if (this.lastArrivalAt >= flight.sentAt) continue;
+      this.outage = true;
+      if (now - this.lastArrivalAt > PERSISTENT_TIMEOUTS * this.#congestion.rtt.timeoutMs()) this.#congestion.collapsed(now);
     }
     return chunks;
   }
@@ -201,81 +193,85 @@ export class FlightControl {
   /** Gives up everything and forgets what the path was like. */
   reset(now: number): void {
     for (let flight = this.#flights.head; flight !== undefined; flight = flight.next) this.#giveUp(flight, now);
-    this.#window.reset(now);
-    this.#rtt.reset();
+    this.#congestion.reset(now);
     this.#segmentBytes = 0;
     this.#reorderSegments = REORDER_SEGMENTS;
     this.outage = false;
   }
 
   /** The first segment of a range is as large as the path allows, unless it is the whole range. */
-  #learnSegment(bytes: number, isWholeRange: boolean): void {
+  learnSegment(bytes: number, isWholeRange: boolean): void {
     if (bytes > this.#largestSegmentBytes) this.#largestSegmentBytes = bytes;
     if (!isWholeRange) this.#segmentBytes = bytes;
     else if (bytes > this.#segmentBytes) this.#segmentBytes = 0;
+    this.#congestion.setPacketBytes(this.#segmentBytes || this.#largestSegmentBytes);
   }
 
-  /** New bytes of one flight. */
-  #progress(flight: Flight, arrived: number, segmentEnd: number, now: number): void {
+  /** New bytes of one flight, in a segment that ends at `segmentEnd`. */
+  progress(flight: Flight, arrived: number, segmentEnd: number, now: number): void {
+    const { rtt } = this.#congestion;
+    this.lastArrivalAt = now;
     flight.missing -= arrived;
     if (!flight.probe) this.#inFlightBytes -= arrived;
     if (!flight.answered) {
       flight.answered = true;
       const elapsedMs = now - flight.sentAt;
-      if (!flight.repeated) {
-        this.#rtt.sample(elapsedMs);
-        this.#window.sampled(elapsedMs, this.#rtt.minMs, now);
-      }
+      if (!flight.repeated) rtt.sample(elapsedMs);
       // Too quick to be an answer to the second request: the first was answered, late.
-      else if (this.#rtt.measured && elapsedMs < this.#rtt.minMs / 2) this.#wasHasty(now);
+      else if (rtt.measured && elapsedMs < rtt.minMs / 2) this.wasHasty(flight.missing + arrived, now);
     }
-    if (this.windowWasFull) {
-      const segment = this.#segmentBytes || this.#largestSegmentBytes;
-      this.#window.grow(arrived, flight.sentAt, now, this.#rtt.smoothedMs, segment);
-    }
-    for (let earlier = this.#flights.head; earlier !== undefined && earlier.sequence < flight.sequence; earlier = earlier.next) {
-      if (++earlier.passed < this.#reorderSegments || earlier.chunk.silent) continue;
-      this.#counters.overtaken++;
-      this.#overtakenAt = now;
-      this.#giveUp(earlier, now);
-      this.#window.lost(earlier.sentAt, now);
-    }
+    this.#congestion.arrived(arrived, flight.stamp, this.#inFlightBytes, this.wasHeldBack, now);
+    this.#overtake(flight, now);
     if (flight.missing === 0) {
-      this.#land(flight);
+      this.land(flight);
       return;
     }
     flight.passed = 0;
     // A responder sends a range in order, so after its last segment only stragglers can come.
     const isLast = segmentEnd >= flight.end;
-    this.#setDeadline(flight, now + (isLast ? Math.max(2, this.#rtt.smoothedMs / 4) : this.#timeoutMs(flight.chunk)));
+    this.#setDeadline(flight, now + (isLast ? Math.max(2, rtt.smoothedMs / 4) : this.#timeoutMs(flight.source)));
   }
 
-  /** Bytes came that no flight waits for: of a range that was given up, or more than was asked for. */
-  #noteUnasked(chunk: ChunkFetch, start: number, end: number, now: number): void {
-    if (end > chunk.frontier) chunk.unsolicited = true;
-    if (chunk.lost.count === 0) return;
-    const before = chunk.lost.covered;
-    chunk.lost.remove(start, end);
-    if (chunk.lost.covered < before) this.#wasHasty(now);
+  /** Something came behind what earlier flights wait for. */
+  #overtake(flight: Flight, now: number): void {
+    for (let earlier = this.#flights.head; earlier !== undefined && earlier.sequence < flight.sequence; earlier = earlier.next) {
+      if (++earlier.passed < this.#reorderSegments || earlier.source.silent) continue;
+      this.#counters.overtaken++;
+      if (now - this.#overtakenAt > this.#congestion.rtt.smoothedMs) this.#doubtedBytes = 0;
+      this.#overtakenAt = now;
+      this.#doubtedBytes += earlier.missing;
+      this.#giveUp(earlier, now);
+      this.#tellLost(earlier, now);
+    }
   }
 
-  /** A range was given up too early. If it was because later ones came, more of those are waited for, once per round trip. */
-  #wasHasty(now: number): void {
+  /** What a source never answers at all it may not have: that is asked for again and again, and says nothing of the path. */
+  #tellLost(flight: Flight, now: number): void {
+    if (flight.probe || (flight.repeated && !flight.source.heard)) return;
+    this.#congestion.lost(flight.missing, flight.sentAt, this.#inFlightBytes, now);
+  }
+
+  /** Bytes came that had been given up. If that was because later ones came, more of those are waited for, once per round trip. */
+  wasHasty(bytes: number, now: number): void {
     this.#counters.spurious++;
-    const rttMs = this.#rtt.smoothedMs;
-    if (now - this.#overtakenAt > 2 * rttMs || now - this.#hastyAt < rttMs) return;
+    const rttMs = this.#congestion.rtt.smoothedMs;
+    if (now - this.#overtakenAt > 2 * rttMs) return;
+    this.#doubtedBytes -= bytes;
+    if (this.#doubtedBytes <= 0) this.#congestion.spurious(now);
+    if (now - this.#hastyAt < rttMs) return;
     this.#hastyAt = now;
     this.#reorderSegments = Math.min(MAX_REORDER_SEGMENTS, 2 * this.#reorderSegments);
   }
 
   /** Stops waiting for a flight; what it lacks is asked for again. */
   #giveUp(flight: Flight, now: number): void {
-    this.#land(flight);
+    this.land(flight);
     flight.chunk.noteLost(flight, now);
     this.#options.onLost(flight.chunk);
   }
 
-  #land(flight: Flight): void {
+  /** Stops waiting for a flight. */
+  land(flight: Flight): void {
     this.#flights.remove(flight);
     flight.chunk.removeFlight(flight);
     if (flight.probe) this.#probes--;
@@ -287,11 +283,11 @@ export class FlightControl {
     if (deadline < this.#alarmAt) this.#alarmAt = deadline;
   }
 
-  #timeoutMs(chunk: ChunkFetch): number {
+  #timeoutMs({ silentRounds }: FetchSource<ChunkPath>): number {
     const { timeoutMarginMs, maxTimeoutMs } = this.#options.limits;
-    const base = this.#rtt.timeoutMs() + timeoutMarginMs;
-    if (chunk.silentRounds === 0) return Math.min(maxTimeoutMs, base);
+    const base = this.#congestion.rtt.timeoutMs() + timeoutMarginMs;
+    if (silentRounds === 0) return Math.min(maxTimeoutMs, base);
     // Spread, so that fetchers which lost the path together do not come back together.
-    return Math.min(maxTimeoutMs, base * 2 ** Math.min(chunk.silentRounds, 16)) * (1 + this.#options.rng.unit() / 8);
+    return Math.min(maxTimeoutMs, base * 2 ** Math.min(silentRounds, 16)) * (1 + this.#options.rng.unit() / 8);
   }
 }

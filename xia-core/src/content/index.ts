@@ -14,7 +14,7 @@ export {
   type FetcherOptions,
   type FetchLimits,
 } from './fetch-options.js';
-export { Fetcher } from './fetcher.js';
+export { Fetcher, type FetchRequest } from './fetcher.js';
 export { IdMap } from './id-map.js';
 export { LocalContent, type CacheSettings, type LocalContentOptions } from './local-content.js';
 export { LruPolicy } from './lru-policy.js';
@@ -25,4 +25,4 @@ export { requestedRange, type ByteRange } from './request-range.js';
 export { responderDag } from './responder-address.js';
 export { Responder, type ResponderOptions } from './responder.js';
 export { S3FifoPolicy } from './s3-fifo-policy.js';
-export { FetchWindow, type WindowOptions } from './window.js';
+export type { CongestionOptions } from './path-congestion.js';

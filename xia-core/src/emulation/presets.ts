@@ -21,7 +21,7 @@ const lan: LinkShape = { delayMs: 0.1, bytesPerSecond: 1000 * MBIT, queueBytes: 
 const wan: LinkShape = { delayMs: 13.5, bytesPerSecond: 1000 * MBIT, queueBytes: 3_375_000 };
 const wan200: LinkShape = { delayMs: 13.5, bytesPerSecond: 200 * MBIT, queueBytes: 675_000 };
 
-const blackout = (forMs: number): LinkShape => ({ ...wan200, blackouts: [{ atMs: 300, forMs, everyMs: forMs + 10_000 }] });
+const blackout = (forMs: number): LinkShape => ({ ...wan200, blackouts: [{ atMs: 100, forMs, everyMs: forMs + 10_000 }] });
 
 /** The named links, by name. A time in a name is that of the round trip. */
 export const linkPresets = {
@@ -44,9 +44,9 @@ export const linkPresets = {
     corrupt: 0.15,
   }),
   reorder10: alike('27 ms, 200 Mbit/s, 10 % reordered by up to 5 ms', { ...wan200, reorder: { share: 0.1, delayMs: 5 } }),
-  'blackout-0.5s': alike('27 ms, 200 Mbit/s, nothing for 0.5 s after 0.3 s, and 10 s later again', blackout(500)),
-  'blackout-2s': alike('27 ms, 200 Mbit/s, nothing for 2 s after 0.3 s, and 10 s later again', blackout(2000)),
-  'blackout-10s': alike('27 ms, 200 Mbit/s, nothing for 10 s after 0.3 s, and 10 s later again', blackout(10_000)),
+  'blackout-0.5s': alike('27 ms, 200 Mbit/s, nothing for 0.5 s after 0.1 s, and 10 s later again', blackout(500)),
+  'blackout-2s': alike('27 ms, 200 Mbit/s, nothing for 2 s after 0.1 s, and 10 s later again', blackout(2000)),
+  'blackout-10s': alike('27 ms, 200 Mbit/s, nothing for 10 s after 0.1 s, and 10 s later again', blackout(10_000)),
   bufferbloat: alike('20 ms, 10 Mbit/s, a queue of 1 s', { delayMs: 10, bytesPerSecond: 10 * MBIT, queueBytes: 1_250_000 }),
   asymmetric: {
     description: '27 ms, 200 Mbit/s there and 5 Mbit/s back',

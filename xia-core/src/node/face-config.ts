@@ -20,7 +20,7 @@ export interface FaceConfig {
   readonly mtu?: number | undefined;
   /** Peer faces: what a packet that leaves here costs, for the choice of ways; 10 by default. */
   readonly cost?: number | undefined;
-  /** A UDP socket; `peers` are known before they are heard, and `offload` is what `UdpFaceOptions` says of it. */
+  /** A UDP socket; `peers` are known before they are heard, and `offload` is what `UdpFaceOptions` says of it, `busy` by default. */
   readonly udp?:
     | { readonly listen: string; readonly peers?: readonly string[] | undefined; readonly offload?: UdpOffloadMode | undefined }
     | undefined;
@@ -51,7 +51,7 @@ export function makeFace({ name, role, mtu, udp, ethernet, netdev, face }: FaceC
   if (mtu !== undefined && mtu > MAX_PACKET_BYTES)
     throw new XiaError('bad-config', `face ${name}: an MTU of ${mtu} is over ${MAX_PACKET_BYTES}`, { face: name });
   if (udp !== undefined) {
-    const { listen, peers = [], offload = 'off' } = udp;
+    const { listen, peers = [], offload = 'busy' } = udp;
     return new UdpFace({ name, role, mtu: mtu ?? DEFAULT_UDP_MTU, listen, peers, offload });
   }
   if (ethernet !== undefined) {

@@ -1,12 +1,24 @@
 import { XiaError } from '../bytes/index.js';
-import type { FetchEvent } from '../content/index.js';
-import type { Dag } from '../dag/index.js';
+import type { FetchEvent, FetchRequest } from '../content/index.js';
+import { Dag } from '../dag/index.js';
 import type { NodeStack } from '../stack/index.js';
 import type { Enter } from './stream-socket.js';
+
+export interface FetchOptions {
+  /** Its length in bytes, if known for certain. */
+  readonly length?: number;
+  /** Others who have it: addresses that end in the same CID, in text form or not. Up to 8 sources are used together. */
+  readonly sources?: readonly (Dag | string)[];
+  readonly signal?: AbortSignal;
+}
 
 interface Pending {
   readonly resolve: (bytes: Uint8Array) => void;
   readonly reject: (error: XiaError) => void;
+}
+
+function asDag(address: Dag | string): Dag {
+  return typeof address === 'string' ? Dag.parse(address) : address;
 }
 
 /** The fetches that somebody waits for. */
@@ -21,8 +33,11 @@ export class Fetches {
     this.#enter = enter;
   }
 
-  /** @throws XiaError `fetch-failed`, `interrupted` */
-  fetch(dag: Dag, length: number | undefined, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  /** @throws XiaError `bad-argument`, `fetch-failed`, `interrupted` */
+  async fetch(address: Dag | string, options: FetchOptions): Promise<Uint8Array> {
+    const { length, sources = [], signal } = options;
+    const dag = asDag(address);
+    const request: Omit<FetchRequest, 'id'> = { sources: sources.map(asDag), ...(length === undefined ? {} : { length }) };
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
       const cancel = () => {
@@ -46,7 +61,7 @@ export class Fetches {
         return;
       }
       signal?.addEventListener('abort', cancel, { once: true });
-      this.#enter((now) => this.#stack.fetcher.fetch(dag, now, length === undefined ? { id } : { id, length }));
+      this.#enter((now) => this.#stack.fetcher.fetch(dag, now, { ...request, id }));
     });
   }
 

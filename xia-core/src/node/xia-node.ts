@@ -11,7 +11,7 @@ import type { CaptureListener, CaptureOptions } from './capture.js';
 import { DatagramSocket } from './datagram-socket.js';
 import { EchoSocket } from './echo-socket.js';
 import { makeFace } from './face-config.js';
-import { Fetches } from './fetches.js';
+import { Fetches, type FetchOptions } from './fetches.js';
 import { Names } from './names.js';
 import { NodeFaces } from './node-faces.js';
 import type { NodeLogger, XiaNodeOptions } from './node-options.js';
@@ -219,13 +219,12 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
   }
 
   /**
-   * Fetches a chunk from wherever it is nearest; its hash is checked before it is returned.
-   * @param options.length its length, if known for certain
-   * @throws XiaError `fetch-failed`, `interrupted`
+   * Fetches a chunk from wherever it is nearest, or of several sources together; its hash is checked before it is returned.
+   * It comes as long as one of the sources answers.
+   * @throws XiaError `bad-argument` when a source is not an address of the chunk, `fetch-failed`, `interrupted`
    */
-  async fetch(dag: Dag | string, options: { readonly length?: number; readonly signal?: AbortSignal } = {}): Promise<Uint8Array> {
-    const address = typeof dag === 'string' ? Dag.parse(dag) : dag;
-    return this.#fetches.fetch(address, options.length, options.signal);
+  async fetch(dag: Dag | string, options: FetchOptions = {}): Promise<Uint8Array> {
+    return this.#fetches.fetch(dag, options);
   }
 
   /**

@@ -120,7 +120,7 @@ export class Delivery {
     if (view.sourceCount === 0 || view.nodeType(cidNode) !== PrincipalType.CID) return this.#drop('no-source');
     this.#handed['chunk-response']++;
     const data = payload.subarray(packet.dataOffset, packet.dataOffset + packet.length);
-    this.#options.fetcher.handleResponse(idAt(view, cidNode), packet, data, now);
+    this.#options.fetcher.handleResponse(idAt(view, cidNode), packet, data, now, sourceHid(view, cidNode));
   }
 
   #transport(view: XipView, face: number, neighbour: number, now: number): void {
@@ -184,6 +184,14 @@ export class Delivery {
 function idAt(view: XipView, node: number): Uint8Array {
   const at = view.nodeIdOffset(node);
   return view.bytes.subarray(at, at + 20);
+}
+
+/** The HID in the source address of a packet, before its sink; undefined when there is none. */
+function sourceHid(view: XipView, sink: number): Uint8Array | undefined {
+  for (let node = sink - 1; node >= view.destinationCount; node--) {
+    if (view.nodeType(node) === PrincipalType.HID) return idAt(view, node);
+  }
+  return undefined;
 }
 
 function reachedXid(view: XipView): Xid {

@@ -1,4 +1,5 @@
 import type { RandomSource } from '../bytes/index.js';
+import type { CongestionName } from '../congestion/index.js';
 import type { CacheSettings, FetchEvent, FetchLimits } from '../content/index.js';
 import type { Dag } from '../dag/index.js';
 import type { MobilityEvent, MobilityLimits, NameEvent } from '../mobility/index.js';
@@ -39,6 +40,8 @@ export interface NodeStackOptions {
   /** Used in place of the name server that beacons tell of. */
   readonly nameServer?: Dag | undefined;
   readonly mobilityLimits?: MobilityLimits;
+  /** The congestion controller of connections and of fetches, unless `fetchLimits` names another; the default one by default. */
+  readonly congestion?: CongestionName | undefined;
   readonly streamLimits?: Partial<StreamLimits>;
   readonly fetchLimits?: FetchLimits;
 }

@@ -90,7 +90,7 @@ export class NodeStack {
       hash: options.contentHash ?? ((data) => crypto.hash(data)),
       rng,
       cache: options.cache,
-      fetchLimits: options.fetchLimits,
+      fetchLimits: options.congestion === undefined ? options.fetchLimits : { congestion: options.congestion, ...options.fetchLimits },
       sources: this.#sources,
       setLocal: (xid) => this.engine.setLocal(xid),
       unsetLocal: (xid) => this.engine.unsetLocal(xid),
@@ -106,8 +106,10 @@ export class NodeStack {
       rng,
       localDag: (sid) => this.dag(sid),
       mtu: (destination) => this.mtuTowards(destination),
+      onPathMtu: (destination, mtuBytes) => this.#learnMtu(destination, mtuBytes),
       output: ({ destination, source, payload }) => this.#originate(NextHeader.STREAM, destination, source, payload),
       onEvent: (event) => this.#onEvent({ layer: 'stream', event }),
+      ...(options.congestion === undefined ? {} : { congestion: options.congestion }),
       ...(options.streamLimits === undefined ? {} : { limits: options.streamLimits }),
     });
     this.datagrams = new DatagramEndpoint({
@@ -395,6 +397,11 @@ export class NodeStack {
       ...(this.routing?.gauges() ?? []),
       ...this.#sources.gauges(),
     ];
+  }
+
+  #learnMtu(destination: Dag, mtuBytes: number): void {
+    const hid = destination.find(PrincipalType.HID);
+    if (hid !== undefined) this.#pathMtu.learn(hid, mtuBytes, this.#now);
   }
 
   #faceLost(face: number, now: number, neighbour?: number): void {

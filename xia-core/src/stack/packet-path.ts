@@ -195,7 +195,8 @@ export class PacketPath {
         return;
       case Disposition.DELIVER:
         this.#delivered++;
-        if (this.#inRun) view.bytes = view.bytes.slice();
+        // Whoever takes a chunk's segment in copies it to its place; others may keep the packet.
+        if (this.#inRun && view.nextHeader !== NextHeader.CHUNK) view.bytes = view.bytes.slice();
         deliver(view, face, neighbour, now);
         return;
       case Disposition.BROADCAST:

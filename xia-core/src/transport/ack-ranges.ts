@@ -2,20 +2,25 @@ import { MAX_ACK_RANGES } from '../wire/stream.js';
 
 /** A packet number further ahead than this is nobody's: a sender never has so many packets outstanding. */
 const MAX_JUMP = 1 << 20;
-const FEW_RANGES = 3;
+
+/**
+ * So many are known, although an ACK lists fewer: where packets are lost and reordered, one that comes late may belong before
+ * more gaps than that.
+ */
+export const KEPT_ACK_RANGES = 4 * MAX_ACK_RANGES;
+const INITIAL_CAPACITY = 4;
 
 /** What to do with a packet that has arrived. */
 export const PacketNovelty = { NEW: 0, SEEN: 1, ABSURD: 2 } as const;
 export type PacketNovelty = (typeof PacketNovelty)[keyof typeof PacketNovelty];
 
 /**
- * The packet numbers that arrived, as at most 32 ranges from the newest down: what an ACK says, and what tells a
- * duplicate. What falls off the end counts as seen, so that a sender has to send it anew.
+ * The packet numbers that arrived, as a bounded number of ranges from the newest down: the first of them are what an ACK
+ * says, and all of them tell a duplicate. What falls off the end counts as seen, so that a sender has to send it anew.
  */
 export class AckRanges {
-  /** Room for what most connections ever have, and for all ranges once there are more. */
-  #firsts: Float64Array = new Float64Array(FEW_RANGES);
-  #lasts: Float64Array = new Float64Array(FEW_RANGES);
+  #firsts = new Float64Array(INITIAL_CAPACITY);
+  #lasts = new Float64Array(INITIAL_CAPACITY);
   #count = 0;
   /** Everything below is taken as seen. */
   #floor = 0;
@@ -74,18 +79,25 @@ export class AckRanges {
   }
 
   #insert(at: number, packetNumber: number): void {
-    if (this.#count === this.#firsts.length) {
-      this.#firsts = widened(this.#firsts);
-      this.#lasts = widened(this.#lasts);
-    }
+    if (this.#count === this.#firsts.length) this.#grow();
     this.#firsts.copyWithin(at + 1, at, this.#count);
     this.#lasts.copyWithin(at + 1, at, this.#count);
     this.#firsts[at] = packetNumber;
     this.#lasts[at] = packetNumber;
     this.#count++;
-    if (this.#count <= MAX_ACK_RANGES) return;
+    if (this.#count <= KEPT_ACK_RANGES) return;
     this.#count--;
     this.#floor = this.#lasts[this.#count]! + 1;
+  }
+
+  /** Most connections have one range nearly always, so that the arrays begin small. */
+  #grow(): void {
+    const capacity = Math.min(2 * this.#firsts.length, KEPT_ACK_RANGES + 1);
+    const [firsts, lasts] = [this.#firsts, this.#lasts];
+    this.#firsts = new Float64Array(capacity);
+    this.#lasts = new Float64Array(capacity);
+    this.#firsts.set(firsts);
+    this.#lasts.set(lasts);
   }
 
   #erase(at: number): void {
@@ -93,10 +105,4 @@ export class AckRanges {
     this.#lasts.copyWithin(at, at + 1, this.#count);
     this.#count--;
   }
-}
-
-function widened(few: Float64Array): Float64Array {
-  const all = new Float64Array(MAX_ACK_RANGES + 1);
-  all.set(few);
-  return all;
 }

@@ -12,6 +12,8 @@ export interface ConnectionCounters {
   bytesReceived: number;
   /** Packets sent because nothing was heard. */
   probes: number;
+  /** Packets sent to try their size. */
+  mtuProbes: number;
   /** Verified moves of the peer, and REBINDs that were refused. */
   peerMoves: number;
   rebindsRefused: number;
@@ -28,6 +30,7 @@ export function newConnectionCounters(): ConnectionCounters {
     bytesResent: 0,
     bytesReceived: 0,
     probes: 0,
+    mtuProbes: 0,
     peerMoves: 0,
     rebindsRefused: 0,
   };

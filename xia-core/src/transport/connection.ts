@@ -14,7 +14,8 @@ import type { Remains } from './linger.js';
 import { PeerPath } from './peer-path.js';
 import { Receiver } from './receiver.js';
 import { ConnectionState, type ConnectionHandle, type ConnectionStats } from './stream-events.js';
-import { Control, Transmitter, type TransmitterHost } from './transmitter.js';
+import { Control, type TransmitterHost } from './packet-filler.js';
+import { Transmitter } from './transmitter.js';
 
 /** After this many probes without an answer the peer counts as away. */
 const SILENT_TIMEOUTS = 2;
@@ -95,13 +96,15 @@ export class Connection implements ConnectionHandle, TransmitterHost, FrameHost 
   }
 
   get stats(): ConnectionStats {
-    const { rtt, congestion, recovery } = this.#transmitter;
+    const { rtt, congestion, recovery, mtu } = this.#transmitter;
     return {
       ...this.#counters,
       rttMs: rtt.smoothedMs,
       minRttMs: rtt.minMs,
       windowBytes: congestion.windowBytes,
       bytesInFlight: recovery.bytesInFlight,
+      mtuBytes: mtu.packetBytes,
+      blackHoles: mtu.blackHoles,
     };
   }
 

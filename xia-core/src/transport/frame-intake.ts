@@ -10,7 +10,8 @@ import type { IdleClock } from './idle-clock.js';
 import type { PeerPath } from './peer-path.js';
 import type { Receiver } from './receiver.js';
 import { ConnectionState } from './stream-events.js';
-import { Control, type Transmitter } from './transmitter.js';
+import { Control } from './packet-filler.js';
+import type { Transmitter } from './transmitter.js';
 
 /** A peer that is flooded may ask again when a token has become too old; one that goes on asking is left alone. */
 const MAX_RETRIES = 8;
@@ -126,6 +127,8 @@ export class FrameIntake {
         return Verdict.ELICITING;
       case StreamFrame.PATH_CHALLENGE:
         if (isOpen) this.#addresses.takeChallenge(view, source);
+        return Verdict.SILENT;
+      case StreamFrame.PADDING:
         return Verdict.SILENT;
       case StreamFrame.PATH_RESPONSE:
         if (isOpen) this.#takeResponse(view);

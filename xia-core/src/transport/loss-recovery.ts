@@ -2,20 +2,20 @@ import type { StreamPacketView } from '../wire/stream.js';
 import type { AckSample } from '../congestion/congestion.js';
 import { DeliveryRate, newAckSample } from '../congestion/delivery-rate.js';
 import type { RttEstimator } from '../congestion/rtt-estimator.js';
+import { LostPackets, type LostPacket } from './lost-packets.js';
+import { MTU_PROBE } from './mtu-search.js';
+import { ReorderTolerance } from './reorder-tolerance.js';
 import { SentPackets } from './sent-packets.js';
 
-/** RFC 9002 section 6.1.1: a packet is lost when one sent three after it has arrived. */
-const PACKET_THRESHOLD = 3;
-/** RFC 9002 section 6.1.2: or when it was sent this many round trips before one that has arrived. */
-const TIME_THRESHOLD = 9 / 8;
-const GRANULARITY_MS = 1;
 /** RFC 9002 section 7.6.1: everything lost over this many probe timeouts means that the path is gone. */
 const PERSISTENT_TIMEOUTS = 3;
 const MAX_BACK_OFF_EXPONENT = 20;
+/** A packet that comes this many probe timeouts after it was taken for lost has no effect. */
+const REMEMBERED_TIMEOUTS = 2;
 
 /** Told what became of the packets. */
 export interface RecoverySink {
-  packetAcked(control: number, dataOffset: number, dataLength: number, sentMs: number): void;
+  packetAcked(control: number, dataOffset: number, dataLength: number, sentMs: number, bytes: number): void;
   packetLost(control: number, dataOffset: number, dataLength: number, bytes: number): void;
 }
 
@@ -41,6 +41,12 @@ export class LossRecovery {
   readonly #packets = new SentPackets();
   readonly #rate = new DeliveryRate();
   readonly #sample = newAckSample();
+  readonly #tolerance = new ReorderTolerance();
+  readonly #lostPackets = new LostPackets();
+  /** Losses that congestion control was told of since then, and that have not turned out to be delays. */
+  #episodeMs = -Infinity;
+  #episodeLosses = 0;
+  #spurious = false;
   #bytesInFlight = 0;
   #packetsInFlight = 0;
   #largestAcked = -1;
@@ -85,6 +91,11 @@ export class LossRecovery {
   /** So much was lost on end, by the last {@link detect}, that the path must be gone. */
   get persistent(): boolean {
     return this.#persistent;
+  }
+
+  /** The last {@link acknowledged} showed that nothing was lost of what congestion control reacted to last. */
+  get spurious(): boolean {
+    return this.#spurious;
   }
 
   /** When the next packet counts as lost by time; `Infinity` when none is suspected. */
@@ -142,23 +153,26 @@ export class LossRecovery {
   acknowledged(view: StreamPacketView, now: number): number {
     const packets = this.#packets;
     if (view.ackLargest >= packets.next) return -1;
+    this.#spurious = false;
     let ackedBytes = 0;
     let newest = -1;
     let newestSentMs = 0;
     while (view.nextAckRange()) {
-      if (view.rangeLast < packets.base) break;
+      if (this.#lostPackets.count > 0) this.#recall(view.rangeFirst, view.rangeLast, now);
+      else if (view.rangeLast < packets.base) break;
       for (let number = view.rangeLast; number >= Math.max(view.rangeFirst, packets.base); number--) {
         const packet = packets.select(number);
-        const { bytes } = packet;
-        if (bytes === 0) continue;
+        const { bytes, sentMs } = packet;
+        if (bytes <= 0) continue;
         if (number > newest) {
           newest = number;
-          newestSentMs = packet.sentMs;
+          newestSentMs = sentMs;
         }
+        if (number < this.#largestAcked) this.#tolerance.late(this.#largestAcked - number, now - sentMs, now);
         ackedBytes += bytes;
-        this.#settle(packet);
+        this.#settle(packet, true);
         this.#rate.acked(bytes, packet, now);
-        this.#sink.packetAcked(packet.control, packet.dataOffset, packet.dataLength, packet.sentMs);
+        this.#sink.packetAcked(packet.control, packet.dataOffset, packet.dataLength, sentMs, bytes);
       }
     }
     if (view.ackLargest > this.#largestAcked) this.#largestAcked = view.ackLargest;
@@ -183,35 +197,36 @@ export class LossRecovery {
 
   /**
    * Reports packets as lost that are overdue by number or by time.
-   * @returns how many bytes; {@link newestLostMs} and {@link persistent} then tell more
+   * @returns how many bytes, without those of MTU probes; {@link newestLostMs} and {@link persistent} then tell more
    */
   detect(now: number): number {
     this.#lossAtMs = Infinity;
     this.#persistent = false;
     const packets = this.#packets;
-    const delayMs = Math.max(TIME_THRESHOLD * Math.max(this.#rtt.latestMs, this.#rtt.smoothedMs), GRANULARITY_MS);
-    let lost = 0;
+    const { packetThreshold } = this.#tolerance;
+    const delayMs = this.#tolerance.delayMs(Math.max(this.#rtt.latestMs, this.#rtt.smoothedMs));
     let lostBytes = 0;
     let runStartMs = Number.NaN;
     for (let number = packets.base; number <= this.#largestAcked; number++) {
       const packet = packets.select(number);
       const { bytes, sentMs } = packet;
-      if (bytes === 0) continue;
-      if (number > this.#largestAcked - PACKET_THRESHOLD && sentMs + delayMs > now) {
+      if (bytes < 0) runStartMs = Number.NaN;
+      if (bytes <= 0) continue;
+      if (number > this.#largestAcked - packetThreshold && sentMs + delayMs > now) {
         this.#lossAtMs = sentMs + delayMs;
         break;
       }
-      lost++;
-      lostBytes += bytes;
-      if (Number.isNaN(runStartMs)) runStartMs = sentMs;
-      this.#newestLostMs = sentMs;
-      this.#settle(packet);
+      if ((packet.control & MTU_PROBE) === 0) {
+        lostBytes += bytes;
+        if (Number.isNaN(runStartMs)) runStartMs = sentMs;
+        this.#newestLostMs = sentMs;
+        if (this.#rtt.measured && sentMs - runStartMs > PERSISTENT_TIMEOUTS * this.baseTimeoutMs) this.#persistent = true;
+        this.#noteLost(number, now);
+      }
+      this.#settle(packet, false);
       this.#sink.packetLost(packet.control, packet.dataOffset, packet.dataLength, bytes);
     }
     packets.trim();
-    if (lost > 1 && this.#rtt.measured) {
-      this.#persistent = this.#newestLostMs - runStartMs > PERSISTENT_TIMEOUTS * this.baseTimeoutMs;
-    }
     return lostBytes;
   }
 
@@ -227,17 +242,24 @@ export class LossRecovery {
   }
 
   /**
-   * Hands the oldest packet in flight to `packetLost` of the sink so that its contents go out again, while the packet
-   * itself stays in flight: a probe repeats what is most overdue.
+   * Hands the oldest packets in flight to `packetLost` of the sink so that their contents go out again, while the packets
+   * themselves stay in flight: a probe repeats what is most overdue.
    */
-  repeatOldest(): void {
+  repeatOldest(count: number): void {
     const packets = this.#packets;
-    for (let number = packets.base; number < packets.next; number++) {
+    for (let number = packets.base, left = count; number < packets.next && left > 0; number++) {
       const packet = packets.select(number);
-      if (packet.bytes === 0) continue;
+      if (packet.bytes <= 0 || (packet.control & MTU_PROBE) !== 0) continue;
       this.#sink.packetLost(packet.control, packet.dataOffset, packet.dataLength, 0);
-      return;
+      left--;
     }
+  }
+
+  /** The path is another one: how it reorders was the old one's. */
+  pathChanged(): void {
+    this.#tolerance.reset();
+    this.#lostPackets.clear();
+    this.#episodeLosses = 0;
   }
 
   /** Forgets everything in flight; the connection is over. */
@@ -246,11 +268,38 @@ export class LossRecovery {
     this.#bytesInFlight = 0;
     this.#packetsInFlight = 0;
     this.#lossAtMs = Infinity;
+    this.#lostPackets.clear();
   }
 
-  #settle(packet: SentPackets): void {
+  /** Remembers the selected packet, in case that it is only late. */
+  #noteLost(number: number, now: number): void {
+    const { bytes, control, dataLength, dataOffset, sentMs } = this.#packets;
+    this.#lostPackets.add({ number, bytes, control, dataLength, dataOffset, sentMs, lostMs: now });
+    if (sentMs > this.#episodeMs) {
+      this.#episodeMs = now;
+      this.#episodeLosses = 0;
+    }
+    this.#episodeLosses++;
+  }
+
+  /** Looks for packets that were taken for lost among those that an ACK lists. */
+  #recall(first: number, last: number, now: number): void {
+    this.#lostPackets.forget(now - REMEMBERED_TIMEOUTS * this.baseTimeoutMs);
+    this.#lostPackets.take(first, last, (packet) => this.#wasLate(packet, now));
+  }
+
+  #wasLate({ number, bytes, control, dataOffset, dataLength, sentMs, lostMs }: LostPacket, now: number): void {
+    this.#tolerance.late(Math.max(0, this.#largestAcked - number), now - sentMs, now);
+    this.#rate.late(bytes);
+    this.#sink.packetAcked(control, dataOffset, dataLength, sentMs, bytes);
+    if (lostMs < this.#episodeMs || this.#episodeLosses === 0) return;
+    this.#episodeLosses--;
+    if (this.#episodeLosses === 0) this.#spurious = true;
+  }
+
+  #settle(packet: SentPackets, acked: boolean): void {
     this.#bytesInFlight -= packet.bytes;
     this.#packetsInFlight--;
-    packet.settle();
+    packet.settle(acked);
   }
 }

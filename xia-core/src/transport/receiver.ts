@@ -5,18 +5,23 @@ import { ReceiveCredit } from './flow-control.js';
 import { InsertResult, ReceiveBuffer } from './receive-buffer.js';
 import type { StreamLimits } from './stream-options.js';
 
+const LEAST_PIECES = 4096;
+const SMALL_PACKET_BYTES = 512;
+
 /** Taken; or to be dropped unacknowledged; or the code of what the peer did wrong. */
 export type ReceiveOutcome = 'taken' | 'crowded' | typeof StreamCode.FLOW_CONTROL | typeof StreamCode.PROTOCOL;
 
 /** The receiving direction of a connection: bytes in order, within the credit that was given. */
 export class Receiver {
-  readonly #buffer = new ReceiveBuffer();
+  readonly #buffer: ReceiveBuffer;
   readonly #credit: ReceiveCredit;
   readonly #marks: BufferMarks;
   #arrivedBytes = 0;
 
   /** @param marks raised to the most that was ever unread */
   constructor({ startBufferBytes, receiveWindowBytes }: StreamLimits, budget: BufferBudget, marks: BufferMarks) {
+    // A full window in small packets, of which every other one is missing, must find room.
+    this.#buffer = new ReceiveBuffer(Math.max(LEAST_PIECES, Math.ceil(receiveWindowBytes / SMALL_PACKET_BYTES)));
     this.#marks = marks;
     this.#credit = new ReceiveCredit(startBufferBytes, receiveWindowBytes, budget);
   }

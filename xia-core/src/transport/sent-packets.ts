@@ -4,7 +4,7 @@ import type { DeliveryRate, DeliveryStamp } from '../congestion/delivery-rate.js
 const FIELDS = 8;
 const INITIAL_CAPACITY = 4;
 const SENT_MS = 0;
-/** Size of the packet; 0 when it is not (or no longer) in flight. */
+/** Size of the packet; 0 when it is not (or no longer) in flight, -1 when it has arrived. */
 const BYTES = 1;
 const CONTROL = 2;
 const DATA_OFFSET = 3;
@@ -100,14 +100,14 @@ export class SentPackets implements DeliveryStamp {
     this.#base = this.#next;
   }
 
-  /** The selected packet is not in flight any more. */
-  settle(): void {
-    this.#fields[this.#at + BYTES] = 0;
+  /** The selected packet is not in flight any more: it has arrived, or it is lost. */
+  settle(acked: boolean): void {
+    this.#fields[this.#at + BYTES] = acked ? -1 : 0;
   }
 
   /** Moves {@link base} over what is settled. */
   trim(): void {
-    while (this.#base < this.#next && this.#fields[(this.#base & this.#mask) * FIELDS + BYTES] === 0) this.#base++;
+    while (this.#base < this.#next && this.#fields[(this.#base & this.#mask) * FIELDS + BYTES]! <= 0) this.#base++;
   }
 
   /** Gives the memory of a busy time back; nothing may be in flight. */

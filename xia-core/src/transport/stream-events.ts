@@ -27,6 +27,9 @@ export interface ConnectionStats extends Readonly<ConnectionCounters> {
   /** Congestion window. */
   readonly windowBytes: number;
   readonly bytesInFlight: number;
+  /** How large XIP packets to the peer may be, and how often larger ones were found to vanish. */
+  readonly mtuBytes: number;
+  readonly blackHoles: number;
 }
 
 /**

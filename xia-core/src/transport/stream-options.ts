@@ -2,7 +2,7 @@ import type { RandomSource } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import type { CryptoSuite, Identity, Xid } from '../xid/index.js';
 import type { CongestionController } from '../congestion/congestion.js';
-import { congestionControllers, DEFAULT_CONGESTION, type CongestionName } from '../congestion/controllers.js';
+import { congestionControllers, DEFAULT_STREAM_CONGESTION, type CongestionName } from '../congestion/controllers.js';
 import type { StreamEvent } from './stream-events.js';
 
 /** A STREAM packet to be sent as an XIP packet with next header 62. */
@@ -78,8 +78,10 @@ export interface StreamEndpointOptions {
   readonly onEvent: (event: StreamEvent) => void;
   /** Largest XIP packet towards an address, bytes. */
   readonly mtu: (destination: Dag) => number;
+  /** A connection has found out that larger packets than these vanish on the way to an address. */
+  readonly onPathMtu?: (destination: Dag, mtuBytes: number) => void;
   readonly limits?: Partial<StreamLimits>;
-  /** The congestion controller of each connection: its name, or what makes it. */
+  /** The congestion controller of each connection: its name, or what makes it. BBR by default. */
   readonly congestion?: CongestionName | (() => CongestionController);
 }
 
@@ -90,7 +92,7 @@ export interface StreamSettings extends Omit<StreamEndpointOptions, 'congestion'
 }
 
 export function withDefaults(options: StreamEndpointOptions): StreamSettings {
-  const { congestion = DEFAULT_CONGESTION } = options;
+  const { congestion = DEFAULT_STREAM_CONGESTION } = options;
   return {
     ...options,
     limits: { ...DEFAULT_STREAM_LIMITS, ...options.limits },

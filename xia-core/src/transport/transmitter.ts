@@ -1,13 +1,6 @@
 import type { Dag } from '../dag/index.js';
-import {
-  MAX_ACK_RANGES,
-  STREAM_DATA_FRAME_BYTES,
-  STREAM_DATA_HEADER_BYTES,
-  STREAM_OPENING_HEADER_BYTES,
-  STREAM_PARAMETER_BYTES,
-  type StreamPacketView,
-} from '../wire/stream.js';
-import type { StreamPacketWriter, StreamParameters } from '../wire/stream-writer.js';
+import { STREAM_DATA_FRAME_BYTES, STREAM_DATA_HEADER_BYTES, STREAM_PADDING_FRAME_BYTES, type StreamPacketView } from '../wire/stream.js';
+import type { StreamPacketWriter } from '../wire/stream-writer.js';
 import { xipHeaderBytes } from '../wire/xip.js';
 import { AckRanges } from './ack-ranges.js';
 import { AckSchedule } from './ack-schedule.js';
@@ -17,32 +10,24 @@ import type { ConnectionCounters } from './connection-counters.js';
 import type { ConnectionIds } from './connection-ids.js';
 import { SendCredit } from './flow-control.js';
 import { LossRecovery, type RecoverySink } from './loss-recovery.js';
+import { BASE_MTU, LEAST_MTU, MTU_PROBE, MtuSearch } from './mtu-search.js';
+import { Control, PacketFiller, type TransmitterHost } from './packet-filler.js';
 import type { PeerPath } from './peer-path.js';
 import { Pacer } from '../congestion/pacer.js';
 import { RttEstimator } from '../congestion/rtt-estimator.js';
 import { SendBuffer } from './send-buffer.js';
 import type { StreamSettings } from './stream-options.js';
 
-/** What a packet carries besides acknowledgements, as bits. */
-export const Control = {
-  OPEN: 1,
-  ACCEPT: 2,
-  MAX_DATA: 4,
-  DATA_BLOCKED: 8,
-  PING: 16,
-  REBIND: 32,
-  DATA: 64,
-  FIN: 128,
-} as const;
-
 /** Said again when the packet is lost. PING has served by then, and DATA_BLOCKED has a timer of its own. */
 const REPEATED = Control.OPEN | Control.ACCEPT | Control.MAX_DATA | Control.REBIND;
 const WHILE_OPEN = Control.MAX_DATA | Control.DATA_BLOCKED | Control.PING | Control.REBIND;
-/** A REBIND is large; it and all ranges would not fit a small packet. */
-const ACK_RANGES_BESIDE_REBIND = 4;
-/** After this many probes without an answer they become small: the path may no longer carry large packets. */
-const LARGE_PROBES = 2;
-const SMALL_PROBE_BYTES = 1200;
+/** After this many probes without an answer they become small, then smaller: the path may no longer carry large packets. */
+const LARGE_PROBES = 1;
+const BASE_PROBES = 4;
+/** What follows the head of an MTU probe. */
+const PADDING = new Uint8Array(0xffff);
+/** RFC 9002 section 6.2.4: two, so that the loss of one does not double the wait; only one when they become small. */
+const PROBES = 2;
 /** Even where the face says less, packets are this large. */
 const MINIMUM_PACKET_BYTES = 320;
 
@@ -57,21 +42,9 @@ const Fill = {
 } as const;
 type Fill = (typeof Fill)[keyof typeof Fill];
 
-/** What the transmitter needs to know of its connection. */
-export interface TransmitterHost {
-  readonly localDag: Dag;
-  /** OPEN before the peer's id is known, ACCEPT until the peer shows that it knows ours, 0 afterwards. */
-  readonly handshake: number;
-  readonly parameters: StreamParameters;
-  /** Newest REBIND frame. */
-  readonly rebindFrame: Uint8Array | undefined;
-  /** Raises the peer's credit to what can be kept, and returns it. */
-  announceCredit(): number;
-}
-
 /**
- * Fills packets of one connection and sends them: acknowledgements, control frames, stream bytes, as far as congestion
- * window, credit and anti-amplification allow; and hears what became of them.
+ * Sends the packets of one connection: acknowledgements, control frames, stream bytes, as far as congestion window, pacer,
+ * credit and anti-amplification allow; and hears what became of them.
  */
 export class Transmitter implements RecoverySink {
   readonly rtt = new RttEstimator();
@@ -81,9 +54,12 @@ export class Transmitter implements RecoverySink {
   readonly acks: AckSchedule;
   readonly recovery: LossRecovery;
   readonly congestion: CongestionController;
+  /** How large XIP packets may be. */
+  readonly mtu = new MtuSearch();
   readonly #pacer = new Pacer();
   readonly #settings: StreamSettings;
   readonly #writer: StreamPacketWriter;
+  readonly #filler: PacketFiller;
   readonly #host: TransmitterHost;
   readonly #ids: ConnectionIds;
   readonly #path: PeerPath;
@@ -95,7 +71,11 @@ export class Transmitter implements RecoverySink {
   /** When the pacer lets the next packet go; `Infinity` when it did not stop any. */
   #paceAtMs = Infinity;
   #packetBytes = 0;
+  /** Of XIP, as measured with {@link #packetBytes}. */
+  #headerBytes = 0;
   #lastElicitingMs = -Infinity;
+  /** Probes since something of ours was acknowledged, whatever the peer has said meanwhile. */
+  #unansweredProbes = 0;
   /** When the newest REBIND was made, until one sent since then is acknowledged. */
   #rebindSinceMs = Infinity;
 
@@ -115,8 +95,9 @@ export class Transmitter implements RecoverySink {
     this.#path = path;
     this.#counters = counters;
     this.buffer = new SendBuffer(settings.limits.startBufferBytes, settings.limits.sendBufferBytes, sendBudget);
-    this.acks = new AckSchedule(settings.limits.maxAckDelayMs);
+    this.acks = new AckSchedule(settings.limits.maxAckDelayMs, this.rtt);
     this.congestion = settings.congestion();
+    this.#filler = new PacketFiller(writer, host, ids, this.arrivals, this.acks);
     this.recovery = new LossRecovery(this.rtt, this, {
       maxAckDelayMs: settings.limits.maxAckDelayMs,
       timeoutCapMs: settings.limits.probeCapMs,
@@ -147,7 +128,7 @@ export class Transmitter implements RecoverySink {
   announceAddress(now: number): void {
     this.#rebindSinceMs = now;
     this.#pending |= Control.REBIND;
-    this.#packetBytes = this.#measurePacket();
+    this.#packetBytes = this.#measurePacket(now);
     this.#transmit(now, Fill.CONTROL);
   }
 
@@ -155,6 +136,8 @@ export class Transmitter implements RecoverySink {
   handleAck(view: StreamPacketView, now: number): boolean {
     const ackedBytes = this.recovery.acknowledged(view, now);
     if (ackedBytes < 0) return false;
+    if (ackedBytes > 0) this.#unansweredProbes = 0;
+    if (this.recovery.spurious) this.congestion.spurious(now);
     this.#detectLoss(now);
     if (ackedBytes === 0) return true;
     this.congestion.acked(this.recovery.sample(this.#limited, now));
@@ -171,21 +154,32 @@ export class Transmitter implements RecoverySink {
     }
   }
 
-  /** Sends one packet whatever the congestion window says, to hear whether the peer is there (RFC 9002 section 6.2.4). */
+  /**
+   * Sends one packet, or two if there are bytes, whatever the congestion window says, to hear whether the peer is there
+   * (RFC 9002 section 6.2.4).
+   */
   probe(now: number): void {
     this.recovery.timedOut(now);
     this.#counters.probes++;
-    this.recovery.repeatOldest();
+    this.#unansweredProbes++;
+    const probes = this.recovery.timeouts > LARGE_PROBES ? 1 : PROBES;
+    this.recovery.repeatOldest(probes);
+    // What an opening packet said cannot be said any more when the opening is over, and would keep the probe from leaving.
+    this.#pending &= WHILE_OPEN | this.#host.handshake;
     if (this.#rebindSinceMs !== Infinity) this.#pending |= Control.REBIND;
     if ((this.#pending & REPEATED) === 0 && !this.buffer.hasLost && !this.buffer.hasNew) this.#pending |= Control.PING;
-    this.#packetBytes = this.#measurePacket();
+    this.#packetBytes = this.#measurePacket(now);
     this.#transmit(now, Fill.PROBE);
+    for (let i = 1; i < probes && (this.buffer.hasLost || this.buffer.hasNew); i++) this.#transmit(now, Fill.PROBE);
   }
 
   /** The path is another one, or may be: what was learnt of the old one does not count, and silence ends now. */
   pathChanged(now: number): void {
     this.congestion.reset(now);
+    this.mtu.reset();
+    this.#unansweredProbes = 0;
     this.#pacer.reset();
+    this.recovery.pathChanged();
     this.rtt.reset();
     this.resume(now);
   }
@@ -216,22 +210,35 @@ export class Transmitter implements RecoverySink {
     if (this.#flushing) return;
     this.#flushing = true;
     try {
-      this.#packetBytes = this.#measurePacket();
+      this.#packetBytes = this.#measurePacket(now);
       this.#paceAtMs = Infinity;
       while (this.#transmit(now, Fill.NORMAL));
+      if (this.mtu.wantsProbe && this.recovery.packetsInFlight > 0 && this.#host.handshake === 0) this.#probeMtu(now);
     } finally {
       this.#flushing = false;
     }
   }
 
-  packetAcked(control: number, dataOffset: number, dataLength: number, sentMs: number): void {
+  packetAcked(control: number, dataOffset: number, dataLength: number, sentMs: number, bytes: number): void {
+    if ((control & MTU_PROBE) !== 0) {
+      this.mtu.probeAcked(dataLength);
+      return this.#tellMtu();
+    }
+    this.mtu.acked(bytes + this.#headerBytes, sentMs);
     if ((control & Control.REBIND) !== 0 && sentMs >= this.#rebindSinceMs) this.#rebindSinceMs = Infinity;
     if ((control & (Control.DATA | Control.FIN)) === 0) return;
     this.buffer.acknowledge(dataOffset, dataLength, (control & Control.FIN) !== 0);
   }
 
   packetLost(control: number, dataOffset: number, dataLength: number, bytes: number): void {
-    if (bytes > 0) this.#counters.packetsLost++;
+    if ((control & MTU_PROBE) !== 0) {
+      if (bytes > 0) this.mtu.probeLost(dataLength);
+      return this.#tellMtu();
+    }
+    if (bytes > 0) {
+      this.#counters.packetsLost++;
+      this.mtu.lost(bytes + this.#headerBytes, this.recovery.newestLostMs);
+    }
     this.#pending |= control & REPEATED;
     if ((control & (Control.DATA | Control.FIN)) === 0) return;
     this.buffer.lose(dataOffset, dataLength, (control & Control.FIN) !== 0);
@@ -256,15 +263,48 @@ export class Transmitter implements RecoverySink {
     if (recovery.persistent) congestion.collapsed(now);
   }
 
-  #measurePacket(): number {
+  #measurePacket(now: number): number {
     const destination = this.#path.dag;
-    const bytes = this.#settings.mtu(destination) - xipHeaderBytes(destination, this.#host.localDag);
+    this.mtu.limit(this.#settings.mtu(destination), now);
+    this.#headerBytes = xipHeaderBytes(destination, this.#host.localDag);
+    const bytes = Math.min(this.mtu.packetBytes, this.#largestInDoubt) - this.#headerBytes;
     const packetBytes = Math.max(MINIMUM_PACKET_BYTES, Math.min(bytes, 0xffff));
     if (packetBytes !== this.#packetBytes) {
       this.congestion.setPacketBytes(packetBytes);
       this.#pacer.setPacketBytes(packetBytes);
     }
     return packetBytes;
+  }
+
+  #tellMtu(): void {
+    const { foundBytes } = this.mtu;
+    if (foundBytes > 0) this.#settings.onPathMtu?.(this.#path.dag, foundBytes);
+  }
+
+  /** A packet of the size that is tried, with nothing in it that could be missed. The congestion window does not hold it back. */
+  #probeMtu(now: number): void {
+    const size = this.mtu.nextProbe;
+    const paddingBytes = size - this.#headerBytes - STREAM_DATA_HEADER_BYTES - 1 - STREAM_PADDING_FRAME_BYTES;
+    if (paddingBytes < 0) return;
+    const writer = this.#writer;
+    writer.beginData(this.#ids.peerHigh, this.#ids.peerLow, this.recovery.nextPacketNumber);
+    writer.ping();
+    writer.padding(paddingBytes);
+    const payload = [writer.finish(), PADDING.subarray(0, paddingBytes)];
+    const bytes = size - this.#headerBytes;
+    this.recovery.sent(now, bytes, MTU_PROBE, 0, size);
+    this.mtu.probeSent();
+    this.#counters.mtuProbes++;
+    this.#counters.packetsSent++;
+    this.#pacer.sent(bytes);
+    this.congestion.sent(bytes, this.recovery.bytesInFlight, now);
+    this.#settings.output({ destination: this.#path.dag, source: this.#host.localDag, payload });
+  }
+
+  /** While probes stay unanswered everything is small, acknowledgements and what they ride on included. */
+  get #largestInDoubt(): number {
+    if (this.#unansweredProbes <= LARGE_PROBES) return Infinity;
+    return this.#unansweredProbes > BASE_PROBES ? LEAST_MTU : BASE_MTU;
   }
 
   /** Whether another packet with stream bytes may go now. */
@@ -283,34 +323,17 @@ export class Transmitter implements RecoverySink {
     const host = this.#host;
     const handshake = host.handshake;
     const control = this.#pending & (handshake === 0 ? WHILE_OPEN : handshake);
-    const ackRanges = this.#ackRanges(control, handshake);
-    const headBytes = this.#headBytes(control, ackRanges, handshake);
+    const ackRanges = this.#filler.ackRanges(control, handshake, this.#packetBytes);
+    const headBytes = this.#filler.headBytes(control, ackRanges, handshake);
     const hasData = handshake === 0 && fill !== Fill.CONTROL && this.#chooseData(this.#packetBytes - headBytes, fill === Fill.PROBE, now);
     // Blocking is found out while choosing.
     const saying = control | (this.#pending & (handshake === 0 ? Control.DATA_BLOCKED : 0));
     if (!hasData && saying === 0 && (ackRanges === 0 || !this.acks.isDue(now))) return false;
     if (!this.#path.allows(headBytes)) return false;
     const carried = saying | (hasData ? Control.DATA | (this.buffer.fin ? Control.FIN : 0) : 0);
-    this.#write(carried, ackRanges, handshake, now);
+    this.#filler.write(carried, ackRanges, this, now);
     this.#dispatch(carried, now);
     return true;
-  }
-
-  #ackRanges(control: number, handshake: number): number {
-    if (!this.acks.pending || handshake === Control.OPEN) return 0;
-    const most = (control & Control.REBIND) !== 0 ? ACK_RANGES_BESIDE_REBIND : MAX_ACK_RANGES;
-    const fitting = 1 + Math.floor(this.#packetBytes / 4 / 8);
-    return Math.min(this.arrivals.count, most, fitting);
-  }
-
-  #headBytes(control: number, ackRanges: number, handshake: number): number {
-    let bytes = handshake === 0 ? STREAM_DATA_HEADER_BYTES : STREAM_OPENING_HEADER_BYTES;
-    if (ackRanges > 0) bytes += 14 + 8 * (ackRanges - 1);
-    if ((control & (Control.OPEN | Control.ACCEPT)) !== 0) bytes += 2 + STREAM_PARAMETER_BYTES;
-    if ((control & Control.MAX_DATA) !== 0) bytes += 7;
-    if ((control & Control.PING) !== 0) bytes += 1;
-    if ((control & Control.REBIND) !== 0) bytes += this.#host.rebindFrame?.length ?? 0;
-    return bytes + 7; // for DATA_BLOCKED, which may yet be added
   }
 
   #chooseData(spaceBytes: number, probe: boolean, now: number): boolean {
@@ -320,8 +343,7 @@ export class Transmitter implements RecoverySink {
       this.#limited = true;
       return false;
     }
-    let roomBytes = spaceBytes - STREAM_DATA_FRAME_BYTES;
-    if (probe && this.recovery.timeouts > LARGE_PROBES) roomBytes = Math.min(roomBytes, SMALL_PROBE_BYTES);
+    const roomBytes = spaceBytes - STREAM_DATA_FRAME_BYTES;
     if (roomBytes < 1) return false;
     if (buffer.choose(roomBytes, credit.limit)) return true;
     if (!credit.blocked) {
@@ -336,32 +358,6 @@ export class Transmitter implements RecoverySink {
     this.#limited = false;
     if (this.recovery.bytesInFlight + this.#packetBytes <= this.congestion.windowBytes) this.recovery.noteAppLimited();
     return false;
-  }
-
-  #write(carried: number, ackRanges: number, handshake: number, now: number): void {
-    const writer = this.#writer;
-    const ids = this.#ids;
-    const number = this.recovery.nextPacketNumber;
-    if (handshake === 0) writer.beginData(ids.peerHigh, ids.peerLow, number);
-    else writer.beginOpening(ids.peerHigh, ids.peerLow, ids.localHigh, ids.localLow, number);
-    if (ackRanges > 0) this.#writeAck(ackRanges, now);
-    if ((carried & Control.OPEN) !== 0) writer.open(this.#host.parameters);
-    if ((carried & Control.ACCEPT) !== 0) writer.accept(this.#host.parameters);
-    if ((carried & Control.MAX_DATA) !== 0) writer.maxData(this.#host.announceCredit());
-    if ((carried & Control.DATA_BLOCKED) !== 0) writer.dataBlocked(this.credit.limit);
-    if ((carried & Control.PING) !== 0) writer.ping();
-    const { rebindFrame } = this.#host;
-    if ((carried & Control.REBIND) !== 0 && rebindFrame !== undefined) writer.rebind(rebindFrame);
-    if ((carried & Control.DATA) !== 0) writer.data(this.buffer.offset, this.buffer.length, this.buffer.fin);
-  }
-
-  #writeAck(ranges: number, now: number): void {
-    const { arrivals } = this;
-    this.#writer.ack(this.acks.delayMs(now), ranges, arrivals.first(0), arrivals.last(0));
-    for (let i = 1; i < ranges; i++) {
-      this.#writer.ackRange(arrivals.first(i - 1), arrivals.first(i), arrivals.last(i));
-    }
-    this.acks.sent();
   }
 
   /** Notes the written packet everywhere before it leaves, because `output` may bring the answer within its call. */

@@ -134,6 +134,13 @@ export class StreamPacketWriter {
     this.#at = at + 10;
   }
 
+  /** The last frame of a packet: `length` bytes that mean nothing, which the caller sends behind the head. */
+  padding(length: number): void {
+    this.#bytes[this.#at] = StreamFrame.PADDING;
+    writeU16BE(this.#bytes, this.#at + 1, length);
+    this.#at += 3;
+  }
+
   /** A copy of what was written. */
   finish(): Uint8Array {
     return this.#bytes.slice(0, this.#at);

@@ -35,6 +35,7 @@ export const StreamFrame = {
   PATH_RESPONSE: 13,
   RETRY: 14,
   TOKEN: 15,
+  PADDING: 16,
 } as const;
 
 /** Why a connection ended, or why it never began; the code of RESET and REFUSE. Applications use 256 and above. */
@@ -64,6 +65,8 @@ export const STREAM_OPENING_HEADER_BYTES = 24;
 export const STREAM_GONE_BYTES = 10;
 /** Type, flags, length, offset of a DATA frame, before its bytes. */
 export const STREAM_DATA_FRAME_BYTES = 10;
+/** Type and length of a PADDING frame, before its bytes. */
+export const STREAM_PADDING_FRAME_BYTES = 3;
 /** Parameters of OPEN and ACCEPT: SID, window, idle timeout, ack delay. */
 export const STREAM_PARAMETER_BYTES = 32;
 export const STREAM_CHALLENGE_BYTES = 8;
@@ -104,7 +107,7 @@ export class StreamPacketView {
   frame = 0;
   /** DATA: stream offset of the first byte. */
   dataOffset = 0;
-  /** DATA: where the bytes are in {@link bytes}, and how many. */
+  /** DATA: where the bytes are in {@link bytes}, and how many; PADDING: how many. */
   dataStart = 0;
   dataLength = 0;
   /** DATA: the stream ends after these bytes. */
@@ -254,6 +257,8 @@ export class StreamPacketView {
       case StreamFrame.RETRY:
       case StreamFrame.TOKEN:
         return 1 + STREAM_RETRY_TOKEN_BYTES;
+      case StreamFrame.PADDING:
+        return left < STREAM_PADDING_FRAME_BYTES ? 0 : STREAM_PADDING_FRAME_BYTES + readU16BE(b, at + 1);
       default:
         return -1;
     }
@@ -328,6 +333,9 @@ export class StreamPacketView {
       case StreamFrame.TOKEN:
         this.tokenStart = at + 1;
         return at + 1 + STREAM_RETRY_TOKEN_BYTES;
+      case StreamFrame.PADDING:
+        this.dataLength = readU16BE(b, at + 1);
+        return at + STREAM_PADDING_FRAME_BYTES + this.dataLength;
       default:
         return at + 1;
     }

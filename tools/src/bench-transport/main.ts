@@ -1,0 +1,47 @@
+import { Command, Option } from 'commander';
+import { ExitCode, ExitRequest, integerArgument, runMain } from 'xia-core';
+import { missed, reportText } from '../bench-forwarding/report.js';
+import { defaultPeersFolder } from './peer-packages.js';
+import { runTransportBench, sectionNames, type SectionName } from './run-transport-bench.js';
+
+interface Options {
+  readonly json?: true;
+  readonly quick?: true;
+  readonly check?: true;
+  readonly rounds?: number;
+  readonly section?: SectionName[];
+  readonly profile?: string;
+  readonly peers: string;
+}
+
+/** `npm run bench:transport`. */
+export function program(): Command {
+  return new Command('bench:transport')
+    .description('Measures the transports, STREAM and chunks, beside TCP and others in the same run.')
+    .option('--json', 'one JSON object on stdout, nothing else')
+    .option('--quick', 'few bytes and one round: seconds, and figures that mean little')
+    .option('--check', 'exit 1 when something is missed')
+    .option('--rounds <n>', 'how often each is measured, in turn (default: 3, with --quick 1)', integerArgument(1, 100))
+    .addOption(new Option('--section <name...>', 'measure only these').choices(sectionNames))
+    .option('--peers <folder>', 'where what we are compared with is installed by npm, once', defaultPeersFolder())
+    .option('--profile <folder>', 'leave a CPU profile of every process of ours there, for a look into it')
+    .addHelpText('after', '\nExample:\n  npm run --silent bench:transport -- --json --section chunks stream > transport.json')
+    .action(async (options: Options) => {
+      const report = await runTransportBench({
+        quick: options.quick === true,
+        rounds: options.rounds,
+        sections: options.section ?? sectionNames,
+        profileFolder: options.profile,
+        peersFolder: options.peers,
+        onNote: (text) => {
+          if (!options.json) process.stderr.write(`${text}\n`);
+        },
+      });
+      process.stdout.write(`${options.json ? JSON.stringify(report) : reportText(report)}\n`);
+      if (options.check && missed(report).length > 0) throw new ExitRequest(ExitCode.FAILED);
+    });
+}
+
+export async function main(argv: string[]): Promise<void> {
+  await runMain(program(), argv);
+}
