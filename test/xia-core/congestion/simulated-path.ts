@@ -36,7 +36,7 @@ export class SimulatedPath {
   readonly #pacer = new Pacer();
   readonly #deliveryRate = new DeliveryRate();
   readonly #sample = newAckSample();
-  #packets: Packet[] = [];
+  readonly #packets: Packet[] = [];
   #inFlight = 0;
   #freeAtMs = 0;
   #minRttMs = Infinity;
