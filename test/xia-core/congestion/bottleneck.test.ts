@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { LinkShape } from '../../../xia-core/src/emulation/link-shape.js';
 import { linkPresets, type LinkPresetName } from '../../../xia-core/src/emulation/presets.js';
 import type { CongestionName } from '../../../xia-core/src/congestion/controllers.js';
 import { Bottleneck } from '../../simulation/bottleneck.js';
@@ -8,12 +9,12 @@ const GOODPUT = 0.855;
 
 /** Mbit/s of each flow; they begin half a second apart. */
 function rates(
-  link: { there: object; back: object } | LinkPresetName,
+  link: { there: LinkShape; back: LinkShape } | LinkPresetName,
   controllers: readonly CongestionName[],
   fromMs: number,
   ms: number,
 ): number[] {
-  const { there, back } = typeof link === 'string' ? linkPresets[link] : (link as (typeof linkPresets)['wan']);
+  const { there, back } = typeof link === 'string' ? linkPresets[link] : link;
   const flows = controllers.map((congestion, i) => ({ congestion, startMs: 500 * i }));
   const bottleneck = new Bottleneck({ seed: 1, there, back, tickMs: 1, flows });
   bottleneck.runFor(fromMs);
