@@ -19,6 +19,8 @@ const PATIENT_LOSSES = 16;
 const SMALLEST_SEGMENT_BYTES = 1200;
 /** So many repairs may come from the source before a near cache is believed to be gone. */
 const MAX_NEAR_SCORE = 8;
+/** Repairs of one chunk in a row that the near cache may not answer before it is believed to have lost that. */
+const MAX_NEAR_MISSES = 3;
 /** A pause of a responder in the middle of its answer that is no loss yet. */
 const MIN_PAUSE_MS = 10;
 /** Timeouts without anything after which the path must be taken as a new one (RFC 9002 section 7.6). */
@@ -259,6 +261,7 @@ export class FlightControl {
     this.lastArrivalAt = now;
     flight.missing -= arrived;
     if (!flight.probe) this.#inFlightBytes -= arrived;
+    if (flight.source.unansweredBytes > 0) this.#believe(flight, now);
     this.#segments.arrived(arrived, flight.sentAt, now);
     if (flight.isTest && segmentEnd - arrived === flight.start) {
       flight.isTest = false;
@@ -290,16 +293,19 @@ export class FlightControl {
 
   /** What was asked for again begins to come: from a cache, from the source, or late from whoever was asked first. */
   #judgeRepair(flight: Flight, isQuick: boolean, elapsedMs: number, now: number, arrived: number): void {
-    const isFromSource = flight.source.isHost(flight.chunk.answeredBy);
+    const { chunk, source } = flight;
+    // Who does not tell its name is no cache that could be relied on.
+    const isFromSource = chunk.answeredBy === NOBODY || source.isHost(chunk.answeredBy);
     if (isQuick && isFromSource) {
       // Where a cache is hoped for, repairs are asked for again before the source can have answered the first time.
       if (!this.hasNearCache) this.wasHasty(flight.missing + arrived, now);
     } else if (isQuick) {
-      flight.chunk.nearness = 'near';
+      chunk.nearness = 'near';
+      chunk.nearMisses = 0;
       this.#nearMs = this.#nearScore === 0 ? elapsedMs : Math.max(elapsedMs, (7 * this.#nearMs + elapsedMs) / 8);
       this.#nearScore = Math.min(MAX_NEAR_SCORE, this.#nearScore + 2);
-    } else if (isFromSource && this.#nearScore > 0 && flight.chunk.nearness !== 'repaired-far') {
-      flight.chunk.nearness = 'repaired-far';
+    } else if (isFromSource && this.#nearScore > 0 && chunk.nearness !== 'repaired-far') {
+      chunk.nearness = 'repaired-far';
       this.#nearScore--;
     }
   }
@@ -333,10 +339,17 @@ export class FlightControl {
     this.#tellLost(flight, now);
   }
 
-  /** What a source never answers at all it may not have: that is asked for again and again, and says nothing of the path. */
-  #tellLost(flight: Flight, now: number): void {
-    if (flight.probe || (flight.repeated && !flight.source.heard)) return;
-    this.#congestion.lost(flight.missing, flight.sentAt, this.#inFlightBytes, now);
+  /** What a source never answers at all it may not have, which says nothing of the path: only its first answer makes a loss of that. */
+  #tellLost({ probe, missing, sentAt, source }: Flight, now: number): void {
+    if (probe) return;
+    if (source.heard) this.#congestion.lost(missing, sentAt, this.#inFlightBytes, now);
+    else source.unansweredBytes += missing;
+  }
+
+  /** A source answers: what was lost before was lost on the way. */
+  #believe({ source, sentAt }: Flight, now: number): void {
+    this.#congestion.lost(source.unansweredBytes, sentAt, this.#inFlightBytes, now);
+    source.unansweredBytes = 0;
   }
 
   /** Bytes came that had been given up. If that was because later ones came, more of those are waited for, once per round trip. */
@@ -355,7 +368,7 @@ export class FlightControl {
   /** No cache answered in the short time that it takes one: says nothing of the path, but is asked for again. */
   #missNear(flight: Flight): void {
     const { chunk } = flight;
-    if (chunk.nearness === 'unknown') chunk.nearness = 'far';
+    if (chunk.nearness === 'unknown' || ++chunk.nearMisses > MAX_NEAR_MISSES) chunk.nearness = 'far';
     this.land(flight);
     chunk.addMissing(flight);
     this.#options.onLost(chunk);
@@ -401,7 +414,7 @@ export class FlightControl {
     const { chunk, source } = flight;
     const { smoothedMs, varianceMs } = this.#congestion.rtt;
     if (source.silentRounds > 1) return this.#timeoutMs(source);
-    flight.isHoped = this.hasNearCache && (chunk.nearness === 'near' || chunk.nearness === 'unknown');
+    flight.isHoped = !flight.probe && this.hasNearCache && (chunk.nearness === 'near' || chunk.nearness === 'unknown');
     const quickMs = flight.isHoped ? 2 * this.#nearMs : 1.5 * smoothedMs + 2 * varianceMs;
     return Math.min(this.#timeoutMs(source), quickMs + MIN_PAUSE_MS + this.#reorderMs);
   }
