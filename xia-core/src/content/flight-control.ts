@@ -17,6 +17,8 @@ const LATE_TIMER_MS = 10;
 /** After so many of them, overtaken ranges are waited for half as long. */
 const PATIENT_LOSSES = 16;
 const SMALLEST_SEGMENT_BYTES = 1200;
+/** The share of the last round trip that must have passed until a range can have been overtaken by something asked for again. */
+const DUE_SHARE = 0.9;
 /** So many repairs may come from the source before a near cache is believed to be gone. */
 const MAX_NEAR_SCORE = 8;
 /** Repairs of one chunk in a row that the near cache may not answer before it is believed to have lost that. */
@@ -317,7 +319,10 @@ export class FlightControl {
    * @param isFromCache it is, and tells only of the same chunk
    */
   #overtake(flight: Flight, isQuick: boolean, isFromCache: boolean, now: number): void {
+    // What was asked for again may be the late answer to the first request: then those asked for between the two are not overtaken.
+    const sentBefore = flight.repeated ? now - DUE_SHARE * this.#congestion.rtt.latestMs : now;
     for (let earlier = this.#flights.head; earlier !== undefined && earlier.sequence < flight.sequence; earlier = earlier.next) {
+      if (earlier.sentAt > sentBefore) return;
       if ((isQuick || isFromCache) && earlier.chunk !== flight.chunk) continue;
       if (isQuick && !earlier.repeated) continue;
       const before = earlier.passed;

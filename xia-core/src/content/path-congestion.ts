@@ -70,13 +70,14 @@ export class PathCongestion {
   }
 
   /**
-   * A fetcher that had nothing to ask for lately has no measure of what the path carries, only a lower bound; it would take
-   * longer and longer for the next chunk if that were its pace.
+   * The smallest window fits into a round trip on any path. A fetcher that had nothing to ask for lately has no measure of what the
+   * path carries, only a lower bound; it would take longer and longer for the next chunk if that were its pace.
    */
   get #paceBytesPerMs(): number {
     const pace = this.#controller.paceBytesPerMs;
-    if (!this.#rate.appLimited || !this.rtt.measured) return pace;
-    return Math.max(pace, (SPARSE_PACE_GAIN * this.windowBytes) / Math.max(1, this.rtt.smoothedMs));
+    if (!this.rtt.measured) return pace;
+    const leastBytes = this.#rate.appLimited ? SPARSE_PACE_GAIN * this.windowBytes : MIN_WINDOW_BYTES;
+    return Math.max(pace, leastBytes / Math.max(1, this.rtt.smoothedMs));
   }
 
   /** What the path carries in one packet. */
