@@ -345,15 +345,15 @@ export class FlightControl {
   }
 
   /** What a source never answers at all it may not have, which says nothing of the path: only its first answer makes a loss of that. */
-  #tellLost({ probe, missing, sentAt, source }: Flight, now: number): void {
+  #tellLost({ probe, missing, answered, sentAt, source }: Flight, now: number): void {
     if (probe) return;
-    if (source.heard) this.#congestion.lost(missing, sentAt, this.#inFlightBytes, now);
+    if (source.heard) this.#congestion.lost(missing, answered, sentAt, this.#inFlightBytes, now);
     else source.unansweredBytes += missing;
   }
 
   /** A source answers: what was lost before was lost on the way. */
   #believe({ source, sentAt }: Flight, now: number): void {
-    this.#congestion.lost(source.unansweredBytes, sentAt, this.#inFlightBytes, now);
+    this.#congestion.lost(source.unansweredBytes, false, sentAt, this.#inFlightBytes, now);
     source.unansweredBytes = 0;
   }
 
