@@ -25,8 +25,9 @@ const MAX_NEAR_SCORE = 8;
 const MAX_NEAR_MISSES = 3;
 /** A pause of a responder in the middle of its answer that is no loss yet. */
 const MIN_PAUSE_MS = 10;
-/** Timeouts without anything after which the path must be taken as a new one (RFC 9002 section 7.6). */
-const PERSISTENT_TIMEOUTS = 3;
+/** A path that has carried something before is tried at least so often during an outage, or once in so many of its timeouts. */
+const OUTAGE_PROBE_MS = 250;
+const OUTAGE_PROBE_TIMEOUTS = 4;
 
 export interface FlightControlOptions {
   readonly limits: Required<FetchLimits>;
@@ -229,10 +230,9 @@ export class FlightControl {
         continue;
       }
       this.#giveUp(flight, now);
-      this.#tellLost(flight, now);
-      if (this.lastArrivalAt >= flight.sentAt) continue;
-      this.outage = true;
-      if (now - this.lastArrivalAt > PERSISTENT_TIMEOUTS * this.#congestion.rtt.timeoutMs()) this.#congestion.collapsed(now);
+      // Nothing at all came since: a full queue would still let something pass. What the path carries, it will carry afterwards.
+      if (this.lastArrivalAt < flight.sentAt) this.outage = true;
+      else this.#tellLost(flight, now);
     }
     return chunks;
   }
@@ -261,6 +261,7 @@ export class FlightControl {
   progress(flight: Flight, arrived: number, segmentEnd: number, now: number): void {
     const { rtt } = this.#congestion;
     this.lastArrivalAt = now;
+    if (this.outage) this.#congestion.lost(1, true, flight.sentAt, this.#inFlightBytes, now);
     flight.missing -= arrived;
     if (!flight.probe) this.#inFlightBytes -= arrived;
     if (flight.source.unansweredBytes > 0) this.#believe(flight, now);
@@ -424,11 +425,12 @@ export class FlightControl {
     return Math.min(this.#timeoutMs(source), quickMs + MIN_PAUSE_MS + this.#reorderMs);
   }
 
-  #timeoutMs({ silentRounds }: FetchSource<ChunkPath>): number {
+  #timeoutMs({ silentRounds, heard }: FetchSource<ChunkPath>): number {
     const { timeoutMarginMs, maxTimeoutMs } = this.#options.limits;
     const base = this.#congestion.rtt.timeoutMs() + timeoutMarginMs;
     if (silentRounds === 0) return Math.min(maxTimeoutMs, base);
+    const longestMs = heard ? Math.max(OUTAGE_PROBE_MS, OUTAGE_PROBE_TIMEOUTS * base) : maxTimeoutMs;
     // Spread, so that fetchers which lost the path together do not come back together.
-    return Math.min(maxTimeoutMs, base * 2 ** Math.min(silentRounds, 16)) * (1 + this.#options.rng.unit() / 8);
+    return Math.min(maxTimeoutMs, longestMs, base * 2 ** Math.min(silentRounds, 16)) * (1 + this.#options.rng.unit() / 8);
   }
 }

@@ -141,11 +141,6 @@ export class PathCongestion {
     this.#controller.spurious(now);
   }
 
-  /** Nothing at all came back for several timeouts. */
-  collapsed(now: number): void {
-    this.#controller.collapsed(now);
-  }
-
   /** The path is another one now. */
   reset(now: number): void {
     this.#controller.reset(now);
