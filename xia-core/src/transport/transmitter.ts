@@ -259,7 +259,8 @@ export class Transmitter implements RecoverySink {
     const { recovery, congestion } = this;
     const lostBytes = recovery.detect(now);
     if (lostBytes === 0) return;
-    congestion.lost(lostBytes, recovery.newestLostMs, recovery.bytesInFlight, now);
+    if (recovery.interrupted) congestion.interrupted(lostBytes, recovery.newestLostMs, recovery.bytesInFlight, now);
+    else congestion.lost(lostBytes, recovery.newestLostMs, recovery.bytesInFlight, now);
     if (recovery.persistent) congestion.collapsed(now);
   }
 
