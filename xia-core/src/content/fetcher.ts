@@ -1,7 +1,6 @@
 import { equalBytes, XiaError, type Gauge } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import type { ChunkResponse } from '../wire/index.js';
-import { PrincipalType } from '../xid/index.js';
 import { noteArrival } from './arrival.js';
 import { freshBuffers } from './buffer-pool.js';
 import { ChunkFetch, LENGTH_UNKNOWN, NOBODY } from './chunk-fetch.js';
@@ -15,7 +14,7 @@ import {
   type FetchRequest,
 } from './fetch-options.js';
 import type { FetchPath } from './fetch-path.js';
-import { FetchSource } from './fetch-source.js';
+import { chunkIdOf, FetchSource } from './fetch-source.js';
 import { IdMap } from './id-map.js';
 import { PathTable } from './path-table.js';
 import { RequestPump } from './request-pump.js';
@@ -88,12 +87,7 @@ export class Fetcher {
    */
   fetch(dag: Dag, now: number, request: FetchRequest): void {
     const { id, length = LENGTH_UNKNOWN } = request;
-    const cid = dag.intent;
-    if (cid.type !== PrincipalType.CID) {
-      throw new XiaError('bad-argument', 'the address of a chunk ends in a CID', { dag: dag.toString() });
-    }
-    const stray = request.sources?.find(({ intent }) => !intent.equals(cid));
-    if (stray !== undefined) throw new XiaError('bad-argument', 'a source is the address of another chunk', { dag: stray.toString() });
+    const cid = chunkIdOf(dag, request.sources);
     if (this.#byId.has(id)) throw new XiaError('bad-argument', `fetch ${id} is under way already`, { id });
     if (this.#byId.size >= this.#limits.maxFetches) {
       this.#refused++;
@@ -178,7 +172,7 @@ export class Fetcher {
     for (const path of this.#paths.used) {
       for (const chunk of path.expire(now)) {
         if (chunk.includeSomebody()) chunk.enqueue();
-        if (chunk.over || now - chunk.silentSince < this.#limits.giveUpMs) continue;
+        if (chunk.over || now < chunk.silentSince + this.#limits.giveUpMs) continue;
         // A length that only a segment told may have been a lie, which the true segments were measured by.
         if (chunk.contradictions > 0 && !chunk.lengthGiven) this.#refetch(chunk, now);
         else this.#fail(chunk, 'timeout', now);
