@@ -1,7 +1,16 @@
 import type { Fetcher, LocalContent } from '../content/index.js';
 import type { Dag } from '../dag/index.js';
 import type { DatagramEndpoint, StreamEndpoint } from '../transport/index.js';
-import { decodeXcmp, NextHeader, parseChunk, parseTransport, XcmpType, XipView, type ChunkResponse, type XcmpErrorType } from '../wire/index.js';
+import {
+  decodeXcmp,
+  NextHeader,
+  parseChunk,
+  parseTransport,
+  XcmpType,
+  XipView,
+  type ChunkResponse,
+  type XcmpErrorType,
+} from '../wire/index.js';
 import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, Xid } from '../xid/index.js';
 import type { EchoEndpoint } from './echo-endpoint.js';
 import { joinSegments } from './segment-run.js';
@@ -109,7 +118,14 @@ export class Delivery {
       const headBytes = segment.dataOffset - at;
       const length = joinSegments(run, at, segmentBytes, view.headerBytes, segment);
       const packets = length === 0 ? 1 : Math.ceil(length / segment.length);
-      this.#segments(view, { ...segment, length }, run.subarray(segment.dataOffset, segment.dataOffset + length), segment.length, packets, now);
+      this.#segments(
+        view,
+        { ...segment, length },
+        run.subarray(segment.dataOffset, segment.dataOffset + length),
+        segment.length,
+        packets,
+        now,
+      );
       at += packets * headBytes + length;
     }
   }
