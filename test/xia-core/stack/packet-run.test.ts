@@ -55,10 +55,10 @@ function recordingPath(options: { runs: boolean; observes: boolean }) {
       if (view.nextHeader !== NextHeader.CHUNK) expect(view.bytes.byteLength).toBe(view.bytes.buffer.byteLength);
       lines.push(`deliver ${face} ${neighbour} ${view.last} ${hex(view.bytes)} ${hex(view.payload())}`);
     },
-    deliverRun: (view, run, segmentBytes) => {
+    deliverRun: (view, run, segmentBytes, face, neighbour) => {
       for (let at = 0; at < run.length; at += segmentBytes) {
         expect(view.reset(run.subarray(at, Math.min(at + segmentBytes, run.length)))).toBeUndefined();
-        lines.push(`deliver ${from} 9 ${view.last} ${hex(view.bytes)} ${hex(view.payload())}`);
+        lines.push(`deliver ${face} ${neighbour} ${view.last} ${hex(view.bytes)} ${hex(view.payload())}`);
       }
     },
     observesChunks: () => options.observes,

@@ -1,4 +1,4 @@
-import type { Fetcher, LocalContent } from '../content/index.js';
+import type { Fetcher, LocalContent, RequestedBytes } from '../content/index.js';
 import type { Dag } from '../dag/index.js';
 import type { DatagramEndpoint, StreamEndpoint } from '../transport/index.js';
 import {
@@ -18,7 +18,7 @@ import type { SourceMemo } from './source-memo.js';
 import type { XcmpAnswers } from './xcmp-answers.js';
 
 /** What came of a request for a chunk. */
-export type ServeOutcome = 'served' | 'chunk-gone' | 'no-source';
+export type ServeOutcome = 'served' | 'chunk-gone' | 'no-source' | 'answer-limited';
 
 /** Where delivered packets go. */
 export interface DeliveryOptions {
@@ -29,12 +29,7 @@ export interface DeliveryOptions {
   readonly echoes: EchoEndpoint;
   readonly xcmp: XcmpAnswers;
   /** A chunk of ours is asked for. */
-  readonly serve: (
-    view: XipView,
-    request: { readonly offset: number; readonly length: number },
-    cid: Uint8Array,
-    now: number,
-  ) => ServeOutcome;
+  readonly serve: (view: XipView, request: RequestedBytes, cid: Uint8Array, face: number, neighbour: number, now: number) => ServeOutcome;
   readonly bootstrap: (face: number, neighbour: number, payload: Uint8Array, now: number) => void;
   /** Undefined where nobody routes: then the SID is a service like any other. */
   readonly routing: ((face: number, neighbour: number, payload: Uint8Array, now: number) => void) | undefined;
@@ -53,6 +48,7 @@ export type DeliveryDrop =
   | 'bad-chunk'
   | 'not-a-service'
   | 'chunk-gone'
+  | 'answer-limited'
   | 'foreign-quote';
 
 /** What a delivered packet was, and so who counts what became of it further on. */
@@ -94,7 +90,7 @@ export class Delivery {
       case NextHeader.STREAM:
         return this.#stream(view, face, neighbour, now);
       case NextHeader.CHUNK:
-        return this.#chunk(view, now);
+        return this.#chunk(view, face, neighbour, now);
       case NextHeader.TRANSPORT:
         return this.#transport(view, face, neighbour, now);
       case NextHeader.XCMP:
@@ -105,13 +101,13 @@ export class Delivery {
   }
 
   /** As `deliver` for packets about chunks that came together; see `PacketPathOptions.deliverRun`. */
-  deliverRun(view: XipView, run: Uint8Array, segmentBytes: number, now: number): void {
+  deliverRun(view: XipView, run: Uint8Array, segmentBytes: number, face: number, neighbour: number, now: number): void {
     for (let at = 0; at < run.length;) {
       const end = Math.min(at + segmentBytes, run.length);
       view.reset(run.subarray(at, end));
       const segment = parseChunk(run, at + view.headerBytes, end);
       if (segment.opcode !== 'response') {
-        this.#chunk(view, now);
+        this.deliver(view, face, neighbour, now);
         at = end;
         continue;
       }
@@ -142,13 +138,13 @@ export class Delivery {
     this.#options.streams.handlePacket(view.payload(), source, reachedXid(view), now, face, neighbour);
   }
 
-  #chunk(view: XipView, now: number): void {
+  #chunk(view: XipView, face: number, neighbour: number, now: number): void {
     const payload = view.payload();
     const packet = parseChunk(payload);
     if (packet.opcode === undefined) return this.#drop('bad-chunk');
     if (packet.opcode === 'request') {
       if (view.nodeType(view.last) !== PrincipalType.CID) return this.#drop('bad-chunk');
-      const outcome = this.#options.serve(view, packet, idAt(view, view.last), now);
+      const outcome = this.#options.serve(view, packet, idAt(view, view.last), face, neighbour, now);
       if (outcome !== 'served') return this.#drop(outcome);
       this.#handed['chunk-request']++;
       return;

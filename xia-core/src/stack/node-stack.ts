@@ -6,6 +6,7 @@ import { Mobility, type AttachmentInfo, type MobilityEvent, type NameClient } fr
 import { DatagramEndpoint, StreamEndpoint, type OutgoingPacket, type StreamEndpointCounters } from '../transport/index.js';
 import { encodeDgramHeader, encodeXip, NextHeader } from '../wire/index.js';
 import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, Xid, xidOf } from '../xid/index.js';
+import { AnswerBudget } from './answer-budget.js';
 import { ContentPart } from './content-part.js';
 import { Delivery } from './delivery.js';
 import { EchoEndpoint } from './echo-endpoint.js';
@@ -85,7 +86,8 @@ export class NodeStack {
       transmitRun: options.transmitRun,
       observesChunks: () => this.content.cache.budgetBytes > 0,
       deliver: (view, face, neighbour, now) => this.#delivery.deliver(view, face, neighbour, now),
-      deliverRun: (view, run, segmentBytes, now) => this.#delivery.deliverRun(view, run, segmentBytes, now),
+      deliverRun: (view, run, segmentBytes, face, neighbour, now) =>
+        this.#delivery.deliverRun(view, run, segmentBytes, face, neighbour, now),
       observe: (view, now) => this.content.observe(view, now),
       report: (type, code, view, face, neighbour, now, mtu) => this.xcmp.error(type, code, view, face, neighbour, now, mtu),
       redirect: (view, node, better, face, neighbour, now) => this.xcmp.redirect(view, node, better, face, neighbour, now),
@@ -101,6 +103,7 @@ export class NodeStack {
       cache: options.cache,
       fetchLimits: options.congestion === undefined ? options.fetchLimits : { congestion: options.congestion, ...options.fetchLimits },
       sources: this.#sources,
+      budget: new AnswerBudget(this.engine),
       setLocal: (xid) => this.engine.setLocal(xid),
       unsetLocal: (xid) => this.engine.unsetLocal(xid),
       dag: (sid) => this.dag(sid),
@@ -191,7 +194,7 @@ export class NodeStack {
       sources: this.#sources,
       echoes: this.echoes,
       xcmp: this.xcmp,
-      serve: (view, request, cid, now) => this.#content.serve(view, request, cid, now),
+      serve: (view, request, cid, face, neighbour, now) => this.#content.serve(view, request, cid, face, neighbour, now),
       bootstrap: (face, neighbour, payload, now) =>
         this.mobility.handleMessage(face, neighbour, payload, this.faces.isAccess(face), now, now + this.wallOffsetMs),
       routing: part && ((face, neighbour, payload, now) => part.handleMessage(face, neighbour, payload, now, now + this.wallOffsetMs)),

@@ -37,7 +37,7 @@ export interface PacketPathOptions {
    * As `deliver` for packets about chunks that lie one after the other, each `segmentBytes` long, the last one shorter or equal, with
    * equal headers but for their lengths. The view is that of the first; it and the bytes may be written to.
    */
-  readonly deliverRun: (view: XipView, run: Uint8Array, segmentBytes: number, now: number) => void;
+  readonly deliverRun: (view: XipView, run: Uint8Array, segmentBytes: number, face: number, neighbour: number, now: number) => void;
   /** Whether `observe` wants to see chunks that go through. */
   readonly observesChunks: () => boolean;
   /** A packet that came from elsewhere is about to be sent on. */
@@ -275,7 +275,7 @@ export class PacketPath {
       engine.countAlike(packets - 1, face);
       this.#delivered += packets;
       spreadMarks(view, bytes, at, at + alike);
-      this.#options.deliverRun(view, bytes.subarray(at, at + alike), segmentBytes, now);
+      this.#options.deliverRun(view, bytes.subarray(at, at + alike), segmentBytes, face, neighbour, now);
       return alike;
     }
     const goesOn = disposition === Disposition.FORWARD && segmentBytes <= faces.mtu(engine.outFace);
