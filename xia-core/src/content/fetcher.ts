@@ -125,18 +125,26 @@ export class Fetcher {
   }
 
   /**
-   * Takes in a segment; the data is copied.
+   * Takes in a segment, or several that continue each other; the data is copied.
    * @param cid the 20 bytes of the intent of its source address
    * @param header what it says about itself
    * @param hid the HID, 20 bytes, of the node that it says it comes from
+   * @param segmentBytes of data in each segment, the last one of several has as many or less
    */
-  handleResponse(cid: Uint8Array, header: ChunkResponse, data: Uint8Array, now: number, hid: Uint8Array = NOBODY): void {
+  handleResponse(
+    cid: Uint8Array,
+    header: ChunkResponse,
+    data: Uint8Array,
+    now: number,
+    hid: Uint8Array = NOBODY,
+    segmentBytes: number = data.length,
+  ): void {
     const chunk = this.#chunks.get(cid);
     if (chunk === undefined || this.#memory.waiting.has(chunk)) {
       this.counters.unexpected++;
       return;
     }
-    this.counters.segments++;
+    this.counters.segments += segmentsIn(data, segmentBytes);
     if (data.length !== header.length || header.offset + header.length > header.chunkLength) {
       this.counters.contradictory++;
       return;
@@ -152,7 +160,7 @@ export class Fetcher {
       return;
     }
     chunk.ttlSeconds = header.ttlSeconds;
-    this.#takeIn(chunk, header.offset, data, hid, now);
+    this.#takeIn(chunk, header.offset, data, segmentBytes, hid, now);
     if (chunk.complete) this.#verify(chunk, now);
     this.#ask(now);
   }
@@ -240,15 +248,15 @@ export class Fetcher {
     return true;
   }
 
-  #takeIn(chunk: ChunkFetch, start: number, data: Uint8Array, hid: Uint8Array, now: number): void {
+  #takeIn(chunk: ChunkFetch, start: number, data: Uint8Array, segmentBytes: number, hid: Uint8Array, now: number): void {
     const end = start + data.length;
     // What is here already stays: a segment that covers it again may be a liar's.
     const gaps = chunk.received.overlaps(start, end) ? chunk.received.missing(start, end) : undefined;
     const wasSilent = chunk.sources.some(({ silent }) => silent);
     chunk.answeredBy = hid;
-    const fresh = noteArrival(chunk, start, end, now);
+    const fresh = noteArrival(chunk, start, end, segmentBytes, now);
     if (fresh === 0) {
-      if (data.length > 0) this.counters.duplicates++;
+      if (data.length > 0) this.counters.duplicates += segmentsIn(data, segmentBytes);
       else this.counters.empty++;
       return;
     }
@@ -261,7 +269,7 @@ export class Fetcher {
         chunk.answerers.note(hid, from, to);
       }
     }
-    this.counters.fresh++;
+    this.counters.fresh += segmentsIn(data, segmentBytes);
     this.counters.bytes += fresh;
     for (const path of this.#paths.used) {
       if (!path.outage || path.flights.lastArrivalAt < now) continue;
@@ -395,4 +403,8 @@ export class Fetcher {
     if (takeBack) this.#memory.takeBack(chunk);
     for (const { path } of chunk.sources) this.#paths.leave(path, now);
   }
+}
+
+function segmentsIn(data: Uint8Array, segmentBytes: number): number {
+  return data.length <= segmentBytes ? 1 : Math.ceil(data.length / segmentBytes);
 }

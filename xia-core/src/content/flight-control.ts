@@ -255,18 +255,18 @@ export class FlightControl {
     this.#congestion.setPacketBytes(this.#segmentBytes || this.#largestSegmentBytes);
   }
 
-  /** New bytes of one flight, in a segment that ends at `segmentEnd`. */
-  progress(flight: Flight, arrived: number, segmentEnd: number, now: number): void {
+  /** New bytes of one flight, in segments of so many bytes of which the last one ends at `segmentEnd`. */
+  progress(flight: Flight, arrived: number, segmentEnd: number, segmentBytes: number, now: number): void {
     const { rtt } = this.#congestion;
     this.lastArrivalAt = now;
     if (this.outage) this.#congestion.lost(1, true, flight.sentAt, this.#inFlightBytes, now);
     flight.missing -= arrived;
     if (!flight.probe) this.#inFlightBytes -= arrived;
     if (flight.source.unansweredBytes > 0) this.#believe(flight, now);
-    this.#segments.arrived(arrived, flight.sentAt, now);
+    this.#segments.arrived(Math.min(arrived, segmentBytes), flight.sentAt, now);
     if (flight.isTest && segmentEnd - arrived === flight.start) {
       flight.isTest = false;
-      this.#segments.testAnswered(flight.end - flight.start, arrived, now);
+      this.#segments.testAnswered(flight.end - flight.start, Math.min(arrived, segmentBytes), now);
     }
     if (segmentEnd >= flight.end) flight.endCame = true;
     const elapsedMs = now - flight.sentAt;
@@ -282,7 +282,7 @@ export class FlightControl {
     this.#congestion.arrived(arrived, this.#farStamp ?? flight.stamp, this.#inFlightBytes, this.wasHeldBack, now);
     const { answeredBy } = flight.chunk;
     const isFromCache = answeredBy !== NOBODY && !flight.source.isHost(answeredBy);
-    this.#overtake(flight, isQuick, isFromCache, now);
+    this.#overtake(flight, Math.ceil(arrived / segmentBytes), isQuick, isFromCache, now);
     if (flight.missing === 0) {
       this.land(flight);
       return;
@@ -310,7 +310,7 @@ export class FlightControl {
    * @param isQuick it may be from nearer than the source: then it tells only of what else was asked for there
    * @param isFromCache it is, and tells only of the same chunk
    */
-  #overtake(flight: Flight, isQuick: boolean, isFromCache: boolean, now: number): void {
+  #overtake(flight: Flight, segments: number, isQuick: boolean, isFromCache: boolean, now: number): void {
     // What was asked for again may be the late answer to the first request: then those asked for between the two are not overtaken.
     const sentBefore = flight.repeated ? now - DUE_SHARE * this.#congestion.rtt.latestMs : now;
     for (let earlier = this.#flights.head; earlier !== undefined && earlier.sequence < flight.sequence; earlier = earlier.next) {
@@ -319,7 +319,7 @@ export class FlightControl {
       if (isQuick && !earlier.repeated) continue;
       const before = earlier.passed;
       // A later range is here to its end: as good as any number of its segments.
-      earlier.passed = flight.endCame ? Math.max(REORDER_SEGMENTS, before + 1) : before + 1;
+      earlier.passed = flight.endCame ? Math.max(REORDER_SEGMENTS, before + segments) : before + segments;
       if (earlier.passed < REORDER_SEGMENTS || earlier.source.silent) continue;
       if (this.#reorderMs === 0) this.#giveUpOvertaken(earlier, now);
       else if (before < REORDER_SEGMENTS) this.#setDeadline(earlier, Math.min(earlier.deadline, now + this.#reorderMs));

@@ -86,6 +86,8 @@ export class NodeStack {
       transmitRun: options.transmitRun,
       observesChunks: () => this.content.cache.budgetBytes > 0,
       deliver: (view, face, neighbour, now) => this.#delivery.deliver(view, face, neighbour, now),
+      deliverRun: (view, run, segmentBytes, face, neighbour, now) =>
+        this.#delivery.deliverRun(view, run, segmentBytes, face, neighbour, now),
       observe: (view, now) => this.content.observe(view, now),
       report: (type, code, view, face, neighbour, now, mtu) => this.xcmp.error(type, code, view, face, neighbour, now, mtu),
       redirect: (view, node, better, face, neighbour, now) => this.xcmp.redirect(view, node, better, face, neighbour, now),

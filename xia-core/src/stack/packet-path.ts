@@ -33,6 +33,11 @@ export interface PacketPathOptions {
   readonly transmitRun?: TransmitRun | undefined;
   /** A packet has arrived at something of ours: `view.last` says at what. */
   readonly deliver: (view: XipView, face: number, neighbour: number, now: number) => void;
+  /**
+   * As `deliver` for packets about chunks that lie one after the other, each `segmentBytes` long, the last one shorter or equal, with
+   * equal headers but for their lengths. The view is that of the first; it and the bytes may be written to.
+   */
+  readonly deliverRun: (view: XipView, run: Uint8Array, segmentBytes: number, face: number, neighbour: number, now: number) => void;
   /** Whether `observe` wants to see chunks that go through. */
   readonly observesChunks: () => boolean;
   /** A packet that came from elsewhere is about to be sent on. */
@@ -145,10 +150,12 @@ export class PacketPath {
         return this.#transmitRun(run, packetBytes, packets);
       }
       this.originated++;
-      this.#begin(disposition, first, now, undefined);
+      // Whoever keeps one here would keep them all.
+      view.bytes = first.slice();
+      this.#begin(disposition, view.bytes, now, undefined);
       at = first.length;
     }
-    for (; at < run.length; at += packetBytes) this.originate(run.subarray(at, at + packetBytes), now);
+    for (; at < run.length; at += packetBytes) this.originate(run.slice(at, at + packetBytes), now);
   }
 
   /** Does what the engine has decided about a packet that starts here. */
@@ -263,6 +270,14 @@ export class PacketPath {
     const reached = view.last;
     const { engine, faces } = this.#options;
     const disposition = engine.forward(view, face, FROM_FACE);
+    if (disposition === Disposition.DELIVER && view.nextHeader === NextHeader.CHUNK && alike > first.length) {
+      const packets = Math.ceil(alike / segmentBytes);
+      engine.countAlike(packets - 1, face);
+      this.#delivered += packets;
+      spreadMarks(view, bytes, at, at + alike);
+      this.#options.deliverRun(view, bytes.subarray(at, at + alike), segmentBytes, face, neighbour, now);
+      return alike;
+    }
     const goesOn = disposition === Disposition.FORWARD && segmentBytes <= faces.mtu(engine.outFace);
     if (!goesOn || alike === first.length || this.#isSentBack(view, reached, face, neighbour)) {
       this.#finish(disposition, view, reached, face, neighbour, now);
