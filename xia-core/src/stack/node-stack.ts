@@ -1,8 +1,8 @@
 import { XiaError, type Gauge } from '../bytes/index.js';
 import type { Fetcher, LocalContent } from '../content/index.js';
 import { hostDag, linkLocalDag, serviceDag, type Dag } from '../dag/index.js';
-import { ForwardingEngine, type NextHop } from '../forwarding/index.js';
-import { Mobility, type AttachmentInfo, type MobilityEvent, type NameClient } from '../mobility/index.js';
+import { ForwardingEngine, HELD_FACE, type NextHop } from '../forwarding/index.js';
+import { Mobility, type AttachmentInfo, type Hop, type MobilityEvent, type NameClient } from '../mobility/index.js';
 import { DatagramEndpoint, StreamEndpoint, type OutgoingPacket, type StreamEndpointCounters } from '../transport/index.js';
 import { encodeDgramHeader, encodeXip, NextHeader } from '../wire/index.js';
 import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, Xid, xidOf } from '../xid/index.js';
@@ -24,6 +24,7 @@ import { XcmpAnswers } from './xcmp-answers.js';
 /** No face carries more, and a packet to ourselves meets none. */
 const LARGEST_MTU = 65_507;
 /** Principal types that a host sends to its access point when it knows nothing better. */
+const HELD_HOP: NextHop = { face: HELD_FACE, neighbour: 0 };
 const DEFAULTED_TYPES = [PrincipalType.AD, PrincipalType.HID, PrincipalType.IP] as const;
 
 /**
@@ -150,17 +151,20 @@ export class NodeStack {
       faces: { access: () => this.faces.withRole('access'), uplink: () => this.faces.withRole('uplink') },
       sink: { sendLink: (face, neighbour, payload) => this.#sendLink(SID_BOOTSTRAP, face, neighbour, payload) },
       routes: {
-        set: (hid, hop, sequence) => this.rib.set('binding', hid, hop, { sequence }),
-        delete: (hid, isHeld, sequence) => {
-          if (isHeld) this.rib.set('binding', hid, undefined, { sequence });
-          else this.rib.delete('binding', hid);
+        set: (hid, hop, sequence) => this.#routeBound(hid, hop, sequence),
+        delete: (hid, isHeld, sequence) => this.#routeBound(hid, isHeld ? undefined : 'none', sequence),
+        hold: (hid, from, towards, sequence) => {
+          this.rib.set('binding', hid, HELD_HOP, { sequence });
+          this.#path.hold(hid, from, towards);
         },
       },
+      holds: options.holding !== false,
       adRoute: (ad) => this.#routeOf(ad),
       hidRoute: (hid) => this.rib.get('link-state', hid)?.hop,
       onEvent: (event) => this.#handleMobility(event),
       ...(options.mobilityLimits === undefined ? {} : { limits: options.mobilityLimits }),
     });
+    if (options.holding) this.#path.held.limits = options.holding;
     this.engine.setLocal(SID_BOOTSTRAP);
     if (role.kind === 'router' && routing !== false) {
       const { cost, ...timers } = routing;
@@ -358,6 +362,7 @@ export class NodeStack {
       this.streams.nextTimeout(),
       this.#content.nextTimeout(),
       this.#naming.nextTimeout(),
+      this.#path.held.nextTimeout(),
       this.routing?.nextTimeout() ?? Infinity,
     );
   }
@@ -368,6 +373,7 @@ export class NodeStack {
     if (this.streams.nextTimeout() <= now) this.streams.handleTimeout(now);
     if (this.#content.nextTimeout() <= now) this.#content.handleTimeout(now);
     if (this.#naming.nextTimeout() <= now) this.#naming.handleTimeout(now, now + this.wallOffsetMs);
+    this.#path.held.handleTimeout(now);
     if (this.routing !== undefined && this.routing.nextTimeout() <= now) this.routing.handleTimeout(now, now + this.wallOffsetMs);
   }
 
@@ -407,6 +413,13 @@ export class NodeStack {
       ...(this.routing?.gauges() ?? []),
       ...this.#sources.gauges(),
     ];
+  }
+
+  /** @param hop undefined: no way, and none is to be taken; 'none': whoever else knows a way decides */
+  #routeBound(hid: Xid, hop: Hop | undefined | 'none', sequence: number): void {
+    if (hop === 'none') this.rib.delete('binding', hid);
+    else this.rib.set('binding', hid, hop, { sequence });
+    this.#path.release(hid, this.#now);
   }
 
   #learnMtu(destination: Dag, mtuBytes: number): void {
