@@ -102,8 +102,6 @@ export interface MobilityOptions {
   /** The way to another router of this node's AD that says it has a HID; undefined when none does. */
   readonly hidRoute?: (hid: Xid) => Hop | undefined;
   readonly onEvent: (event: MobilityEvent) => void;
-  /** Whether packets for a machine that stands still are held. Default true. */
-  readonly holds?: boolean;
   readonly limits?: MobilityLimits;
 }
 
@@ -131,7 +129,7 @@ export class Mobility {
   readonly #onEvent: (event: MobilityEvent) => void;
   /** HIDs that were held, and have just bound themselves here. */
   readonly #awake: Xid[] = [];
-  #holds: boolean;
+  #holds = true;
 
   constructor(options: MobilityOptions) {
     const { identity, crypto, rng, faces, sink, role } = options;
@@ -150,7 +148,6 @@ export class Mobility {
       options.onEvent(event);
     };
     this.#onEvent = onEvent;
-    this.#holds = options.holds ?? true;
     const table = new BindingTable({
       routes: options.routes,
       onAwake: (awake) => this.#awake.push(awake),

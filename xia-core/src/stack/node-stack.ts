@@ -10,6 +10,7 @@ import { ContentPart } from './content-part.js';
 import { Delivery } from './delivery.js';
 import { EchoEndpoint } from './echo-endpoint.js';
 import { FaceTable, type FaceSpec } from './face-table.js';
+import { DEFAULT_HOLD_LIMITS, type HoldLimits } from './hold-buffer.js';
 import { Naming } from './naming.js';
 import { Rib } from './rib.js';
 import { RoutingPart } from './routing-part.js';
@@ -158,13 +159,12 @@ export class NodeStack {
           this.#path.hold(hid, from, towards);
         },
       },
-      holds: options.holding !== false,
       adRoute: (ad) => this.#routeOf(ad),
       hidRoute: (hid) => this.rib.get('link-state', hid)?.hop,
       onEvent: (event) => this.#handleMobility(event),
       ...(options.mobilityLimits === undefined ? {} : { limits: options.mobilityLimits }),
     });
-    if (options.holding) this.#path.held.limits = options.holding;
+    this.setHolding(options.holding ?? DEFAULT_HOLD_LIMITS, -Infinity);
     this.engine.setLocal(SID_BOOTSTRAP);
     if (role.kind === 'router' && routing !== false) {
       const { cost, ...timers } = routing;
@@ -318,6 +318,12 @@ export class NodeStack {
     this.#now = now;
     if (this.mobility.attachmentState === undefined) this.mobility.configure({ beacon: { nameServer } }, now);
     else this.#configuredNameServer = nameServer;
+  }
+
+  /** Holds packets of machines that stand still within other limits, or (false) none from now on. */
+  setHolding(limits: HoldLimits | false, now: number): void {
+    if (limits !== false) this.#path.held.limits = limits;
+    this.mobility.configure({ holds: limits !== false }, now);
   }
 
   /** Sends one XCMP echo. False when it could not leave. */
