@@ -55,7 +55,11 @@ export class MigrationWorld {
     route(two.node, [middle.ad, one.ad], 'peer0');
     route(middle.node, [one.ad], 'peer0');
     route(middle.node, [two.ad], 'peer1');
-    const [a, b, c] = [addHost(network, 'HOST_A', 3, options), addHost(network, 'HOST_B', 2, options), addHost(network, 'HOST_C', 1, options)];
+    const [a, b, c] = [
+      addHost(network, 'HOST_A', 3, options),
+      addHost(network, 'HOST_B', 2, options),
+      addHost(network, 'HOST_C', 1, options),
+    ];
     this.hosts = { a, b, c };
     network.connect(a, 'up', one.node, 'access0', shape);
     network.connect(c, 'up', one.node, 'access1', shape);
@@ -151,6 +155,12 @@ export class MigrationWorld {
     vm.resume();
     if (announce) hosts.b.enter((now) => hosts.b.stack.announced(hosts.b.stack.faces.byName('access0')!, 1, now));
     return true;
+  }
+
+  /** HOST_B is told that the VM is coming. */
+  expect(lifetimeMs: number): void {
+    const { stack } = this.hosts.b;
+    this.hosts.b.enter((now) => stack.mobility.expectGuest(this.vm.stack.hid, lifetimeMs, now, now + stack.wallOffsetMs));
   }
 
   /** The VM stops at HOST_A, and its wire is gone some time later. `isTold`: the host hears of it in the moment that it stops. */

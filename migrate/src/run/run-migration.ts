@@ -88,7 +88,9 @@ class MigrationRun {
 
   async run(sourceQmp: QmpClient, destinationQmp: QmpClient): Promise<RunResult> {
     const { vm } = this.#o;
-    const [sourceHost, destinationHost] = [this.#o.source, this.#o.destination].map(({ control }) => new HostNotices(control, this.#o.guest));
+    const [sourceHost, destinationHost] = [this.#o.source, this.#o.destination].map(
+      ({ control }) => new HostNotices(control, this.#o.guest),
+    );
     const source = new GuestWatch(sourceQmp, (what) => {
       // Before anything else: what is sent to the guest from now on would be lost.
       sourceHost!.say(what === 'STOP' ? 'paused' : 'resumed');

@@ -47,7 +47,12 @@ function planOf(options: RunCommandOptions, signal: AbortSignal): RunMigrationOp
   });
   return {
     vm: options.vm,
-    source: { qmp: options.sourceQmp, host: options.sourceHost, stateDirectory: options.sourceState, ...key(options.sourceKey, options.sourceControl) },
+    source: {
+      qmp: options.sourceQmp,
+      host: options.sourceHost,
+      stateDirectory: options.sourceState,
+      ...key(options.sourceKey, options.sourceControl),
+    },
     destination: {
       qmp: options.destinationQmp,
       host: options.destinationHost,

@@ -1,6 +1,13 @@
 import { hostDag, serviceDag } from '../../../xia-core/src/dag/index.js';
 import { nodeCrypto } from '../../../xia-core/src/io/node-crypto.js';
-import { sealBeacon, sealBinding, sealBindingAck, sealCertificate, sealNotice, sealRelay } from '../../../xia-core/src/wire/mobility-statements.js';
+import {
+  sealBeacon,
+  sealBinding,
+  sealBindingAck,
+  sealCertificate,
+  sealNotice,
+  sealRelay,
+} from '../../../xia-core/src/wire/mobility-statements.js';
 import { sealRecord } from '../../../xia-core/src/wire/name-messages.js';
 import { sealHello, sealLinkState } from '../../../xia-core/src/wire/routing-statements.js';
 import { PrincipalType, SID_NAME_SERVICE, Xid, type Identity } from '../../../xia-core/src/xid/index.js';

@@ -82,7 +82,10 @@ export async function runDaemon(
     return node.show(params['what']);
   };
   const reload = ({ dryRun }: Record<string, unknown>) => reloader.reload({ dryRun: dryRun === true });
-  await using controls = new ControlSockets({ info, show, reload, guest: guestHandler(node), stop: () => stopped.abort() }, { capture: captureHandler(node) });
+  await using controls = new ControlSockets(
+    { info, show, reload, guest: guestHandler(node), stop: () => stopped.abort() },
+    { capture: captureHandler(node) },
+  );
   const target = new NodeTarget(node, log, controls, config.faces);
   const ad = config.role === 'router' ? node.ad : undefined;
   const reloader = new Reloader({ file, running: { config, certificate }, identity, ad, target, log });

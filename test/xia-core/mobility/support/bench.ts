@@ -55,9 +55,9 @@ export class Bench {
   readonly routes = new Map<string, Hop>();
   readonly adRoutes = new Map<string, Hop>();
   readonly hidRoutes = new Map<string, Hop>();
-  /** HIDs whose route is gone, and that nobody else may have a route for. */
   /** HIDs whose packets wait. */
   readonly holding = new Map<string, { readonly from: Hop | undefined; readonly towards: Hop | undefined }>();
+  /** HIDs whose route is gone, and that nobody else may have a route for. */
   readonly held = new Set<string>();
   readonly events: MobilityEvent[] = [];
   readonly sent: Array<{ face: number; neighbour: number; message: MobilityMessage }> = [];
