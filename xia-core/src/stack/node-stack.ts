@@ -3,9 +3,10 @@ import type { Fetcher, LocalContent } from '../content/index.js';
 import { hostDag, linkLocalDag, serviceDag, type Dag } from '../dag/index.js';
 import { ForwardingEngine, HELD_FACE, type NextHop } from '../forwarding/index.js';
 import { Mobility, type AttachmentInfo, type Hop, type MobilityEvent, type NameClient } from '../mobility/index.js';
-import { DatagramEndpoint, StreamEndpoint, type OutgoingPacket, type StreamEndpointCounters } from '../transport/index.js';
+import { DatagramEndpoint, StreamEndpoint, type OutgoingPacket } from '../transport/index.js';
 import { encodeDgramHeader, encodeXip, NextHeader } from '../wire/index.js';
 import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, Xid, xidOf } from '../xid/index.js';
+import { AnswerBudget } from './answer-budget.js';
 import { ContentPart } from './content-part.js';
 import { Delivery } from './delivery.js';
 import { EchoEndpoint } from './echo-endpoint.js';
@@ -19,6 +20,7 @@ import type { NodeStackOptions, StackEvent } from './node-stack-options.js';
 import { PacketPath } from './packet-path.js';
 import { PathMtuTable } from './path-mtu.js';
 import { SourceMemo } from './source-memo.js';
+import { streamCounters } from './stream-counters.js';
 import { TooBigJudge } from './too-big.js';
 import { XcmpAnswers } from './xcmp-answers.js';
 
@@ -102,12 +104,14 @@ export class NodeStack {
       cache: options.cache,
       fetchLimits: options.congestion === undefined ? options.fetchLimits : { congestion: options.congestion, ...options.fetchLimits },
       sources: this.#sources,
+      budget: new AnswerBudget(this.engine),
       setLocal: (xid) => this.engine.setLocal(xid),
       unsetLocal: (xid) => this.engine.unsetLocal(xid),
       dag: (sid) => this.dag(sid),
       mtuTowards: (destination) => this.mtuTowards(destination),
       request: (destination, source, payload) => this.#originate(NextHeader.CHUNK, destination, source, payload),
       respond: (head, body, now) => this.#path.originate(head, now, body),
+      respondRun: (run, packetBytes, now) => this.#path.originateRun(run, packetBytes, now),
       onEvent: (event) => this.#onEvent({ layer: 'fetch', event }),
     });
     this.streams = new StreamEndpoint({
@@ -193,7 +197,7 @@ export class NodeStack {
       sources: this.#sources,
       echoes: this.echoes,
       xcmp: this.xcmp,
-      serve: (view, request, cid, now) => this.#content.serve(view, request, cid, now),
+      serve: (view, request, cid, face, neighbour, now) => this.#content.serve(view, request, cid, face, neighbour, now),
       bootstrap: (face, neighbour, payload, now) =>
         this.mobility.handleMessage(face, neighbour, payload, this.faces.isAccess(face), now, now + this.wallOffsetMs),
       routing: part && ((face, neighbour, payload, now) => part.handleMessage(face, neighbour, payload, now, now + this.wallOffsetMs)),
@@ -490,8 +494,4 @@ export class NodeStack {
     this.#content.addressChanged(this.#now);
     this.#naming.keeper.addressChanged(this.#now, this.#now + this.wallOffsetMs);
   }
-}
-
-function streamCounters({ malformed, ...counters }: StreamEndpointCounters): Record<string, number> {
-  return { ...counters, ...Object.fromEntries(Object.entries(malformed).map(([fault, count]) => [`malformed:${fault}`, count])) };
 }
