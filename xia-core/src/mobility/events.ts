@@ -1,5 +1,5 @@
 import type { Dag } from '../dag/index.js';
-import type { BindingStatus } from '../wire/mobility-statements.js';
+import type { BindingStatus, NoticePhase, NoticeStatus } from '../wire/mobility-statements.js';
 import type { MessageFault } from '../wire/mobility-messages.js';
 import type { Xid } from '../xid/index.js';
 import type { Hop } from './links.js';
@@ -36,6 +36,8 @@ export type MobilityEvent =
   | { readonly kind: 'expired'; readonly hid: Xid }
   /** Alarm: a HID changed its place too often, and keeps the one that it has for a while. */
   | { readonly kind: 'frozen'; readonly hid: Xid; readonly moves: number }
+  /** What became of a notice about a guest of this host. */
+  | { readonly kind: 'noticed'; readonly hid: Xid; readonly phase: NoticePhase; readonly outcome: NoticeStatus | 'unanswered' }
   /** A neighbour did not answer a patch. */
   | { readonly kind: 'patch-failed'; readonly hid: Xid; readonly hop: Hop; readonly sequence: number };
 
@@ -47,4 +49,6 @@ export type CounterName =
   | `binding:${VerifyFault | BindingStatus | 'accepted' | 'repeated' | 'passed' | 'sent' | 'retransmitted' | 'not-access' | 'own-hid' | 'wrong-gateway' | 'not-attached' | 'replayed'}`
   | `ack:${VerifyFault | 'accepted' | 'refused' | 'passed' | 'from-access' | 'unmatched' | 'rate-limited'}`
   | `patch:${VerifyFault | 'accepted' | 'duplicate' | 'stale' | 'sent' | 'retransmitted' | 'unanswered' | 'from-access' | 'rate-limited' | 'own-hid' | 'own-guest' | 'table-full' | 'too-many-pending'}`
-  | `patch-ack:${'accepted' | 'unmatched'}`;
+  | `patch-ack:${'accepted' | 'unmatched'}`
+  | `notice:${VerifyFault | Exclude<NoticeStatus, 'ok'> | 'accepted' | 'sent' | 'retransmitted' | 'not-access' | 'rate-limited' | 'wrong-gateway' | 'own-hid' | 'not-bound' | 'not-gateway' | 'stale'}`
+  | `notice-ack:${'accepted' | 'unmatched' | 'from-access'}`;

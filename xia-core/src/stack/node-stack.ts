@@ -1,9 +1,9 @@
 import { XiaError, type Gauge } from '../bytes/index.js';
 import type { Fetcher, LocalContent } from '../content/index.js';
 import { hostDag, linkLocalDag, serviceDag, type Dag } from '../dag/index.js';
-import { ForwardingEngine, type NextHop } from '../forwarding/index.js';
-import { Mobility, type AttachmentInfo, type MobilityEvent, type NameClient } from '../mobility/index.js';
-import { DatagramEndpoint, StreamEndpoint, type OutgoingPacket, type StreamEndpointCounters } from '../transport/index.js';
+import { ForwardingEngine, HELD_FACE, type NextHop } from '../forwarding/index.js';
+import { Mobility, type AttachmentInfo, type Hop, type MobilityEvent, type NameClient } from '../mobility/index.js';
+import { DatagramEndpoint, StreamEndpoint, type OutgoingPacket } from '../transport/index.js';
 import { encodeDgramHeader, encodeXip, NextHeader } from '../wire/index.js';
 import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, Xid, xidOf } from '../xid/index.js';
 import { AnswerBudget } from './answer-budget.js';
@@ -11,6 +11,7 @@ import { ContentPart } from './content-part.js';
 import { Delivery } from './delivery.js';
 import { EchoEndpoint } from './echo-endpoint.js';
 import { FaceTable, type FaceSpec } from './face-table.js';
+import { DEFAULT_HOLD_LIMITS, type HoldLimits } from './hold-buffer.js';
 import { Naming } from './naming.js';
 import { Rib } from './rib.js';
 import { RoutingPart } from './routing-part.js';
@@ -19,12 +20,14 @@ import type { NodeStackOptions, StackEvent } from './node-stack-options.js';
 import { PacketPath } from './packet-path.js';
 import { PathMtuTable } from './path-mtu.js';
 import { SourceMemo } from './source-memo.js';
+import { streamCounters } from './stream-counters.js';
 import { TooBigJudge } from './too-big.js';
 import { XcmpAnswers } from './xcmp-answers.js';
 
 /** No face carries more, and a packet to ourselves meets none. */
 const LARGEST_MTU = 65_507;
 /** Principal types that a host sends to its access point when it knows nothing better. */
+const HELD_HOP: NextHop = { face: HELD_FACE, neighbour: 0 };
 const DEFAULTED_TYPES = [PrincipalType.AD, PrincipalType.HID, PrincipalType.IP] as const;
 
 /**
@@ -155,10 +158,11 @@ export class NodeStack {
       faces: { access: () => this.faces.withRole('access'), uplink: () => this.faces.withRole('uplink') },
       sink: { sendLink: (face, neighbour, payload) => this.#sendLink(SID_BOOTSTRAP, face, neighbour, payload) },
       routes: {
-        set: (hid, hop, sequence) => this.rib.set('binding', hid, hop, { sequence }),
-        delete: (hid, isHeld, sequence) => {
-          if (isHeld) this.rib.set('binding', hid, undefined, { sequence });
-          else this.rib.delete('binding', hid);
+        set: (hid, hop, sequence) => this.#routeBound(hid, hop, sequence),
+        delete: (hid, isHeld, sequence) => this.#routeBound(hid, isHeld ? undefined : 'none', sequence),
+        hold: (hid, from, towards, sequence) => {
+          this.rib.set('binding', hid, HELD_HOP, { sequence });
+          this.#path.hold(hid, from, towards);
         },
       },
       adRoute: (ad) => this.#routeOf(ad),
@@ -166,6 +170,7 @@ export class NodeStack {
       onEvent: (event) => this.#handleMobility(event),
       ...(options.mobilityLimits === undefined ? {} : { limits: options.mobilityLimits }),
     });
+    this.setHolding(options.holding ?? DEFAULT_HOLD_LIMITS, -Infinity);
     this.engine.setLocal(SID_BOOTSTRAP);
     if (role.kind === 'router' && routing !== false) {
       const { cost, ...timers } = routing;
@@ -321,6 +326,12 @@ export class NodeStack {
     else this.#configuredNameServer = nameServer;
   }
 
+  /** Holds packets of machines that stand still within other limits, or (false) none from now on. */
+  setHolding(limits: HoldLimits | false, now: number): void {
+    if (limits !== false) this.#path.held.limits = limits;
+    this.mobility.configure({ holds: limits !== false }, now);
+  }
+
   /** Sends one XCMP echo. False when it could not leave. */
   sendEcho(destination: Dag, message: Uint8Array, hopLimit: number | undefined, now: number): boolean {
     this.#now = now;
@@ -363,6 +374,7 @@ export class NodeStack {
       this.streams.nextTimeout(),
       this.#content.nextTimeout(),
       this.#naming.nextTimeout(),
+      this.#path.held.nextTimeout(),
       this.routing?.nextTimeout() ?? Infinity,
     );
   }
@@ -373,6 +385,7 @@ export class NodeStack {
     if (this.streams.nextTimeout() <= now) this.streams.handleTimeout(now);
     if (this.#content.nextTimeout() <= now) this.#content.handleTimeout(now);
     if (this.#naming.nextTimeout() <= now) this.#naming.handleTimeout(now, now + this.wallOffsetMs);
+    this.#path.held.handleTimeout(now);
     if (this.routing !== undefined && this.routing.nextTimeout() <= now) this.routing.handleTimeout(now, now + this.wallOffsetMs);
   }
 
@@ -412,6 +425,13 @@ export class NodeStack {
       ...(this.routing?.gauges() ?? []),
       ...this.#sources.gauges(),
     ];
+  }
+
+  /** @param hop undefined: no way, and none is to be taken; 'none': whoever else knows a way decides */
+  #routeBound(hid: Xid, hop: Hop | undefined | 'none', sequence: number): void {
+    if (hop === 'none') this.rib.delete('binding', hid);
+    else this.rib.set('binding', hid, hop, { sequence });
+    this.#path.release(hid, this.#now);
   }
 
   #learnMtu(destination: Dag, mtuBytes: number): void {
@@ -476,8 +496,4 @@ export class NodeStack {
     this.#content.addressChanged(this.#now);
     this.#naming.keeper.addressChanged(this.#now, this.#now + this.wallOffsetMs);
   }
-}
-
-function streamCounters({ malformed, ...counters }: StreamEndpointCounters): Record<string, number> {
-  return { ...counters, ...Object.fromEntries(Object.entries(malformed).map(([fault, count]) => [`malformed:${fault}`, count])) };
 }
