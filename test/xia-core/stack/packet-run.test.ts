@@ -59,6 +59,8 @@ function recordingPath(options: { runs: boolean; observes: boolean }) {
     observe: (view) => {
       if (view.nextHeader === NextHeader.CHUNK) observed.push(hex(view.bytes));
     },
+    leaving: () => {},
+    passed: () => {},
     redirect: () => {},
     report: (type, code, view, _face, _neighbour, _now, mtu) => void reports.push(`report ${type} ${code} ${hex(view.bytes)} ${mtu}`),
   });
@@ -157,6 +159,8 @@ test('packets that are alike leave as one run, and are decided once', () => {
     observesChunks: () => false,
     observe: () => {},
     report: () => {},
+    leaving: () => {},
+    passed: () => {},
     redirect: () => {},
   });
   const like = { to: FAR, viaOurAd: false, hopLimit: 9, nextHeader: NextHeader.TRANSPORT, chunkStart: '' };

@@ -36,6 +36,8 @@ export type MobilityEvent =
   | { readonly kind: 'expired'; readonly hid: Xid }
   /** Alarm: a HID changed its place too often, and keeps the one that it has for a while. */
   | { readonly kind: 'frozen'; readonly hid: Xid; readonly moves: number }
+  /** A host that this node sends to has moved, and is sent to where it is now. */
+  | { readonly kind: 'redirected'; readonly hid: Xid; readonly ad: Xid; readonly sequence: number }
   /** A neighbour did not answer a patch. */
   | { readonly kind: 'patch-failed'; readonly hid: Xid; readonly hop: Hop; readonly sequence: number };
 
@@ -47,4 +49,6 @@ export type CounterName =
   | `binding:${VerifyFault | BindingStatus | 'accepted' | 'repeated' | 'passed' | 'sent' | 'retransmitted' | 'not-access' | 'own-hid' | 'wrong-gateway' | 'not-attached' | 'replayed'}`
   | `ack:${VerifyFault | 'accepted' | 'refused' | 'passed' | 'from-access' | 'unmatched' | 'rate-limited'}`
   | `patch:${VerifyFault | 'accepted' | 'duplicate' | 'stale' | 'sent' | 'retransmitted' | 'unanswered' | 'from-access' | 'rate-limited' | 'own-hid' | 'own-guest' | 'table-full' | 'too-many-pending'}`
-  | `patch-ack:${'accepted' | 'unmatched'}`;
+  | `patch-ack:${'accepted' | 'unmatched'}`
+  | `redirect:${VerifyFault | 'sent' | 'unanswerable' | 'no-proof' | 'no-credit' | 'limited'}`
+  | `redirect:${'accepted' | 'followed' | 'stale' | 'unsolicited' | 'own-hid' | 'detached' | 'rate-limited' | 'by-record' | 'failed'}`;

@@ -1,4 +1,5 @@
 import { NeighbourLimiter, type Gauge, type RandomSource } from '../bytes/index.js';
+import type { Dag } from '../dag/index.js';
 import { MobilityKind, decodeMobilityMessage } from '../wire/mobility-messages.js';
 import { PrincipalType, Xid, type CryptoSuite, type Identity } from '../xid/index.js';
 import { Attachment, type HintReason } from './attachment.js';
@@ -14,6 +15,8 @@ import type { AttachmentInfo, CounterName, MobilityEvent } from './events.js';
 import { Gateway } from './gateway.js';
 import type { HidRoutes, Hop, LinkFaces, LinkSink } from './links.js';
 import { Patcher } from './patcher.js';
+import { MovedHosts } from './moved-hosts.js';
+import { Redirector } from './redirector.js';
 import { KeyedRateLimiter } from '../bytes/rate-limiter.js';
 import { StatementVerifier } from './verify.js';
 import { WayWatcher } from './way-watcher.js';
@@ -96,6 +99,10 @@ export interface MobilityOptions {
   readonly adRoute: (ad: Xid) => Hop | undefined;
   /** The way to another router of this node's AD that says it has a HID; undefined when none does. */
   readonly hidRoute?: (hid: Xid) => Hop | undefined;
+  /** Sends a datagram to SID_BOOTSTRAP of a node somewhere. */
+  readonly send: (destination: Dag, payload: Uint8Array) => void;
+  /** See `IdIndex`. Default 0. */
+  readonly salt?: number;
   readonly onEvent: (event: MobilityEvent) => void;
   readonly limits?: MobilityLimits;
 }
@@ -110,6 +117,10 @@ export interface MobilityOptions {
 export class Mobility {
   readonly hid: Xid;
   readonly counters = new Counters<CounterName>();
+  /** Whom this node sends to, and who of them has moved. */
+  readonly moved: MovedHosts;
+  /** Tells others of hosts that have left. */
+  readonly redirector: Redirector;
   readonly #limiterGauges: () => Gauge[];
   readonly #table: BindingTable;
   readonly #patcher: Patcher;
@@ -134,6 +145,7 @@ export class Mobility {
     const verifier = new StatementVerifier({ crypto, ...defined({ skewMs: limits.skewMs }) });
     const onEvent = (event: MobilityEvent): void => {
       if (event.kind === 'detached') this.#relay?.clear();
+      this.redirector.heard(event);
       options.onEvent(event);
     };
     const table = new BindingTable({
@@ -152,6 +164,10 @@ export class Mobility {
     const { adRoute, hidRoute = () => undefined } = options;
     const patcher = new Patcher({ hid, table, verifier, sink, adRoute, hidRoute, limiter: patchLimiter, counters, onEvent });
     this.#table = table;
+    const { send, salt = 0 } = options;
+    const ad = (): Xid | undefined => (role.kind === 'router' ? role.ad : this.attachment?.ad);
+    this.moved = new MovedHosts({ hid, verifier, counters, onEvent, salt });
+    this.redirector = new Redirector({ ad, proofOf: (left) => this.proofOf(left), send, counters, salt });
     this.#limiterGauges = () => [
       hopLimiter.gauge('message budgets'),
       patchLimiter.gauge('patch budgets'),
@@ -237,6 +253,8 @@ export class Mobility {
         return this.#patcher.handlePatch(from, message, isAccessFace, now, wallNow);
       case MobilityKind.PATCH_ACK:
         return this.#patcher.handlePatchAck(from, message);
+      case MobilityKind.REDIRECT:
+        return this.moved.handleRedirect(message, now, wallNow);
     }
   }
 
@@ -310,6 +328,8 @@ export class Mobility {
       ...this.#table.gauges(),
       ...this.#patcher.gauges(),
       ...(this.#ways?.gauges() ?? []),
+      ...this.moved.gauges(),
+      ...this.redirector.gauges(),
       ...(this.#attachment?.gauges() ?? []),
       ...this.#limiterGauges(),
     ];

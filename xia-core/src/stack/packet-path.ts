@@ -37,6 +37,10 @@ export interface PacketPathOptions {
   readonly observesChunks: () => boolean;
   /** A packet that came from elsewhere is about to be sent on. */
   readonly observe: (view: XipView, now: number) => void;
+  /** A packet of this node is about to be looked at: its destination may be written anew. */
+  readonly leaving: (view: XipView, now: number) => void;
+  /** Packets of `bytes` together went on by the entry of destination node `node`; `face` and `neighbour` are where they came from. */
+  readonly passed: (view: XipView, node: number, bytes: number, face: number, neighbour: number, now: number) => void;
   /** A packet gets no further and its source may be told. */
   readonly report: Report;
   /**
@@ -123,7 +127,8 @@ export class PacketPath {
     const view = this.#outgoing;
     const fault = view.reset(packet, body?.length);
     if (fault !== undefined) return this.#drop(`malformed:${fault}`);
-    const { engine, report } = this.#options;
+    const { engine, report, leaving } = this.#options;
+    leaving(view, now);
     switch (engine.forward(view, LOCAL_FACE, FROM_SELF)) {
       case Disposition.FORWARD:
         return this.#send(view, LOCAL_FACE, 0, now, body);
@@ -265,10 +270,11 @@ export class PacketPath {
    * @param run several packets that are alike; the view is that of the first
    */
   #pass(view: XipView, face: number, neighbour: number, now: number, run?: Uint8Array, packets = 1): void {
-    const { engine, faces, redirect } = this.#options;
+    const { engine, faces, passed, redirect } = this.#options;
     const { outFace, outNeighbour, outNode } = engine;
     if (run === undefined) this.#sendOn(view, face, neighbour, now);
     else this.#sendRunOn(view, now, run, packets);
+    passed(view, outNode, run?.length ?? view.bytes.length, face, neighbour, now);
     if (outFace !== face || outNeighbour === neighbour) return;
     const better = faces.get(face)?.hidOf?.(outNeighbour);
     if (better !== undefined) redirect(view, outNode, better, face, neighbour, now);

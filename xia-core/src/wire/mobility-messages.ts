@@ -6,7 +6,7 @@ import { bytesField, hidField, wholeField } from './schema-fields.js';
 import { MAX_STATEMENT_BYTES, STATEMENT_HEADER_BYTES, decodeStrict } from './statement.js';
 
 /** First byte of a message to SID_BOOTSTRAP; a msgpack map follows. */
-export const MobilityKind = { BEACON: 1, SOLICIT: 2, BINDING: 3, BINDING_ACK: 4, PATCH: 5, PATCH_ACK: 6 } as const;
+export const MobilityKind = { BEACON: 1, SOLICIT: 2, BINDING: 3, BINDING_ACK: 4, PATCH: 5, PATCH_ACK: 6, REDIRECT: 7 } as const;
 export type MobilityKind = (typeof MobilityKind)[keyof typeof MobilityKind];
 
 export const MAX_MOBILITY_MESSAGE_BYTES = 2048;
@@ -22,6 +22,7 @@ const solicitSchema = v.strictObject({ hid: hidField });
 const bindingMessageSchema = v.strictObject({ binding: statementField });
 const ackMessageSchema = v.strictObject({ ack: statementField, hid: hidField });
 const patchSchema = v.strictObject({ binding: statementField, ack: statementField });
+const redirectSchema = v.strictObject({ binding: statementField, ack: statementField });
 const patchAckSchema = v.strictObject({ hid: hidField, sequence: wholeField() });
 
 export type BeaconMessage = v.InferOutput<typeof beaconMessageSchema>;
@@ -30,6 +31,7 @@ export type BindingMessage = v.InferOutput<typeof bindingMessageSchema>;
 export type BindingAckMessage = v.InferOutput<typeof ackMessageSchema>;
 export type PatchMessage = v.InferOutput<typeof patchSchema>;
 export type PatchAckMessage = v.InferOutput<typeof patchAckSchema>;
+export type RedirectMessage = v.InferOutput<typeof redirectSchema>;
 
 export type MobilityMessage =
   | ({ readonly kind: typeof MobilityKind.BEACON } & BeaconMessage)
@@ -37,7 +39,8 @@ export type MobilityMessage =
   | ({ readonly kind: typeof MobilityKind.BINDING } & BindingMessage)
   | ({ readonly kind: typeof MobilityKind.BINDING_ACK } & BindingAckMessage)
   | ({ readonly kind: typeof MobilityKind.PATCH } & PatchMessage)
-  | ({ readonly kind: typeof MobilityKind.PATCH_ACK } & PatchAckMessage);
+  | ({ readonly kind: typeof MobilityKind.PATCH_ACK } & PatchAckMessage)
+  | ({ readonly kind: typeof MobilityKind.REDIRECT } & RedirectMessage);
 
 export type MessageFault = 'truncated' | 'oversized' | 'unknown-kind' | 'bad-body' | 'unknown-key';
 
@@ -61,6 +64,8 @@ export function decodeMobilityMessage(payload: Uint8Array): DecodedMessage<Mobil
       return withKind(MobilityKind.PATCH, decodeStrict(body, patchSchema));
     case MobilityKind.PATCH_ACK:
       return withKind(MobilityKind.PATCH_ACK, decodeStrict(body, patchAckSchema));
+    case MobilityKind.REDIRECT:
+      return withKind(MobilityKind.REDIRECT, decodeStrict(body, redirectSchema));
     default:
       return { ok: false, reason: 'unknown-kind' };
   }
@@ -95,4 +100,8 @@ export function encodePatch({ binding, ack }: PatchMessage): Uint8Array {
 
 export function encodePatchAck({ hid, sequence }: PatchAckMessage): Uint8Array {
   return encodeKindMessage(MobilityKind.PATCH_ACK, { hid: hid.id, sequence }, MAX_MOBILITY_MESSAGE_BYTES);
+}
+
+export function encodeRedirect({ binding, ack }: RedirectMessage): Uint8Array {
+  return encodeKindMessage(MobilityKind.REDIRECT, { binding, ack }, MAX_MOBILITY_MESSAGE_BYTES);
 }
