@@ -52,7 +52,8 @@ describe('a genuine redirect', () => {
       { xid: SID, edges: [] },
     ];
     const changed = leaves(Dag.build([0, 1], nodes)).nodes.filter(({ xid }) => xid.type === PrincipalType.AD);
-    expect(changed.map(({ xid }) => xid.equals(NEW)).toSorted()).toEqual([false, true]);
+    expect(changed.filter(({ xid }) => xid.equals(NEW))).toHaveLength(1);
+    expect(changed).toHaveLength(2);
   });
 
   it('does not change an address that the host has not left, which may be newer', () => {

@@ -109,7 +109,9 @@ describe('says nothing', () => {
     ],
   ])('%s', (_what, passing) => {
     expect(passes(passing)).toBe(0);
-    expect(passes({ nextHeader: NextHeader.XCMP, payload: encodeEcho({ id: 1, sequence: 1, data: new Uint8Array(900) }) })).toBeGreaterThan(0);
+    expect(passes({ nextHeader: NextHeader.XCMP, payload: encodeEcho({ id: 1, sequence: 1, data: new Uint8Array(900) }) })).toBeGreaterThan(
+      0,
+    );
   });
 
   it('when the host has left without a word of where to, or was never said to be here', () => {

@@ -165,9 +165,9 @@ export class Mobility {
     const patcher = new Patcher({ hid, table, verifier, sink, adRoute, hidRoute, limiter: patchLimiter, counters, onEvent });
     this.#table = table;
     const { send, salt = 0 } = options;
-    const ad = (): Xid | undefined => (role.kind === 'router' ? role.ad : this.attachment?.ad);
+    const ourAd = (): Xid | undefined => (role.kind === 'router' ? role.ad : this.attachment?.ad);
     this.moved = new MovedHosts({ hid, verifier, counters, onEvent, salt });
-    this.redirector = new Redirector({ ad, proofOf: (left) => this.proofOf(left), send, counters, salt });
+    this.redirector = new Redirector({ ad: ourAd, proofOf: (left) => this.proofOf(left), send, counters, salt });
     this.#limiterGauges = () => [
       hopLimiter.gauge('message budgets'),
       patchLimiter.gauge('patch budgets'),

@@ -95,13 +95,13 @@ export class Redirector {
     if (proof === undefined || !hasLeft(proof, ad)) return counters.count('redirect:no-proof');
     const payload = encodeRedirect({ binding: proof.bindingBytes, ack: proof.ackBytes });
     const cost = (payload.length + OVERHEAD_BYTES) / AMPLIFICATION_LIMIT;
-    if (this.#creditBytes[pair]! < cost) return counters.count('redirect:no-credit');
+    if (this.#creditBytes[pair] < cost) return counters.count('redirect:no-credit');
     if (!this.#limiter.take(face, neighbour, now)) return counters.count('redirect:limited');
-    this.#creditBytes[pair]! -= cost;
+    this.#creditBytes[pair] -= cost;
     const isNews = proof.binding.sequence > this.#toldSequence[pair]!;
     this.#pauseMs[pair] = isNews ? FIRST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, 2 * this.#pauseMs[pair]!);
     this.#toldSequence[pair] = proof.binding.sequence;
-    this.#nextMs[pair] = now + this.#pauseMs[pair]!;
+    this.#nextMs[pair] = now + this.#pauseMs[pair];
     counters.count('redirect:sent');
     const sourceAd = findNode(view, PrincipalType.AD);
     send(serviceDag(sourceAd < 0 ? undefined : xidAt(view, sourceAd), xidAt(view, source), SID_BOOTSTRAP), payload);
