@@ -11,7 +11,7 @@ import {
 } from '../wire/index.js';
 import { PrincipalType, Xid } from '../xid/index.js';
 import type { StoredChunk } from './chunk-source.js';
-import { requestedRange } from './request-range.js';
+import { requestedRange, type RequestedBytes } from './request-range.js';
 import { responderDag } from './responder-address.js';
 
 /** Lifetime told for a chunk without one of its own, seconds; the prototype's value. */
@@ -39,6 +39,12 @@ export class Responder {
     this.#maxBytes = options.maxBytesPerRequest ?? 256 * 1024;
   }
 
+  /** How much of a chunk a request is answered with, in bytes. */
+  answerBytes({ offset, length }: RequestedBytes, chunk: StoredChunk): number {
+    const range = requestedRange(offset, length, chunk.bytes.length, this.#maxBytes);
+    return range === undefined ? 0 : range.end - range.start;
+  }
+
   /**
    * Answers one request with segments in ascending order. The data of each is the chunk's own memory, not a copy.
    * @param view the request; its destination ends in the CID, its source is who is answered
@@ -50,7 +56,7 @@ export class Responder {
    */
   respond(
     view: XipView,
-    request: { readonly offset: number; readonly length: number },
+    request: RequestedBytes,
     chunk: StoredChunk,
     mtu: number,
     localSource: Dag,

@@ -6,6 +6,7 @@ import { Mobility, type AttachmentInfo, type MobilityEvent, type NameClient } fr
 import { DatagramEndpoint, StreamEndpoint, flatStreamCounters, type OutgoingPacket } from '../transport/index.js';
 import { encodeDgramHeader, encodeXip, NextHeader } from '../wire/index.js';
 import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, Xid, xidOf } from '../xid/index.js';
+import { AnswerBudget } from './answer-budget.js';
 import { ContentPart } from './content-part.js';
 import { Correspondents } from './correspondents.js';
 import { Delivery } from './delivery.js';
@@ -107,6 +108,7 @@ export class NodeStack {
       cache: options.cache,
       fetchLimits: options.congestion === undefined ? options.fetchLimits : { congestion: options.congestion, ...options.fetchLimits },
       sources: this.#sources,
+      budget: new AnswerBudget(this.engine),
       setLocal: (xid) => this.engine.setLocal(xid),
       unsetLocal: (xid) => this.engine.unsetLocal(xid),
       dag: (sid) => this.dag(sid),
@@ -203,7 +205,7 @@ export class NodeStack {
       sources: this.#sources,
       echoes: this.echoes,
       xcmp: this.xcmp,
-      serve: (view, request, cid, now) => this.#content.serve(view, request, cid, now),
+      serve: (view, request, cid, face, neighbour, now) => this.#content.serve(view, request, cid, face, neighbour, now),
       bootstrap: (face, neighbour, payload, now) => {
         this.mobility.handleMessage(face, neighbour, payload, this.faces.isAccess(face), now, now + this.wallOffsetMs);
         this.#naming.lookForServer(now, now + this.wallOffsetMs);
