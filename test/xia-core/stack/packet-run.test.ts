@@ -59,7 +59,7 @@ function recordingPath(options: { runs: boolean; observes: boolean }) {
     observe: (view) => {
       if (view.nextHeader === NextHeader.CHUNK) observed.push(hex(view.bytes));
     },
-    leaving: () => {},
+    leaving: () => false,
     passed: () => {},
     redirect: () => {},
     report: (type, code, view, _face, _neighbour, _now, mtu) => void reports.push(`report ${type} ${code} ${hex(view.bytes)} ${mtu}`),
@@ -159,7 +159,7 @@ test('packets that are alike leave as one run, and are decided once', () => {
     observesChunks: () => false,
     observe: () => {},
     report: () => {},
-    leaving: () => {},
+    leaving: () => false,
     passed: () => {},
     redirect: () => {},
   });

@@ -58,8 +58,9 @@ export class MovedHosts {
     this.#destinations = new RecentIds(MAX_DESTINATIONS, options.salt);
   }
 
-  /** A packet of this node is about to leave: its destination is noted, and written anew if the host has moved. */
-  leaving(view: XipView, now: number): void {
+  /** A packet of this node is about to leave: its destination is noted, and written anew if the host has moved; whether it was. */
+  leaving(view: XipView, now: number): boolean {
+    let changed = false;
     for (let node = view.destinationCount - 1; node >= 0; node--) {
       if (view.nodeType(node) !== PrincipalType.HID) continue;
       const slot = this.#destinations.add(view.bytes, view.nodeIdOffset(node));
@@ -67,8 +68,11 @@ export class MovedHosts {
       this.#sentAt[slot] = now;
       const place = this.#placeIn(slot, now);
       if (place === undefined) continue;
-      if (readdress(view.bytes, XIP_HEADER_BYTES, node, place)) this.#options.counters.count('redirect:followed');
+      if (!readdress(view.bytes, XIP_HEADER_BYTES, node, place)) continue;
+      this.#options.counters.count('redirect:followed');
+      changed = true;
     }
+    return changed;
   }
 
   /** The address as this node would write it now. */

@@ -39,6 +39,8 @@ export interface ContentPartOptions {
   readonly request: (destination: Dag, source: Dag, payload: Uint8Array) => boolean;
   /** Sends a packet of which the body lies elsewhere. */
   readonly respond: (head: Uint8Array, body: Uint8Array, now: number) => boolean;
+  /** Sends packets that lie one after the other. */
+  readonly respondRun: (run: Uint8Array, packetBytes: number, now: number) => void;
   readonly onEvent: (event: FetchEvent) => void;
 }
 
@@ -78,14 +80,16 @@ export class ContentPart {
 
   /** Answers a request for a chunk that is here. */
   serve(view: XipView, request: RequestedBytes, cid: Uint8Array, face: number, neighbour: number, now: number): ServeOutcome {
-    const { sources, budget, mtuTowards, dag, respond } = this.#options;
+    const { sources, budget, mtuTowards, dag, respond, respondRun } = this.#options;
     const chunk = this.local.find(cid, now);
     if (chunk === undefined) return 'chunk-gone';
     const asker = sources.of(view);
     if (asker === undefined) return 'no-source';
     const bytes = this.#responder.answerBytes(request, chunk);
     if (bytes > 0 && !budget.allows(asker, bytes, face, neighbour, now)) return 'answer-limited';
-    this.#responder.respond(view, request, chunk, mtuTowards(asker), dag(), now, (head, data) => respond(head, data, now));
+    const emit = (head: Uint8Array, data: Uint8Array) => respond(head, data, now);
+    const emitRun = (run: Uint8Array, packetBytes: number) => respondRun(run, packetBytes, now);
+    this.#responder.respond(view, request, chunk, mtuTowards(asker), dag(), now, emit, emitRun);
     return 'served';
   }
 

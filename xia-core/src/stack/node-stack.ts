@@ -115,6 +115,7 @@ export class NodeStack {
       mtuTowards: (destination) => this.mtuTowards(destination),
       request: (destination, source, payload) => this.#originate(NextHeader.CHUNK, destination, source, payload),
       respond: (head, body, now) => this.#path.originate(head, now, body),
+      respondRun: (run, packetBytes, now) => this.#path.originateRun(run, packetBytes, now),
       onEvent: (event) => this.#onEvent({ layer: 'fetch', event }),
     });
     this.streams = new StreamEndpoint({

@@ -12,7 +12,7 @@ import { NextHeader, XcmpCode, XcmpType, XipView, type XcmpErrorType, type XipFa
 import type { Xid } from '../xid/index.js';
 import type { FaceTable } from './face-table.js';
 import { LocalQueue } from './local-queue.js';
-import { alikeBytes, spreadMarks } from './packet-run.js';
+import { alikeBytes, spreadDestination, spreadMarks } from './packet-run.js';
 
 /** Packets to ourselves that may wait, in bytes. A burst of chunk segments fits. */
 const LOCAL_QUEUE_BYTES = 16 * 1024 * 1024;
@@ -37,8 +37,8 @@ export interface PacketPathOptions {
   readonly observesChunks: () => boolean;
   /** A packet that came from elsewhere is about to be sent on. */
   readonly observe: (view: XipView, now: number) => void;
-  /** A packet of this node is about to be looked at: its destination may be written anew. */
-  readonly leaving: (view: XipView, now: number) => void;
+  /** A packet of this node is about to be looked at: its destination may be written anew; whether it was. */
+  readonly leaving: (view: XipView, now: number) => boolean;
   /** Packets of `bytes` together went on by the entry of destination node `node`; `face` and `neighbour` are where they came from. */
   readonly passed: (view: XipView, node: number, bytes: number, face: number, neighbour: number, now: number) => void;
   /** A packet gets no further and its source may be told. */
@@ -127,9 +127,42 @@ export class PacketPath {
     const view = this.#outgoing;
     const fault = view.reset(packet, body?.length);
     if (fault !== undefined) return this.#drop(`malformed:${fault}`);
-    const { engine, report, leaving } = this.#options;
+    const { engine, leaving } = this.#options;
     leaving(view, now);
-    switch (engine.forward(view, LOCAL_FACE, FROM_SELF)) {
+    return this.#begin(engine.forward(view, LOCAL_FACE, FROM_SELF), packet, now, body);
+  }
+
+  /**
+   * Packets that lie one after the other, with equal headers but for their lengths, each `packetBytes` long, the last one shorter or
+   * equal, start their way here. The effect is that of `originate` for each of them in turn.
+   */
+  originateRun(run: Uint8Array, packetBytes: number, now: number): void {
+    const { engine, faces, leaving } = this.#options;
+    const view = this.#outgoing;
+    const first = run.subarray(0, packetBytes);
+    let at = 0;
+    if (view.reset(first) === undefined) {
+      if (leaving(view, now)) spreadDestination(view, run);
+      const disposition = engine.forward(view, LOCAL_FACE, FROM_SELF);
+      if (disposition === Disposition.FORWARD && packetBytes <= faces.mtu(engine.outFace)) {
+        const packets = Math.ceil(run.length / packetBytes);
+        this.originated += packets;
+        engine.countAlike(packets - 1, LOCAL_FACE);
+        spreadMarks(view, run, 0, run.length);
+        return this.#transmitRun(run, packetBytes, packets);
+      }
+      this.originated++;
+      this.#begin(disposition, first, now, undefined);
+      at = first.length;
+    }
+    for (; at < run.length; at += packetBytes) this.originate(run.subarray(at, at + packetBytes), now);
+  }
+
+  /** Does what the engine has decided about a packet that starts here. */
+  #begin(disposition: Disposition, packet: Uint8Array, now: number, body: Uint8Array | undefined): boolean {
+    const view = this.#outgoing;
+    const { report } = this.#options;
+    switch (disposition) {
       case Disposition.FORWARD:
         return this.#send(view, LOCAL_FACE, 0, now, body);
       case Disposition.BROADCAST:
@@ -287,10 +320,14 @@ export class PacketPath {
 
   /** As `#send` for packets that are alike and fit the face; the view is that of the first. */
   #sendRunOn(view: XipView, now: number, run: Uint8Array, packets: number): void {
-    const { engine, transmit, transmitRun } = this.#options;
-    const { outFace, outNeighbour } = engine;
     const segmentBytes = view.bytes.length;
     this.#observeRun(view, run, now);
+    this.#transmitRun(run, segmentBytes, packets);
+  }
+
+  #transmitRun(run: Uint8Array, segmentBytes: number, packets: number): void {
+    const { engine, transmit, transmitRun } = this.#options;
+    const { outFace, outNeighbour } = engine;
     if (transmitRun !== undefined) {
       const sent = transmitRun(outFace, outNeighbour, run, segmentBytes);
       this.#forwarded += sent;
