@@ -7,6 +7,7 @@ import {
   encodeKindMessage,
   encodePatch,
   encodeQuery,
+  encodeRedirect,
   encodeReply,
   encodeRoutingStatement,
   encodeXip,
@@ -72,6 +73,18 @@ describe('datagrams of the well-known services', () => {
       },
     });
     expect(recordText({}, decodePacket(packet))).toContain('(bad signature)');
+  });
+
+  test('a redirect', () => {
+    const packet = datagram(encodeRedirect({ binding: statement('binding'), ack: statement('binding-ack') }), SID_BOOTSTRAP);
+    expect(upperOf(packet)).toMatchObject({
+      message: {
+        kind: 'redirect',
+        binding: { statement: 'binding', signatureValid: true },
+        ack: { statement: 'binding-ack', signatureValid: true },
+      },
+    });
+    expect(recordText({}, decodePacket(packet))).toMatch(/^DGRAM bootstrap redirect /);
   });
 
   test('names, asked for and answered', () => {

@@ -65,6 +65,8 @@ function recordingPath(options: { runs: boolean; observes: boolean }) {
     observe: (view) => {
       if (view.nextHeader === NextHeader.CHUNK) observed.push(hex(view.bytes));
     },
+    leaving: () => false,
+    passed: () => {},
     redirect: () => {},
     report: (type, code, view, _face, _neighbour, _now, mtu) => void reports.push(`report ${type} ${code} ${hex(view.bytes)} ${mtu}`),
   });
@@ -187,6 +189,8 @@ test('packets that are alike leave as one run, and are decided once', () => {
     observesChunks: () => false,
     observe: () => {},
     report: () => {},
+    leaving: () => false,
+    passed: () => {},
     redirect: () => {},
   });
   const like = { to: FAR, viaOurAd: false, hopLimit: 9, nextHeader: NextHeader.TRANSPORT, chunkStart: '' };

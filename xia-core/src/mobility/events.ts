@@ -38,6 +38,8 @@ export type MobilityEvent =
   | { readonly kind: 'frozen'; readonly hid: Xid; readonly moves: number }
   /** What became of a notice about a guest of this host. */
   | { readonly kind: 'noticed'; readonly hid: Xid; readonly phase: NoticePhase; readonly outcome: NoticeStatus | 'unanswered' }
+  /** A host that this node sends to has moved, and is sent to where it is now. */
+  | { readonly kind: 'redirected'; readonly hid: Xid; readonly ad: Xid; readonly sequence: number }
   /** A neighbour did not answer a patch. */
   | { readonly kind: 'patch-failed'; readonly hid: Xid; readonly hop: Hop; readonly sequence: number };
 
@@ -51,4 +53,6 @@ export type CounterName =
   | `patch:${VerifyFault | 'accepted' | 'duplicate' | 'stale' | 'sent' | 'retransmitted' | 'unanswered' | 'from-access' | 'rate-limited' | 'own-hid' | 'own-guest' | 'table-full' | 'too-many-pending'}`
   | `patch-ack:${'accepted' | 'unmatched'}`
   | `notice:${VerifyFault | Exclude<NoticeStatus, 'ok'> | 'accepted' | 'sent' | 'retransmitted' | 'not-access' | 'rate-limited' | 'wrong-gateway' | 'own-hid' | 'not-bound' | 'not-gateway' | 'stale'}`
-  | `notice-ack:${'accepted' | 'unmatched' | 'from-access'}`;
+  | `notice-ack:${'accepted' | 'unmatched' | 'from-access'}`
+  | `redirect:${VerifyFault | 'sent' | 'unanswerable' | 'no-proof' | 'no-credit' | 'limited'}`
+  | `redirect:${'accepted' | 'followed' | 'stale' | 'unsolicited' | 'own-hid' | 'detached' | 'rate-limited' | 'by-record' | 'failed'}`;

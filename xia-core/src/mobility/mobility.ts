@@ -1,4 +1,5 @@
 import { NeighbourLimiter, type Gauge, type RandomSource } from '../bytes/index.js';
+import type { Dag } from '../dag/index.js';
 import { MobilityKind, decodeMobilityMessage } from '../wire/mobility-messages.js';
 import { MAX_NOTICE_LIFETIME_MS } from '../wire/mobility-statements.js';
 import { PrincipalType, Xid, type CryptoSuite, type Identity } from '../xid/index.js';
@@ -17,6 +18,8 @@ import type { HidRoutes, Hop, LinkFaces, LinkSink } from './links.js';
 import { NoticeSender } from './notice-sender.js';
 import { MAX_HOLD_MS, NoticeTaker } from './notice-taker.js';
 import { Patcher } from './patcher.js';
+import { MovedHosts } from './moved-hosts.js';
+import { Redirector } from './redirector.js';
 import { KeyedRateLimiter } from '../bytes/rate-limiter.js';
 import { StatementVerifier } from './verify.js';
 import { WayWatcher } from './way-watcher.js';
@@ -101,6 +104,10 @@ export interface MobilityOptions {
   readonly adRoute: (ad: Xid) => Hop | undefined;
   /** The way to another router of this node's AD that says it has a HID; undefined when none does. */
   readonly hidRoute?: (hid: Xid) => Hop | undefined;
+  /** Sends a datagram to SID_BOOTSTRAP of a node somewhere. */
+  readonly send: (destination: Dag, payload: Uint8Array) => void;
+  /** See `IdIndex`. Default 0. */
+  readonly salt?: number;
   readonly onEvent: (event: MobilityEvent) => void;
   readonly limits?: MobilityLimits;
 }
@@ -115,6 +122,10 @@ export interface MobilityOptions {
 export class Mobility {
   readonly hid: Xid;
   readonly counters = new Counters<CounterName>();
+  /** Whom this node sends to, and who of them has moved. */
+  readonly moved: MovedHosts;
+  /** Tells others of hosts that have left. */
+  readonly redirector: Redirector;
   readonly #limiterGauges: () => Gauge[];
   readonly #table: BindingTable;
   readonly #patcher: Patcher;
@@ -145,6 +156,7 @@ export class Mobility {
     const verifier = new StatementVerifier({ crypto, ...defined({ skewMs: limits.skewMs }) });
     const onEvent = (event: MobilityEvent): void => {
       if (event.kind === 'detached') this.#relay?.clear();
+      this.redirector.heard(event);
       options.onEvent(event);
     };
     this.#onEvent = onEvent;
@@ -165,6 +177,10 @@ export class Mobility {
     const { adRoute, hidRoute = () => undefined } = options;
     const patcher = new Patcher({ hid, table, verifier, sink, adRoute, hidRoute, limiter: patchLimiter, counters, onEvent });
     this.#table = table;
+    const { send, salt = 0 } = options;
+    const ourAd = (): Xid | undefined => (role.kind === 'router' ? role.ad : this.attachment?.ad);
+    this.moved = new MovedHosts({ hid, verifier, counters, onEvent, salt });
+    this.redirector = new Redirector({ ad: ourAd, proofOf: (left) => this.proofOf(left), send, counters, salt });
     this.#limiterGauges = () => [
       hopLimiter.gauge('message budgets'),
       patchLimiter.gauge('patch budgets'),
@@ -260,6 +276,8 @@ export class Mobility {
         if (isAccessFace) return this.counters.count('notice-ack:from-access');
         if (this.#notices === undefined) return this.counters.count('notice-ack:unmatched');
         return this.#notices.handleAck(from, message);
+      case MobilityKind.REDIRECT:
+        return this.moved.handleRedirect(message, now, wallNow);
     }
   }
 
@@ -368,6 +386,8 @@ export class Mobility {
       ...this.#table.gauges(),
       ...this.#patcher.gauges(),
       ...(this.#ways?.gauges() ?? []),
+      ...this.moved.gauges(),
+      ...this.redirector.gauges(),
       ...(this.#attachment?.gauges() ?? []),
       ...(this.#notices?.gauges() ?? []),
       ...this.#limiterGauges(),

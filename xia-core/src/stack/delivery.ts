@@ -35,6 +35,8 @@ export interface DeliveryOptions {
   readonly routing: ((face: number, neighbour: number, payload: Uint8Array, now: number) => void) | undefined;
   readonly datagrams: DatagramEndpoint;
   readonly streams: StreamEndpoint;
+  /** A packet of ours, it is said, found no way to this address. */
+  readonly unreachable: (destination: Dag, now: number) => void;
   /** A packet of ours, it is said, did not fit a face on its way. */
   readonly tooBig: (quote: XipView, destination: Dag, mtu: number, now: number) => void;
 }
@@ -207,6 +209,7 @@ export class Delivery {
     }
     this.#handed['xcmp-error']++;
     if (type === XcmpType.TOO_BIG) this.#options.tooBig(quote, destination, mtu, now);
+    if (type === XcmpType.UNREACHABLE) this.#options.unreachable(destination, now);
     if (type === XcmpType.REDIRECT) this.#options.xcmp.counters.redirectsIgnored++;
     this.#options.echoes.handleError(type, code, quoted, view, now);
   }

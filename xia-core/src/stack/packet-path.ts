@@ -15,7 +15,7 @@ import { Xid } from '../xid/index.js';
 import type { FaceTable } from './face-table.js';
 import { HoldBuffer, type HeldPacket, type HoldDrop } from './hold-buffer.js';
 import { LocalQueue } from './local-queue.js';
-import { alikeBytes, spreadMarks } from './packet-run.js';
+import { alikeBytes, spreadDestination, spreadMarks } from './packet-run.js';
 
 /** Packets to ourselves that may wait, in bytes. A burst of chunk segments fits. */
 const LOCAL_QUEUE_BYTES = 16 * 1024 * 1024;
@@ -45,6 +45,10 @@ export interface PacketPathOptions {
   readonly observesChunks: () => boolean;
   /** A packet that came from elsewhere is about to be sent on. */
   readonly observe: (view: XipView, now: number) => void;
+  /** A packet of this node is about to be looked at: its destination may be written anew; whether it was. */
+  readonly leaving: (view: XipView, now: number) => boolean;
+  /** Packets of `bytes` together went on by the entry of destination node `node`; `face` and `neighbour` are where they came from. */
+  readonly passed: (view: XipView, node: number, bytes: number, face: number, neighbour: number, now: number) => void;
   /** A packet gets no further and its source may be told. */
   readonly report: Report;
   /**
@@ -134,7 +138,9 @@ export class PacketPath {
     const view = this.#outgoing;
     const fault = view.reset(packet, body?.length);
     if (fault !== undefined) return this.#drop(`malformed:${fault}`);
-    return this.#begin(this.#options.engine.forward(view, LOCAL_FACE, FROM_SELF), packet, now, body);
+    const { engine, leaving } = this.#options;
+    leaving(view, now);
+    return this.#begin(engine.forward(view, LOCAL_FACE, FROM_SELF), packet, now, body);
   }
 
   /**
@@ -142,11 +148,12 @@ export class PacketPath {
    * equal, start their way here. The effect is that of `originate` for each of them in turn.
    */
   originateRun(run: Uint8Array, packetBytes: number, now: number): void {
-    const { engine, faces } = this.#options;
+    const { engine, faces, leaving } = this.#options;
     const view = this.#outgoing;
     const first = run.subarray(0, packetBytes);
     let at = 0;
     if (view.reset(first) === undefined) {
+      if (leaving(view, now)) spreadDestination(view, run);
       const disposition = engine.forward(view, LOCAL_FACE, FROM_SELF);
       if (disposition === Disposition.FORWARD && packetBytes <= faces.mtu(engine.outFace)) {
         const packets = Math.ceil(run.length / packetBytes);
@@ -330,10 +337,11 @@ export class PacketPath {
    * @param run several packets that are alike; the view is that of the first
    */
   #pass(view: XipView, face: number, neighbour: number, now: number, run?: Uint8Array, packets = 1): void {
-    const { engine, faces, redirect } = this.#options;
+    const { engine, faces, passed, redirect } = this.#options;
     const { outFace, outNeighbour, outNode } = engine;
     if (run === undefined) this.#sendOn(view, face, neighbour, now);
     else this.#sendRunOn(view, now, run, packets);
+    passed(view, outNode, run?.length ?? view.bytes.length, face, neighbour, now);
     if (outFace !== face || outNeighbour === neighbour) return;
     const better = faces.get(face)?.hidOf?.(outNeighbour);
     if (better !== undefined) redirect(view, outNode, better, face, neighbour, now);

@@ -1,4 +1,5 @@
 import { SeededRandom } from '../../../../xia-core/src/bytes/index.js';
+import type { Dag } from '../../../../xia-core/src/dag/index.js';
 import { nodeCrypto } from '../../../../xia-core/src/io/node-crypto.js';
 import type { MobilityEvent } from '../../../../xia-core/src/mobility/events.js';
 import type { Hop } from '../../../../xia-core/src/mobility/links.js';
@@ -61,6 +62,8 @@ export class Bench {
   readonly held = new Set<string>();
   readonly events: MobilityEvent[] = [];
   readonly sent: Array<{ face: number; neighbour: number; message: MobilityMessage }> = [];
+  /** Datagrams to nodes that are not neighbours. */
+  readonly sentFar: Array<{ destination: Dag; payload: Uint8Array }> = [];
   now = 1000;
 
   constructor(role: MobilityOptions['role'], identity: Identity, limits: MobilityLimits = {}) {
@@ -94,6 +97,7 @@ export class Bench {
       },
       adRoute: (ad) => this.adRoutes.get(ad.key),
       hidRoute: (hid) => this.hidRoutes.get(hid.key),
+      send: (destination, payload) => void this.sentFar.push({ destination, payload }),
       onEvent: (event) => this.events.push(event),
       limits,
     });

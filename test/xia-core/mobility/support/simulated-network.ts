@@ -210,6 +210,8 @@ export class SimulatedNode {
       rng: network.rng,
       faces: { access: () => this.#facesOf('access'), uplink: () => this.#facesOf('uplink') },
       sink: { sendLink: (face, neighbour, payload) => this.#send(face, neighbour, payload) },
+      // Nobody here sends packets that could make a detour.
+      send: () => {},
       routes: {
         set: (hid, hop) => void this.routes.set(hid.key, hop),
         delete: (hid) => void this.routes.delete(hid.key),
