@@ -9,6 +9,8 @@ export interface MigrationSide {
   readonly host: string;
   /** Directory of this side's state files. Two sides on one machine need two. */
   readonly stateDirectory: string;
+  /** Control socket of the XIA host that the VM's network card is plugged into here. */
+  readonly hostControl?: string;
   /** PEM file of the identity that `xmigrate` uses here; default: a fresh one. */
   readonly keyFile?: string;
 }
@@ -18,6 +20,8 @@ export interface RunMigrationOptions {
   readonly vm: string;
   readonly source: MigrationSide;
   readonly destination: MigrationSide;
+  /** HID of the VM, as text. With a side's `hostControl` that host refuses the VM's copy while the VM is elsewhere. */
+  readonly guestHid?: string;
   /** ADs that both ends believe, comma separated; default: any. */
   readonly trust?: string;
   /** The command that starts `xmigrate`, as both QEMUs see it; default: this installation's. */

@@ -21,5 +21,14 @@ describe('the command lines that QEMU runs', () => {
     expect(after(words, '--state')).toBe(resolve(`state-${name}`));
     expect(after(words, '--events')).toBe(resolve(`events/${program}.jsonl`));
     expect(after(words, '--key')).toBe(`/keys/${name}.key`);
+    expect(words).not.toContain('--host-control');
+  });
+
+  it('name the host that is to fence the guest, where both are known', () => {
+    const guestHid = `HID:${'a'.repeat(40)}`;
+    const fenced = { ...options, guestHid, source: { ...options.source, hostControl: 'a.ctl' } };
+    const words = sendArguments(fenced, 'RE AD:1', 'events/send.jsonl');
+    expect([after(words, '--host-control'), after(words, '--guest-hid')]).toEqual([resolve('a.ctl'), guestHid]);
+    expect(receiveArguments(fenced, 'events/recv.jsonl')).not.toContain('--guest-hid');
   });
 });

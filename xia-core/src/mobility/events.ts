@@ -36,6 +36,8 @@ export type MobilityEvent =
   | { readonly kind: 'expired'; readonly hid: Xid }
   /** Alarm: a HID changed its place too often, and keeps the one that it has for a while. */
   | { readonly kind: 'frozen'; readonly hid: Xid; readonly moves: number }
+  /** Alarm: a guest that was given away still speaks here. `refused`: so many of its bindings so far. */
+  | { readonly kind: 'fenced'; readonly hid: Xid; readonly hop: Hop; readonly refused: number }
   /** A neighbour did not answer a patch. */
   | { readonly kind: 'patch-failed'; readonly hid: Xid; readonly hop: Hop; readonly sequence: number };
 
@@ -44,7 +46,7 @@ export type CounterName =
   | `message:${MessageFault}`
   | `beacon:${VerifyFault | 'accepted' | 'sent' | 'relayed' | 'greeted' | 'from-access' | 'from-myself' | 'not-wanted' | 'rate-limited' | 'replayed' | 'duplicate' | 'untrusted-ad' | 'too-many-relays'}`
   | `solicit:${'sent' | 'answered' | 'not-access' | 'rate-limited' | 'no-beacon'}`
-  | `binding:${VerifyFault | BindingStatus | 'accepted' | 'repeated' | 'passed' | 'sent' | 'retransmitted' | 'not-access' | 'own-hid' | 'wrong-gateway' | 'not-attached' | 'replayed'}`
+  | `binding:${VerifyFault | BindingStatus | 'accepted' | 'repeated' | 'passed' | 'sent' | 'retransmitted' | 'not-access' | 'own-hid' | 'wrong-gateway' | 'not-attached' | 'replayed' | 'fenced'}`
   | `ack:${VerifyFault | 'accepted' | 'refused' | 'passed' | 'from-access' | 'unmatched' | 'rate-limited'}`
   | `patch:${VerifyFault | 'accepted' | 'duplicate' | 'stale' | 'sent' | 'retransmitted' | 'unanswered' | 'from-access' | 'rate-limited' | 'own-hid' | 'own-guest' | 'table-full' | 'too-many-pending'}`
   | `patch-ack:${'accepted' | 'unmatched'}`;

@@ -11,6 +11,7 @@ import { BindingPasser, type Uplink } from './binding-passer.js';
 import { BindingTable, DEFAULT_MAX_BINDINGS } from './binding-table.js';
 import { Counters } from '../bytes/counters.js';
 import type { AttachmentInfo, CounterName, MobilityEvent } from './events.js';
+import { Fences } from './fences.js';
 import { Gateway } from './gateway.js';
 import type { HidRoutes, Hop, LinkFaces, LinkSink } from './links.js';
 import { Patcher } from './patcher.js';
@@ -110,6 +111,8 @@ export interface MobilityOptions {
 export class Mobility {
   readonly hid: Xid;
   readonly counters = new Counters<CounterName>();
+  /** Guests that were given away, and that are refused here. */
+  readonly fences: Fences;
   readonly #limiterGauges: () => Gauge[];
   readonly #table: BindingTable;
   readonly #patcher: Patcher;
@@ -159,7 +162,9 @@ export class Mobility {
       hidLimiter.gauge('binding budgets'),
     ];
     this.#patcher = patcher;
-    const shared = { hid, identity, crypto, rng, faces, sink, table, patcher, verifier, counters, onEvent };
+    const fences = new Fences({ hid, table, counters, onEvent });
+    this.fences = fences;
+    const shared = { hid, identity, crypto, rng, faces, sink, table, fences, patcher, verifier, counters, onEvent };
     const limiters = { hopLimiter, hidLimiter, solicitLimiter };
     if (role.kind === 'router') {
       const { ad, certificate } = role;
@@ -254,6 +259,7 @@ export class Mobility {
   faceRemoved(face: number, now: number, neighbour?: number): void {
     this.#table.faceRemoved(face, neighbour);
     this.#patcher.faceRemoved(face, neighbour);
+    this.fences.wireGone(face, neighbour);
     this.#attachment?.faceRemoved(face, now, neighbour);
   }
 
@@ -291,6 +297,7 @@ export class Mobility {
     return Math.min(
       this.#table.nextTimeout(),
       this.#patcher.nextTimeout(),
+      this.fences.nextTimeout(),
       this.#ways?.nextTimeout() ?? Infinity,
       this.#beaconSender?.nextTimeout() ?? Infinity,
       this.#attachment?.nextTimeout() ?? Infinity,
@@ -300,6 +307,7 @@ export class Mobility {
   handleTimeout(now: number, wallNow: number): void {
     this.#table.handleTimeout(now);
     this.#patcher.handleTimeout(now);
+    this.fences.handleTimeout(now);
     this.#ways?.handleTimeout(now);
     this.#beaconSender?.handleTimeout(now, wallNow);
     this.#attachment?.handleTimeout(now, wallNow);
@@ -309,6 +317,7 @@ export class Mobility {
     return [
       ...this.#table.gauges(),
       ...this.#patcher.gauges(),
+      ...this.fences.gauges(),
       ...(this.#ways?.gauges() ?? []),
       ...(this.#attachment?.gauges() ?? []),
       ...this.#limiterGauges(),

@@ -54,7 +54,8 @@ export type PathDrop =
   | 'sent-back'
   | 'transmit'
   | 'no-face'
-  | 'local-queue-full';
+  | 'local-queue-full'
+  | 'fenced';
 
 /**
  * The way of every packet through a node: check, decide, then send on, deliver or report.
@@ -142,6 +143,12 @@ export class PacketPath {
       default:
         return this.#dropAsDecided();
     }
+  }
+
+  /** Packets came in that nobody looks at. */
+  refuse(reason: PathDrop, packets: number): void {
+    this.received += packets;
+    this.#drop(reason, packets);
   }
 
   /** Sends a packet of ours by one face without asking the routes: link-local messages. */
