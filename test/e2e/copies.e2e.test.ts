@@ -30,7 +30,7 @@ it(
     expect(result).toMatchObject({ outcome: 'moved', runner: 'destination' });
     await destination.serial.waitFor('moved', { timeoutMs: 20_000, signal });
     await using observer = await lab.attach(OBSERVER);
-    const tell = async () => readCounter(observer, VM_NAME, { timeoutMs: 10_000, signal });
+    const tell = async () => readCounter(observer, VM_NAME, { timeoutMs: 10_000, signal: new AbortController().signal });
     let before = await tell();
 
     await source.qemu.qmp.execute('cont');
