@@ -307,7 +307,7 @@ describe('ending', () => {
       expect(host.kinds().slice(1)).toEqual(['end', 'closed']);
       expect(host.endpoint.size).toBe(0);
     }
-    p.network.run(11_000);
+    p.network.run(21_000);
     expect([p.client.endpoint.lingering, p.server.endpoint.lingering]).toEqual([0, 0]);
   });
 
@@ -339,7 +339,7 @@ describe('ending', () => {
     p.network.run(100);
     expect(closed(p.server)).toEqual([{ code: 300, by: 'peer' }]);
     expect(p.accepted().write(pattern(1), p.network.now)).toBe(0);
-    p.network.run(11_000);
+    p.network.run(21_000);
     expect([p.client.endpoint.lingering, p.server.endpoint.lingering]).toEqual([0, 0]);
   });
 
