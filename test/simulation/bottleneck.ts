@@ -32,6 +32,10 @@ export interface BottleneckOptions {
   readonly mtu?: number;
   /** Timers fire at multiples of this, as those of a machine do; 0 exactly. */
   readonly tickMs?: number;
+  /** And up to so much later, each by chance, as on a machine that has other work too. */
+  readonly lateMs?: number;
+  /** Hosts do nothing at all for a while, now and then, as processes that wait for a processor; on average so long, after so long. */
+  readonly pauses?: { readonly forMs: number; readonly afterMs: number };
   readonly flows: readonly FlowOptions[];
 }
 
@@ -74,14 +78,16 @@ export class Bottleneck {
   readonly there: LinkModel;
   readonly back: LinkModel;
   readonly flows: Flow[] = [];
-  readonly #tickMs: number;
+  readonly #timing: Pick<BottleneckOptions, 'tickMs' | 'lateMs' | 'pauses'>;
+  readonly #timingRng: SeededRandom;
   readonly #mtu: number;
 
   constructor(options: BottleneckOptions) {
     const rng = new SeededRandom(options.seed);
     this.there = new LinkModel(options.there, rng);
     this.back = new LinkModel(options.back, rng);
-    this.#tickMs = options.tickMs ?? 0;
+    this.#timing = options;
+    this.#timingRng = new SeededRandom(options.seed + 1);
     this.#mtu = options.mtu ?? 1400;
     for (const flow of options.flows) this.#add(flow, rng);
   }
@@ -99,8 +105,8 @@ export class Bottleneck {
   #add(options: FlowOptions, rng: SeededRandom): void {
     const flow = new Flow(options);
     this.flows.push(flow);
-    const client = new End(this.queue, this.#tickMs);
-    const server = new End(this.queue, this.#tickMs);
+    const client = new End(this.queue, new HostClock(this.#timing, this.#timingRng));
+    const server = new End(this.queue, new HostClock(this.#timing, this.#timingRng));
     client.peer = server;
     server.peer = client;
     const { congestion } = options;
@@ -123,18 +129,54 @@ export class Bottleneck {
   }
 }
 
+/** When a host gets to do what is due. */
+class HostClock {
+  readonly #tickMs: number;
+  readonly #lateMs: number;
+  readonly #pauses: BottleneckOptions['pauses'];
+  readonly #rng: SeededRandom;
+  #pauseMs = 0;
+  #wakeMs = 0;
+
+  constructor({ tickMs = 0, lateMs = 0, pauses }: Pick<BottleneckOptions, 'tickMs' | 'lateMs' | 'pauses'>, rng: SeededRandom) {
+    this.#tickMs = tickMs;
+    this.#lateMs = lateMs;
+    this.#pauses = pauses;
+    this.#rng = rng;
+  }
+
+  /** When a timer fires that is set for `wantedMs`. */
+  fireMs(wantedMs: number, now: number): number {
+    if (wantedMs === Infinity || wantedMs <= now) return wantedMs;
+    const atMs = this.#tickMs > 0 ? Math.ceil(wantedMs / this.#tickMs) * this.#tickMs : wantedMs;
+    return this.#lateMs > 0 ? atMs + this.#lateMs * this.#rng.unit() : atMs;
+  }
+
+  /** When something is served that happens now. Time must not run backwards. */
+  servedMs(now: number): number {
+    if (this.#pauses === undefined) return now;
+    while (now >= this.#wakeMs) {
+      this.#pauseMs = this.#wakeMs + 2 * this.#pauses.afterMs * this.#rng.unit();
+      this.#wakeMs = this.#pauseMs + 2 * this.#pauses.forMs * this.#rng.unit();
+    }
+    return now < this.#pauseMs ? now : this.#wakeMs;
+  }
+}
+
 /** A host with one endpoint at one side. */
 class End {
   endpoint!: StreamEndpoint;
   peer!: End;
   #hid!: Xid;
+  /** What the timer was set for, and when it fires. */
+  #wantedMs = Infinity;
   #wokenFor = Infinity;
   readonly #queue: EventQueue;
-  readonly #tickMs: number;
+  readonly #clock: HostClock;
 
-  constructor(queue: EventQueue, tickMs: number) {
+  constructor(queue: EventQueue, clock: HostClock) {
     this.#queue = queue;
-    this.#tickMs = tickMs;
+    this.#clock = clock;
   }
 
   begin(
@@ -170,12 +212,15 @@ class End {
 
   rearm(): void {
     const next = this.endpoint.nextTimeout();
-    const atMs = this.#tickMs > 0 && next !== Infinity ? Math.ceil(next / this.#tickMs) * this.#tickMs : next;
+    if (next >= this.#wantedMs) return;
+    this.#wantedMs = next;
+    const atMs = this.#clock.fireMs(next, this.#queue.now);
     if (atMs >= this.#wokenFor) return;
     this.#wokenFor = atMs;
-    this.#queue.at(atMs, (now) => {
+    this.#serveAt(atMs, (now) => {
       if (this.#wokenFor !== atMs) return;
       this.#wokenFor = Infinity;
+      this.#wantedMs = Infinity;
       if (this.endpoint.nextTimeout() <= now) this.endpoint.handleTimeout(now);
       this.rearm();
     });
@@ -183,9 +228,17 @@ class End {
 
   #deliver(atMs: number, bytes: Uint8Array, source: Dag, sid: Xid): void {
     const { peer } = this;
-    this.#queue.at(atMs, (now) => {
+    peer.#serveAt(atMs, (now) => {
       peer.endpoint.handlePacket(bytes, source, sid, now);
       peer.rearm();
+    });
+  }
+
+  #serveAt(atMs: number, action: (now: number) => void): void {
+    this.#queue.at(atMs, (now) => {
+      const servedMs = this.#clock.servedMs(now);
+      if (servedMs <= now) action(now);
+      else this.#queue.at(servedMs, action);
     });
   }
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { hostDag, PrincipalType, Xid, type Beacon, type Dag, type LinkShape } from 'xia-core';
+import { contentDag, hostDag, NextHeader, PrincipalType, Xid, XipView, type Beacon, type Dag, type LinkShape } from 'xia-core';
 import { imbalances } from './accounts.js';
 import { addApplication, addRouter } from './domains.js';
-import { beaconIn, floods, type Prey } from './floods.js';
+import { beaconIn, floods, requestAs, type Prey } from './floods.js';
 import { SimNetwork, type SimNode } from './network.js';
+import { simCrypto } from './sim-identity.js';
 
 const LINK: LinkShape = { delayMs: 1 };
 const SERVICE = Xid.of(PrincipalType.SID, '5e'.repeat(20));
@@ -162,6 +163,41 @@ describe('a flood', () => {
     newcomer.enter((now) => newcomer.stack.handleTimeout(now));
     siege.flood(floods['bindings of many HIDs']!, 2, 500);
     expect(newcomer.stack.mobility.attachmentState).toBe('bound');
+    expect(siege.faults()).toEqual([]);
+  });
+
+  it('of requests in the name of somebody else is answered up to a budget, and who asks for himself gets all', () => {
+    const siege = new Siege(5, { delayMs: 1 });
+    const { network, router, attacker, victim, service } = siege;
+    const content = network.rng.bytes(256 * 1024);
+    const cid = new Xid(PrincipalType.CID, simCrypto.hash(content).slice(0, 20));
+    router.enter((now) => router.stack.content.publish(cid.id, content, now));
+    const chunk = contentDag(siege.prey.ad, router.stack.hid, cid);
+    let answered = 0;
+    let bytesToService = 0;
+    network.onPacket = (packet, { node }) => {
+      const view = new XipView();
+      if (view.reset(packet) !== undefined || view.nextHeader !== NextHeader.CHUNK) return;
+      if (node === service) bytesToService += packet.length;
+      if (node === attacker) answered += packet.length;
+    };
+    for (let count = 0; count < 200; count++) {
+      network.transmit(attacker, 1, requestAs(service.stack.dag(), chunk));
+      network.runFor(1);
+    }
+    network.runFor(PATIENCE_MS);
+    expect(router.stack.counters()['delivery']!['answer-limited']).toBeGreaterThan(100);
+    expect(bytesToService).toBeGreaterThan(8 * 1024 * 1024);
+    // The burst, what comes in for 0.2 s, and headers.
+    expect(bytesToService).toBeLessThan(1.2 * (8 + 32 * 0.2) * 1024 * 1024);
+    const limited = router.stack.counters()['delivery']!['answer-limited'];
+    for (let count = 0; count < 100; count++) network.transmit(attacker, 1, requestAs(attacker.stack.dag(), chunk));
+    network.runFor(PATIENCE_MS);
+    expect(answered, 'what goes back to who asked has no limit').toBeGreaterThan(100 * content.length);
+    victim.enter((now) => victim.stack.fetcher.fetch(chunk, now, { id: 1, length: content.length }));
+    network.runFor(500);
+    expect(victim.stack.counters()['fetcher']).toMatchObject({ done: 1 });
+    expect(router.stack.counters()['delivery']!['answer-limited']).toBe(limited);
     expect(siege.faults()).toEqual([]);
   });
 });

@@ -2,6 +2,7 @@ import {
   beaconSchema,
   decodeMobilityMessage,
   encodeBindingMessage,
+  encodeChunkRequest,
   encodeChunkResponseHeader,
   encodeDgramHeader,
   encodeEcho,
@@ -80,6 +81,12 @@ function opening({ rng, service }: Prey): Uint8Array {
   const source = serviceDag(anyXid(rng, PrincipalType.AD), anyXid(rng, PrincipalType.HID), sid);
   const destination = serviceDag(service.ad, service.hid, service.sid);
   return encodeXip({ nextHeader: NextHeader.STREAM, destination, source, payload: [writer.finish().slice()] });
+}
+
+/** Asks the router for a chunk in the name of somebody else. */
+export function requestAs(victim: Dag, chunk: Dag): Uint8Array {
+  const payload = encodeChunkRequest({ offset: 0, length: 0 });
+  return encodeXip({ nextHeader: NextHeader.CHUNK, destination: chunk, source: victim, payload });
 }
 
 /** One packet of a flood. */

@@ -18,6 +18,7 @@ const LINGER_MS = 1000;
 const PATIENT_MS = 12_000;
 /** Of bindings, which are what a router keeps of a program. */
 const BINDING_LIFETIME_MS = 30_000;
+const BEACON_INTERVAL_MS = 100;
 /** Two round trips, and what waits in queues. */
 const SLACK_MS = 300;
 const UP_BYTES = 150_000;
@@ -277,6 +278,21 @@ describe('a node that is killed', () => {
       }
       if (returns) expect([talk.client.received, talk.server?.received], what).toEqual([DOWN_BYTES, UP_BYTES]);
       expectEmpty(world, what);
+    }
+  });
+
+  it('and is a router knows who was bound to it two beacons after it is back', () => {
+    for (const seed of seeds(ROUTER_SEEDS, 6000)) {
+      const world = begin(seed);
+      const { network, far, server } = world;
+      const hid = server.node.stack.hid;
+      network.runFor(network.rng.unit() * 5000);
+      world.kill(far);
+      network.runFor(network.rng.unit() * 800);
+      const fresh = world.restart(far);
+      expect(fresh.stack.engine.nextHop(hid), `seed ${seed}`).toBeUndefined();
+      network.runFor(2 * BEACON_INTERVAL_MS);
+      expect(fresh.stack.engine.nextHop(hid), `seed ${seed}`).toBeDefined();
     }
   });
 

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -131,6 +131,36 @@ describe('a testbed of real processes', () => {
     expect(Buffer.compare(await readFile(`${file}.first`), content.subarray(0, 65_536))).toBe(0);
     server.child.kill('SIGTERM');
     await server.done;
+  });
+
+  it('carries a sealed file to those who have its secret', async () => {
+    const file = join(folder, 'sealed.bin');
+    const secret = join(folder, 'secret');
+    const content = Buffer.alloc(100_000, 'very private ');
+    await writeFile(file, content);
+    const put = (target: string) => {
+      const sealing = ['--chunk-bytes', '30000', '--encrypt', '--secret', secret, '-m', `${file}.json`, '--json'];
+      return start(['exec', 'HOST_A', '--', 'xchunk', 'put', target, ...sealing]);
+    };
+    const server = put(file);
+    const { chunks } = (await firstLine(server.child)) as { chunks: { dag: string }[] };
+    const get = async (...args: string[]) => on('HOST_B', 'xchunk', 'get', `${file}.json`, '-o', `${file}.copy`, ...args);
+    expect(await get('--secret', secret)).toMatchObject({ code: 0, stderr: '' });
+    expect(Buffer.compare(await readFile(`${file}.copy`), content)).toBe(0);
+    expect(await get()).toMatchObject({ code: 2, stderr: expect.stringContaining('is sealed: give --secret') });
+    await writeFile(`${secret}.other`, 'ab'.repeat(32), { mode: 0o600 });
+    expect(await get('--secret', `${secret}.other`)).toMatchObject({ code: 3, stderr: expect.stringContaining('not the secret') });
+    await chmod(`${secret}.other`, 0o644);
+    expect(await get('--secret', `${secret}.other`)).toMatchObject({ code: 3, stderr: expect.stringContaining('mode 0644') });
+    expect(await on('HOST_B', 'xchunk', 'get', chunks[0]?.dag ?? '', '-o', `${file}.first`)).toMatchObject({ code: 0 });
+    expect((await readFile(`${file}.first`)).includes('private')).toBe(false);
+    server.child.kill('SIGTERM');
+    await server.done;
+    const again = put(file);
+    const cids = (dags: readonly { dag: string }[]) => dags.map(({ dag }) => dag.slice(dag.indexOf('CID:')));
+    expect(cids(((await firstLine(again.child)) as { chunks: { dag: string }[] }).chunks)).toEqual(cids(chunks));
+    again.child.kill('SIGTERM');
+    await again.done;
   });
 
   it('leaves with the exit code of the table', async () => {

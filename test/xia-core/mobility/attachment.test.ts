@@ -30,6 +30,7 @@ function beaconBytes(changes: Partial<Beacon> = {}, signer: Identity = keys.rout
       nameServer: undefined,
       mtu: 1500,
       token: new Uint8Array(16).fill(1),
+      life: new Uint8Array(8).fill(1),
       certificate,
       ...changes,
     },
@@ -53,9 +54,9 @@ describe('an attachment', () => {
       if (!opened.ok) throw new Error(opened.reason);
       return opened.value;
     });
-  const hear = (neighbour = 1): void => {
+  const hear = (neighbour = 1, changes: Partial<Beacon> = {}): void => {
     sequence += 1;
-    node.receive(UPLINK, neighbour, plain({ sequence, issuedMs: node.wall() }));
+    node.receive(UPLINK, neighbour, plain({ sequence, issuedMs: node.wall(), ...changes }));
   };
   const answer = (status: BindingStatus = 'ok', changes: Partial<BindingAck> = {}, signer = keys.router, neighbour = 1): void => {
     const binding = bindings().at(-1)!;
@@ -131,6 +132,40 @@ describe('an attachment', () => {
     expect(bindings()[1]!.sequence).toBeGreaterThan(first!.sequence);
     answer();
     expect(node.events).toHaveLength(1);
+  });
+
+  it('renews at once, and once, when its router says that it has begun anew', () => {
+    attach();
+    for (let step = 0; step < 3; step++) {
+      node.pass(100);
+      hear();
+    }
+    expect(bindings()).toHaveLength(1);
+    const life = new Uint8Array(8).fill(2);
+    node.pass(100);
+    hear(1, { life });
+    expect(bindings()).toHaveLength(2);
+    answer();
+    node.pass(100);
+    hear(1, { life });
+    expect(bindings()).toHaveLength(2);
+    expect(node.events).toHaveLength(1);
+  });
+
+  it('renews at once when the host between it and its router has begun anew', () => {
+    const hear = (sequence: number, life: number) => {
+      const beacon = beaconBytes({ sequence });
+      const fields = { hid: hidOf(keys.host), beacon: nodeCrypto.hash(beacon), mtu: 1400, life: new Uint8Array(8).fill(life) };
+      node.receive(UPLINK, 1, encodeBeaconMessage({ beacon, relays: [sealRelay(fields, keys.host)] }));
+    };
+    hear(1, 1);
+    answer();
+    node.pass(100);
+    hear(2, 1);
+    expect(bindings()).toHaveLength(1);
+    node.pass(100);
+    hear(3, 2);
+    expect(bindings()).toHaveLength(2);
   });
 
   it('is detached when no beacon came for three lifetimes, and searches', () => {
@@ -257,7 +292,7 @@ describe('an attachment', () => {
 
   it('sees the host that relayed a beacon as its access point, and the least MTU', () => {
     const beacon = beaconBytes();
-    const relay = sealRelay({ hid: hidOf(keys.host), beacon: nodeCrypto.hash(beacon), mtu: 1400 }, keys.host);
+    const relay = sealRelay({ hid: hidOf(keys.host), beacon: nodeCrypto.hash(beacon), mtu: 1400, life: new Uint8Array(8) }, keys.host);
     node.receive(UPLINK, 1, encodeBeaconMessage({ beacon, relays: [relay] }));
     expect(bindings()[0]!.accessPoint).toEqual(hidOf(keys.host));
     answer();
@@ -265,18 +300,26 @@ describe('an attachment', () => {
   });
 
   it.each<[string, (beacon: Uint8Array) => Uint8Array, string]>([
-    ['of another beacon', () => sealRelay({ hid: hidOf(keys.host), beacon: new Uint8Array(20), mtu: 1400 }, keys.host), 'beacon:bad-relay'],
+    [
+      'of another beacon',
+      () => sealRelay({ hid: hidOf(keys.host), beacon: new Uint8Array(20), mtu: 1400, life: new Uint8Array(8) }, keys.host),
+      'beacon:bad-relay',
+    ],
     [
       'in the name of another host',
-      (beacon) => sealRelay({ hid: hidOf(keys.host), beacon: nodeCrypto.hash(beacon), mtu: 1400 }, keys.mallory),
+      (beacon) => sealRelay({ hid: hidOf(keys.host), beacon: nodeCrypto.hash(beacon), mtu: 1400, life: new Uint8Array(8) }, keys.mallory),
       'beacon:wrong-signer',
     ],
     [
       'by the router itself',
-      (beacon) => sealRelay({ hid: hidOf(keys.router), beacon: nodeCrypto.hash(beacon), mtu: 1400 }, keys.router),
+      (beacon) => sealRelay({ hid: hidOf(keys.router), beacon: nodeCrypto.hash(beacon), mtu: 1400, life: new Uint8Array(8) }, keys.router),
       'beacon:bad-relay',
     ],
-    ['by this node', (beacon) => sealRelay({ hid: guest, beacon: nodeCrypto.hash(beacon), mtu: 1400 }, keys.guest), 'beacon:from-myself'],
+    [
+      'by this node',
+      (beacon) => sealRelay({ hid: guest, beacon: nodeCrypto.hash(beacon), mtu: 1400, life: new Uint8Array(8) }, keys.guest),
+      'beacon:from-myself',
+    ],
   ])('does not attach through a relay %s', (_name, relay, counter) => {
     const beacon = beaconBytes();
     node.receive(UPLINK, 1, encodeBeaconMessage({ beacon, relays: [relay(beacon)] }));

@@ -59,6 +59,7 @@ describe('trust that is changed while a node runs', () => {
       nameServer: undefined,
       mtu: 1500,
       token,
+      life: new Uint8Array(8),
       certificate,
     };
     node.receive(UPLINK, 1, encodeBeaconMessage({ beacon: sealBeacon(beacon, keys.router), relays: [] }));

@@ -54,7 +54,7 @@ describe('an end, packet by packet', () => {
     script.near.end(50);
     script.far.end(50);
     expect(script.linesAfter(40)).toEqual(['50 > DATA 0+0 FIN', '50 < DATA 0+0 FIN', '80 > ACK', '80 < ACK', '85 < CLOSE', '85 > CLOSE']);
-    script.network.run(11_000);
+    script.network.run(21_000);
     expect(script.ends()).toEqual(ORDERLY);
     expect(script.isEmpty()).toBe(true);
   });
@@ -76,7 +76,7 @@ describe('an end, packet by packet', () => {
       `155 ${out} CLOSE`,
       `160 ${back} CLOSE`,
     ]);
-    script.network.run(11_000);
+    script.network.run(21_000);
     expect(script.ends()).toEqual(ORDERLY);
     expect(script.isEmpty()).toBe(true);
   });
@@ -87,7 +87,7 @@ describe('an end, packet by packet', () => {
     script.near.reset(300, 50);
     expect(script.linesAfter(100)).toEqual(['50 < DATA 0+1191', '50 < DATA 1191+809', '50 > RESET', '55 < CLOSE']);
     expect(script.ends()).toEqual([[{ code: 300, by: 'local' }], [{ code: 300, by: 'peer' }]]);
-    script.network.run(11_000);
+    script.network.run(21_000);
     expect(script.isEmpty()).toBe(true);
   });
 

@@ -15,6 +15,7 @@ const hid = (role: Role): Xid => new Xid(PrincipalType.HID, identityOf(role).id)
 const ad = new Xid(PrincipalType.AD, identityOf('ad').id);
 const previousAd = Xid.of(PrincipalType.AD, 'a'.repeat(40));
 const token = Uint8Array.from({ length: 16 }, (_, index) => index);
+const life = Uint8Array.of(8, 7, 6, 5, 4, 3, 2, 1);
 
 export interface StatementVector {
   readonly kind: number;
@@ -41,11 +42,12 @@ export function makeStatementVectors(): readonly StatementVector[] {
       nameServer: serviceDag(ad, hid('host'), SID_NAME_SERVICE),
       mtu: 1500,
       token,
+      life,
       certificate,
     },
     identityOf('router'),
   );
-  const relay = sealRelay({ hid: hid('host'), beacon: nodeCrypto.hash(beacon), mtu: 1400 }, identityOf('host'));
+  const relay = sealRelay({ hid: hid('host'), beacon: nodeCrypto.hash(beacon), mtu: 1400, life }, identityOf('host'));
   const binding = sealBinding(
     {
       hid: hid('mobile'),

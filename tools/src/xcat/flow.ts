@@ -86,8 +86,9 @@ export async function relay(stream: XiaStream, incoming: AsyncIterable<Buffer>, 
       stream.end();
     }
   };
-  // A peer that dies after its end has come is noticed by nobody who waits for input.
-  const broken = stream.untilOver().then(() => new Promise<never>(() => {}));
-  await Promise.race([Promise.all([send(), receive()]), broken]);
+  const arriving = receive();
+  // A peer that dies after its end has come is noticed by nobody who waits for input; before, whoever reads notices.
+  const broken = arriving.then(() => stream.untilOver()).then(() => new Promise<never>(() => {}));
+  await Promise.race([Promise.all([send(), arriving]), broken]);
   if (output === process.stdout) await flushed(output);
 }

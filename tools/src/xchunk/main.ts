@@ -6,8 +6,11 @@ import { Command } from 'commander';
 import {
   addAttachOptions,
   contentDag,
+  ContentSealer,
   Dag,
   integerArgument,
+  loadOrCreateSecret,
+  loadSecret,
   PrincipalType,
   runMain,
   startFromOptions,
@@ -17,7 +20,9 @@ import {
   type XiaNode,
 } from 'xia-core';
 import { writeJsonLine } from '../common/json-output.js';
-import { DEFAULT_CHUNK_BYTES, formatManifest, parseManifest, type Manifest } from './manifest.js';
+import { DEFAULT_CHUNK_BYTES, formatManifest, manifestJson, parseManifest, type Manifest, type SealedManifest } from './manifest.js';
+import { publishFile } from './publication.js';
+import { readingOf, type Reading } from './reading.js';
 
 /** Chunks asked for at a time; the fetcher's congestion window decides what is really under way. */
 const FETCHES_AT_ONCE = 4;
@@ -28,31 +33,38 @@ const LARGEST_CHUNK_BYTES = 16 << 20;
 interface PutOptions extends AttachOptions {
   readonly chunkBytes: number;
   readonly manifest?: string;
+  readonly encrypt?: boolean;
+  readonly secret?: string;
 }
 
 interface GetOptions extends AttachOptions {
   readonly output: string;
   readonly from?: readonly string[];
+  readonly secret?: string;
   readonly timeout: number;
   readonly idleTimeout: number;
 }
 
+/** Both options or none: nobody shall believe a file sealed that is not, or make a secret that seals nothing. */
+async function sealerForPut({ encrypt, secret }: PutOptions): Promise<ContentSealer | undefined> {
+  if (encrypt === true && secret === undefined) throw new XiaError('usage', '--encrypt needs --secret with the file of the secret');
+  if (secret === undefined) return undefined;
+  if (encrypt !== true) throw new XiaError('usage', '--secret is for --encrypt');
+  return new ContentSealer(await loadOrCreateSecret(secret));
+}
+
 async function put(file: string, options: PutOptions, signal: AbortSignal): Promise<void> {
   const content = await readFile(file);
+  const sealer = await sealerForPut(options);
   await using node = await startFromOptions(options, signal);
-  const chunks: Manifest['chunks'] = [];
-  for (let at = 0; at < content.length; at += options.chunkBytes) {
-    const piece = content.subarray(at, at + options.chunkBytes);
-    chunks.push({ dag: node.publish(piece).dag, bytes: piece.length });
-  }
-  const sha256 = createHash('sha256').update(content).digest('hex');
-  const manifest: Manifest = { name: basename(file), bytes: content.length, sha256, chunks };
+  const manifest = publishFile(basename(file), content, options.chunkBytes, sealer, (bytes) => node.publish(bytes).dag);
   if (options.manifest !== undefined) await writeFile(options.manifest, formatManifest(manifest));
   if (options.json) {
-    writeJsonLine({ ...manifest, chunks: chunks.map(({ dag, bytes }) => ({ dag: dag.toString(), bytes })) });
+    writeJsonLine(manifestJson(manifest));
   } else {
-    for (const { dag, bytes } of chunks) process.stdout.write(`${dag.toString()}  ${bytes}\n`);
-    process.stderr.write(`xchunk: serving ${chunks.length} chunks of ${basename(file)} until Ctrl-C\n`);
+    for (const { dag, bytes } of manifest.chunks) process.stdout.write(`${dag.toString()}  ${bytes}\n`);
+    const chunks = `${manifest.chunks.length} ${sealer === undefined ? '' : 'sealed '}chunks`;
+    process.stderr.write(`xchunk: serving ${chunks} of ${basename(file)} until Ctrl-C\n`);
   }
   if (!signal.aborted) await once(signal, 'abort');
 }
@@ -79,7 +91,8 @@ function chunkAddresses(text: string, from: readonly string[] | undefined): read
 
 async function fetchAll(
   node: XiaNode,
-  manifest: Manifest,
+  manifest: Manifest | SealedManifest,
+  reading: Reading,
   from: readonly string[] | undefined,
   out: FileHandle,
   signal: AbortSignal,
@@ -97,13 +110,13 @@ async function fetchAll(
       const { dag, bytes } = manifest.chunks[index] as Manifest['chunks'][number];
       const content = await node.fetch(dag, { length: bytes, sources: addressesAt(dag.intent, from), signal });
       if (content.length !== bytes) throw new XiaError('refused', `${dag.toString()} has ${content.length} bytes, not ${bytes}`);
-      await out.write(content, 0, content.length, offsets[index]);
+      await out.write(reading.open(index, content), 0, bytes, offsets[index]);
     }
   };
   await Promise.all(Array.from({ length: FETCHES_AT_ONCE }, worker));
 }
 
-async function sha256Of(file: string): Promise<string> {
+async function sha256Of(file: string): Promise<Uint8Array> {
   const hash = createHash('sha256');
   const handle = await open(file);
   try {
@@ -111,7 +124,7 @@ async function sha256Of(file: string): Promise<string> {
   } finally {
     await handle.close();
   }
-  return hash.digest('hex');
+  return hash.digest();
 }
 
 /** Silence, and a time that was too short, said as such: scripts tell them by the exit code from what is wrong. */
@@ -127,6 +140,9 @@ async function get(source: string, options: GetOptions, signal: AbortSignal): Pr
   const isAddress = /^(CID:|RE |DAG )/.test(source);
   const limited = AbortSignal.any([signal, AbortSignal.timeout(options.timeout)]);
   const manifest = isAddress ? undefined : parseManifest(await readFile(source, 'utf8'), source);
+  const sealer = options.secret === undefined ? undefined : new ContentSealer(await loadSecret(options.secret));
+  if (isAddress && sealer !== undefined) throw new XiaError('usage', 'a sealed chunk is opened by its manifest, not by its address alone');
+  const reading = manifest && readingOf(manifest, source, sealer, options.secret);
   const addresses = isAddress ? chunkAddresses(source, options.from) : undefined;
   const { idleTimeout: giveUpMs } = options;
   // A fetch looks at how long it has waited whenever it asks again.
@@ -138,10 +154,10 @@ async function get(source: string, options: GetOptions, signal: AbortSignal): Pr
     if (addresses !== undefined) {
       const [address, ...sources] = addresses;
       await writeFile(temporary, await node.fetch(address, { sources, signal: limited }));
-    } else if (manifest !== undefined) {
+    } else if (manifest !== undefined && reading !== undefined) {
       const out = await open(temporary, 'w');
-      await fetchAll(node, manifest, options.from, out, limited).finally(() => out.close());
-      if ((await sha256Of(temporary)) !== manifest.sha256)
+      await fetchAll(node, manifest, reading, options.from, out, limited).finally(() => out.close());
+      if (!reading.isWhole(await sha256Of(temporary)))
         throw new XiaError('refused', `${source}: the chunks do not make up the file of the manifest`);
     }
     await rename(temporary, options.output);
@@ -164,7 +180,15 @@ function program(signal: AbortSignal): Command {
     .argument('<file>')
     .option('--chunk-bytes <n>', 'bytes in a chunk', integerArgument(1, LARGEST_CHUNK_BYTES), DEFAULT_CHUNK_BYTES)
     .option('-m, --manifest <file>', 'write the list of the chunks here, for get')
-    .addHelpText('after', '\nExample:\n  xtestbed exec HOST_A -- xchunk put film.mp4 -m film.json')
+    .option('--encrypt', 'seal the chunks: only who has the secret can read them; equal content keeps equal addresses for one secret')
+    .option('--secret <file>', 'the secret for --encrypt; made if the file does not exist')
+    .addHelpText(
+      'after',
+      `
+Example:
+  xtestbed exec HOST_A -- xchunk put film.mp4 -m film.json
+  xtestbed exec HOST_A -- xchunk put film.mp4 -m film.json --encrypt --secret ~/.xia-secret`,
+    )
     .action(async (file: string, options: PutOptions) => put(file, options, signal));
   addAttachOptions(putCommand);
   const getCommand = command
@@ -173,6 +197,7 @@ function program(signal: AbortSignal): Command {
     .argument('<source>', 'an address "RE ( AD:... HID:... ) CID:...", a bare CID, or a manifest file')
     .requiredOption('-o, --output <file>', 'where to put it')
     .option('--from <address...>', 'addresses of hosts that have it too: all are asked together; a bare CID needs one at least')
+    .option('--secret <file>', 'the secret of a sealed manifest')
     .option('--timeout <ms>', 'give up after this long', integerArgument(1, 86_400_000), 60_000)
     .option('--idle-timeout <ms>', 'give up when nothing of a chunk came for so long', integerArgument(100, 86_400_000), 15_000)
     .addHelpText('after', '\nExample:\n  xtestbed exec HOST_C -- xchunk get film.json -o copy.mp4')

@@ -42,11 +42,11 @@ export class NeighbourLimiter {
     this.#maxNeighbours = limits.maxNeighbours ?? DEFAULT_MAX_NEIGHBOURS;
   }
 
-  /** Takes one token of a neighbour and of its face; false when either has none. `now` in milliseconds. */
-  take(face: number, neighbour: number, now: number): boolean {
+  /** Takes tokens, one by default, of a neighbour and of its face; false when either has too few. `now` in milliseconds. */
+  take(face: number, neighbour: number, now: number, tokens = 1): boolean {
     const ofNeighbour = this.#neighbours.get(face * NEIGHBOUR_SPAN + neighbour) ?? this.#addNeighbour(face * NEIGHBOUR_SPAN + neighbour);
     // The neighbour first: what it is refused must not cost the others on its face anything.
-    if (ofNeighbour.take(now) && (this.#faces.get(face) ?? this.#addFace(face)).take(now)) return true;
+    if (ofNeighbour.take(now, tokens) && (this.#faces.get(face) ?? this.#addFace(face)).take(now, tokens)) return true;
     this.refused++;
     return false;
   }

@@ -11,14 +11,14 @@ export class TokenBucket {
     this.#tokens = burst;
   }
 
-  /** Takes one token; false when there is none left. */
-  take(now: number): boolean {
+  /** Takes tokens, one by default; false, and nothing taken, when there are not so many left. */
+  take(now: number, tokens = 1): boolean {
     if (this.#refilledMs !== -Infinity) {
       this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#refilledMs) * this.#ratePerMs);
     }
     this.#refilledMs = now;
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
+    if (this.#tokens < tokens) return false;
+    this.#tokens -= tokens;
     return true;
   }
 }

@@ -1,20 +1,33 @@
+import { initialWindowBytes } from './congestion.js';
+
 /** Timers come this late: what would leave within it may leave at once. */
 const RESOLUTION_MS = 1;
-/** What was not sent while the timer was late may be made up for, up to this much time. */
+/** What was not sent while the window was closed may be made up for, up to this much time. */
 const CATCH_UP_MS = 4;
+/** What was not sent because the timer was late: a busy machine is often that late. */
+const LATE_CATCH_UP_MS = 10;
 
 /**
- * Spreads packets over time: a bucket of bytes that fills at the rate given, up to {@link CATCH_UP_MS} of it. Made for timers
- * of a millisecond: what is due within that leaves together.
+ * Spreads packets over time: a bucket of bytes that fills at the rate given, up to {@link CATCH_UP_MS} of it; when the sender
+ * comes late up to {@link LATE_CATCH_UP_MS} of it, or an initial window (RFC 9002 section 7.7). Made for timers of a
+ * millisecond: what is due within that leaves together.
  */
 export class Pacer {
   #packetBytes = 1200;
   #creditBytes = 0;
   #updatedMs = -Infinity;
+  /** When the packet that waits was to leave; `Infinity` when none does. */
+  #dueMs = Infinity;
+  #overslept = false;
 
   /** At least two packets may always leave together. */
   setPacketBytes(packetBytes: number): void {
     this.#packetBytes = packetBytes;
+  }
+
+  /** At the last {@link nextSendMs} the sender came so late that some of its time is lost: the path could have had more. */
+  get overslept(): boolean {
+    return this.#overslept;
   }
 
   /** A packet has left. */
@@ -28,24 +41,36 @@ export class Pacer {
    * @param windowBytes a window that fits into the timer's resolution is not paced
    */
   nextSendMs(now: number, rateBytesPerMs: number, windowBytes: number): number {
+    this.#overslept = false;
     if (rateBytesPerMs * RESOLUTION_MS >= windowBytes) {
       this.#creditBytes = 0;
       this.#updatedMs = now;
       return now;
     }
     const quantumBytes = Math.max(this.#packetBytes, rateBytesPerMs * RESOLUTION_MS);
-    const mostBytes = Math.max(2 * this.#packetBytes, rateBytesPerMs * CATCH_UP_MS);
-    const earnedBytes = Math.max(0, now - this.#updatedMs) * rateBytesPerMs;
-    this.#creditBytes = Math.min(mostBytes, this.#creditBytes + earnedBytes);
-    this.#updatedMs = now;
+    if (now > this.#updatedMs) this.#earn(now, rateBytesPerMs);
+    this.#dueMs = Infinity;
     if (this.#creditBytes > 0) return now;
     // Waits for a whole quantum, so that the timer fires once for all of it.
-    return now + (quantumBytes - this.#creditBytes) / rateBytesPerMs;
+    this.#dueMs = now + (quantumBytes - this.#creditBytes) / rateBytesPerMs;
+    return this.#dueMs;
+  }
+
+  #earn(now: number, rateBytesPerMs: number): void {
+    const isLate = now > this.#dueMs;
+    const mostBytes = isLate
+      ? Math.max(initialWindowBytes(this.#packetBytes), rateBytesPerMs * LATE_CATCH_UP_MS)
+      : Math.max(2 * this.#packetBytes, rateBytesPerMs * CATCH_UP_MS);
+    const creditBytes = this.#creditBytes + (now - this.#updatedMs) * rateBytesPerMs;
+    this.#overslept = isLate && creditBytes > mostBytes;
+    this.#creditBytes = Math.min(mostBytes, creditBytes);
+    this.#updatedMs = now;
   }
 
   /** Another path: what was saved up does not count. */
   reset(): void {
     this.#creditBytes = 0;
     this.#updatedMs = -Infinity;
+    this.#dueMs = Infinity;
   }
 }

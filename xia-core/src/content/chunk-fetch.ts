@@ -98,6 +98,8 @@ export class ChunkFetch {
   readonly answerers = new Answerers();
   /** Whether a near cache has repaired it, has not in the time that it takes one, or a source has. */
   nearness: 'unknown' | 'near' | 'far' | 'repaired-far' = 'unknown';
+  /** Repairs in a row that the near cache did not answer. */
+  nearMisses = 0;
   /** Flights of what was never asked for before. */
   #firstFlights = 0;
   /** The HID that the segment at hand came from. */

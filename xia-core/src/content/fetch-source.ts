@@ -18,6 +18,8 @@ export class FetchSource<Path> {
   revived = false;
   /** Something of the chunk came from it. */
   heard = false;
+  /** Given up before anything came from it. */
+  unansweredBytes = 0;
   /** Not to be asked: what is wrong with the chunk is sought elsewhere. */
   excluded = false;
   readonly #host: Uint8Array | undefined;

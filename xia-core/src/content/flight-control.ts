@@ -17,12 +17,17 @@ const LATE_TIMER_MS = 10;
 /** After so many of them, overtaken ranges are waited for half as long. */
 const PATIENT_LOSSES = 16;
 const SMALLEST_SEGMENT_BYTES = 1200;
+/** The share of the last round trip that must have passed until a range can have been overtaken by something asked for again. */
+const DUE_SHARE = 0.9;
 /** So many repairs may come from the source before a near cache is believed to be gone. */
 const MAX_NEAR_SCORE = 8;
+/** Repairs of one chunk in a row that the near cache may not answer before it is believed to have lost that. */
+const MAX_NEAR_MISSES = 3;
 /** A pause of a responder in the middle of its answer that is no loss yet. */
 const MIN_PAUSE_MS = 10;
-/** Timeouts without anything after which the path must be taken as a new one (RFC 9002 section 7.6). */
-const PERSISTENT_TIMEOUTS = 3;
+/** A path that has carried something before is tried at least so often during an outage, or once in so many of its timeouts. */
+const OUTAGE_PROBE_MS = 250;
+const OUTAGE_PROBE_TIMEOUTS = 4;
 
 export interface FlightControlOptions {
   readonly limits: Required<FetchLimits>;
@@ -225,10 +230,9 @@ export class FlightControl {
         continue;
       }
       this.#giveUp(flight, now);
-      this.#tellLost(flight, now);
-      if (this.lastArrivalAt >= flight.sentAt) continue;
-      this.outage = true;
-      if (now - this.lastArrivalAt > PERSISTENT_TIMEOUTS * this.#congestion.rtt.timeoutMs()) this.#congestion.collapsed(now);
+      // Nothing at all came since: a full queue would still let something pass. What the path carries, it will carry afterwards.
+      if (this.lastArrivalAt < flight.sentAt) this.outage = true;
+      else this.#tellLost(flight, now);
     }
     return chunks;
   }
@@ -257,8 +261,10 @@ export class FlightControl {
   progress(flight: Flight, arrived: number, segmentEnd: number, now: number): void {
     const { rtt } = this.#congestion;
     this.lastArrivalAt = now;
+    if (this.outage) this.#congestion.lost(1, true, flight.sentAt, this.#inFlightBytes, now);
     flight.missing -= arrived;
     if (!flight.probe) this.#inFlightBytes -= arrived;
+    if (flight.source.unansweredBytes > 0) this.#believe(flight, now);
     this.#segments.arrived(arrived, flight.sentAt, now);
     if (flight.isTest && segmentEnd - arrived === flight.start) {
       flight.isTest = false;
@@ -290,16 +296,19 @@ export class FlightControl {
 
   /** What was asked for again begins to come: from a cache, from the source, or late from whoever was asked first. */
   #judgeRepair(flight: Flight, isQuick: boolean, elapsedMs: number, now: number, arrived: number): void {
-    const isFromSource = flight.source.isHost(flight.chunk.answeredBy);
+    const { chunk, source } = flight;
+    // Who does not tell its name is no cache that could be relied on.
+    const isFromSource = chunk.answeredBy === NOBODY || source.isHost(chunk.answeredBy);
     if (isQuick && isFromSource) {
       // Where a cache is hoped for, repairs are asked for again before the source can have answered the first time.
       if (!this.hasNearCache) this.wasHasty(flight.missing + arrived, now);
     } else if (isQuick) {
-      flight.chunk.nearness = 'near';
+      chunk.nearness = 'near';
+      chunk.nearMisses = 0;
       this.#nearMs = this.#nearScore === 0 ? elapsedMs : Math.max(elapsedMs, (7 * this.#nearMs + elapsedMs) / 8);
       this.#nearScore = Math.min(MAX_NEAR_SCORE, this.#nearScore + 2);
-    } else if (isFromSource && this.#nearScore > 0 && flight.chunk.nearness !== 'repaired-far') {
-      flight.chunk.nearness = 'repaired-far';
+    } else if (isFromSource && this.#nearScore > 0 && chunk.nearness !== 'repaired-far') {
+      chunk.nearness = 'repaired-far';
       this.#nearScore--;
     }
   }
@@ -311,7 +320,10 @@ export class FlightControl {
    * @param isFromCache it is, and tells only of the same chunk
    */
   #overtake(flight: Flight, isQuick: boolean, isFromCache: boolean, now: number): void {
+    // What was asked for again may be the late answer to the first request: then those asked for between the two are not overtaken.
+    const sentBefore = flight.repeated ? now - DUE_SHARE * this.#congestion.rtt.latestMs : now;
     for (let earlier = this.#flights.head; earlier !== undefined && earlier.sequence < flight.sequence; earlier = earlier.next) {
+      if (earlier.sentAt > sentBefore) return;
       if ((isQuick || isFromCache) && earlier.chunk !== flight.chunk) continue;
       if (isQuick && !earlier.repeated) continue;
       const before = earlier.passed;
@@ -333,10 +345,17 @@ export class FlightControl {
     this.#tellLost(flight, now);
   }
 
-  /** What a source never answers at all it may not have: that is asked for again and again, and says nothing of the path. */
-  #tellLost(flight: Flight, now: number): void {
-    if (flight.probe || (flight.repeated && !flight.source.heard)) return;
-    this.#congestion.lost(flight.missing, flight.sentAt, this.#inFlightBytes, now);
+  /** What a source never answers at all it may not have, which says nothing of the path: only its first answer makes a loss of that. */
+  #tellLost({ probe, missing, answered, sentAt, source }: Flight, now: number): void {
+    if (probe) return;
+    if (source.heard) this.#congestion.lost(missing, answered, sentAt, this.#inFlightBytes, now);
+    else source.unansweredBytes += missing;
+  }
+
+  /** A source answers: what was lost before was lost on the way. */
+  #believe({ source, sentAt }: Flight, now: number): void {
+    this.#congestion.lost(source.unansweredBytes, false, sentAt, this.#inFlightBytes, now);
+    source.unansweredBytes = 0;
   }
 
   /** Bytes came that had been given up. If that was because later ones came, more of those are waited for, once per round trip. */
@@ -355,7 +374,7 @@ export class FlightControl {
   /** No cache answered in the short time that it takes one: says nothing of the path, but is asked for again. */
   #missNear(flight: Flight): void {
     const { chunk } = flight;
-    if (chunk.nearness === 'unknown') chunk.nearness = 'far';
+    if (chunk.nearness === 'unknown' || ++chunk.nearMisses > MAX_NEAR_MISSES) chunk.nearness = 'far';
     this.land(flight);
     chunk.addMissing(flight);
     this.#options.onLost(chunk);
@@ -401,16 +420,17 @@ export class FlightControl {
     const { chunk, source } = flight;
     const { smoothedMs, varianceMs } = this.#congestion.rtt;
     if (source.silentRounds > 1) return this.#timeoutMs(source);
-    flight.isHoped = this.hasNearCache && (chunk.nearness === 'near' || chunk.nearness === 'unknown');
+    flight.isHoped = !flight.probe && this.hasNearCache && (chunk.nearness === 'near' || chunk.nearness === 'unknown');
     const quickMs = flight.isHoped ? 2 * this.#nearMs : 1.5 * smoothedMs + 2 * varianceMs;
     return Math.min(this.#timeoutMs(source), quickMs + MIN_PAUSE_MS + this.#reorderMs);
   }
 
-  #timeoutMs({ silentRounds }: FetchSource<ChunkPath>): number {
+  #timeoutMs({ silentRounds, heard }: FetchSource<ChunkPath>): number {
     const { timeoutMarginMs, maxTimeoutMs } = this.#options.limits;
     const base = this.#congestion.rtt.timeoutMs() + timeoutMarginMs;
     if (silentRounds === 0) return Math.min(maxTimeoutMs, base);
+    const longestMs = heard ? Math.max(OUTAGE_PROBE_MS, OUTAGE_PROBE_TIMEOUTS * base) : maxTimeoutMs;
     // Spread, so that fetchers which lost the path together do not come back together.
-    return Math.min(maxTimeoutMs, base * 2 ** Math.min(silentRounds, 16)) * (1 + this.#options.rng.unit() / 8);
+    return Math.min(maxTimeoutMs, longestMs, base * 2 ** Math.min(silentRounds, 16)) * (1 + this.#options.rng.unit() / 8);
   }
 }

@@ -22,7 +22,7 @@ export { LruPolicy } from './lru-policy.js';
 export { OnPathCache, type ObserveOutcome, type OnPathCacheOptions } from './on-path-cache.js';
 export { originDag } from './origin-dag.js';
 export { PartialAssembler, type PartialAssemblerOptions } from './partial-assembler.js';
-export { requestedRange, type ByteRange } from './request-range.js';
+export { requestedRange, type ByteRange, type RequestedBytes } from './request-range.js';
 export { responderDag } from './responder-address.js';
 export { Responder, type ResponderOptions } from './responder.js';
 export { S3FifoPolicy } from './s3-fifo-policy.js';

@@ -25,6 +25,10 @@ const MIN_WINDOW_BYTES = 12_288;
  */
 const LONGEST_QUEUE_MS = 30;
 
+/** A round trip this much over the shortest one shows a queue. */
+const QUEUE_RTT_SHARE = 0.1;
+const QUEUE_MS = 1;
+
 /** How long a request may keep the path busy with its answer, where more than one range fits into the window. */
 const RANGE_MS = 2;
 /** No burst is too long that a connection may begin with, or little more (RFC 6928). */
@@ -47,7 +51,7 @@ export class PathCongestion {
   readonly #rate = new DeliveryRate();
   readonly #pacer = new Pacer();
   readonly #sample = newAckSample();
-  #packetBytes = 0;
+  #packetBytes = 1200;
 
   constructor(options: Required<CongestionOptions>) {
     this.#controller = congestionControllers[options.congestion]();
@@ -70,13 +74,14 @@ export class PathCongestion {
   }
 
   /**
-   * A fetcher that had nothing to ask for lately has no measure of what the path carries, only a lower bound; it would take
-   * longer and longer for the next chunk if that were its pace.
+   * The smallest window fits into a round trip on any path. A fetcher that had nothing to ask for lately has no measure of what the
+   * path carries, only a lower bound; it would take longer and longer for the next chunk if that were its pace.
    */
   get #paceBytesPerMs(): number {
     const pace = this.#controller.paceBytesPerMs;
-    if (!this.#rate.appLimited || !this.rtt.measured) return pace;
-    return Math.max(pace, (SPARSE_PACE_GAIN * this.windowBytes) / Math.max(1, this.rtt.smoothedMs));
+    if (!this.rtt.measured) return pace;
+    const leastBytes = this.#rate.appLimited ? SPARSE_PACE_GAIN * this.windowBytes : MIN_WINDOW_BYTES;
+    return Math.max(pace, leastBytes / Math.max(1, this.rtt.smoothedMs));
   }
 
   /** What the path carries in one packet. */
@@ -120,19 +125,20 @@ export class PathCongestion {
     this.#controller.acked(sample);
   }
 
-  /** A range was given up that was asked for at `sentAt`. */
-  lost(bytes: number, sentAt: number, inFlightBytes: number, now: number): void {
-    this.#controller.lost(bytes, sentAt, inFlightBytes, now);
+  /**
+   * A range was given up that was asked for at `sentAt`.
+   * @param answered something of it came. Otherwise one packet, the request, is what got lost, if no queue speaks for more.
+   */
+  lost(bytes: number, answered: boolean, sentAt: number, inFlightBytes: number, now: number): void {
+    const { latestMs, minMs } = this.rtt;
+    const isQueued = latestMs > minMs + Math.max(QUEUE_MS, minMs * QUEUE_RTT_SHARE);
+    const lostBytes = answered || isQueued ? bytes : Math.min(bytes, this.#packetBytes);
+    this.#controller.lost(lostBytes, sentAt, inFlightBytes, now);
   }
 
   /** What was given up last has arrived after all. */
   spurious(now: number): void {
     this.#controller.spurious(now);
-  }
-
-  /** Nothing at all came back for several timeouts. */
-  collapsed(now: number): void {
-    this.#controller.collapsed(now);
   }
 
   /** The path is another one now. */

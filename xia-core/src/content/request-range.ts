@@ -1,3 +1,9 @@
+/** What a request asks for; a length of 0 is everything from the offset on. */
+export interface RequestedBytes {
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** Bytes `[start, end)` of a chunk. */
 export interface ByteRange {
   readonly start: number;

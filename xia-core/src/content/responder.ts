@@ -1,9 +1,7 @@
-import { writeU16BE } from '../bytes/index.js';
 import { XIP_NODE_BYTES, type Dag } from '../dag/index.js';
 import {
   CHUNK_RESPONSE_BYTES,
   DEFAULT_HOP_LIMIT,
-  encodeChunkResponseHeader,
   NextHeader,
   XIP_HEADER_BYTES,
   XIP_VERSION,
@@ -11,8 +9,9 @@ import {
 } from '../wire/index.js';
 import { PrincipalType, Xid } from '../xid/index.js';
 import type { StoredChunk } from './chunk-source.js';
-import { requestedRange } from './request-range.js';
+import { requestedRange, type RequestedBytes } from './request-range.js';
 import { responderDag } from './responder-address.js';
+import { responseHead, responseRun, runSegments } from './response-run.js';
 
 /** Lifetime told for a chunk without one of its own, seconds; the prototype's value. */
 const DEFAULT_TTL_SECONDS = 86_400;
@@ -39,6 +38,12 @@ export class Responder {
     this.#maxBytes = options.maxBytesPerRequest ?? 256 * 1024;
   }
 
+  /** How much of a chunk a request is answered with, in bytes. */
+  answerBytes({ offset, length }: RequestedBytes, chunk: StoredChunk): number {
+    const range = requestedRange(offset, length, chunk.bytes.length, this.#maxBytes);
+    return range === undefined ? 0 : range.end - range.start;
+  }
+
   /**
    * Answers one request with segments in ascending order. The data of each is the chunk's own memory, not a copy.
    * @param view the request; its destination ends in the CID, its source is who is answered
@@ -46,16 +51,19 @@ export class Responder {
    * @param mtu the largest packet, in bytes, that reaches the requester
    * @param localSource this node's address, ending in its HID
    * @param emit takes each packet in two parts: headers, which it may write to and keep, and data, which it may keep
+   * @param emitRun takes packets that lie one after the other, each `packetBytes` long, the last one shorter or equal; it may write to
+   * them and keep them. Without it each is emitted alone.
    * @returns how many bytes of the chunk were sent
    */
   respond(
     view: XipView,
-    request: { readonly offset: number; readonly length: number },
+    request: RequestedBytes,
     chunk: StoredChunk,
     mtu: number,
     localSource: Dag,
     now: number,
     emit: (head: Uint8Array, data: Uint8Array) => void,
+    emitRun?: (run: Uint8Array, packetBytes: number) => void,
   ): number {
     this.counters.requests++;
     const chunkLength = chunk.bytes.length;
@@ -66,17 +74,17 @@ export class Responder {
     const segmentBytes = Math.min(mtu - header.length - CHUNK_RESPONSE_BYTES, 0xffff);
     if (segmentBytes <= 0) return this.#refuse('mtuTooSmall');
     const ttlSeconds = remainingSeconds(chunk.expiresAt, now);
+    const packetBytes = header.length + CHUNK_RESPONSE_BYTES + segmentBytes;
+    const runBytes = emitRun === undefined ? 0 : segmentBytes * runSegments(packetBytes);
     let offset = range.start;
     // At least one, since an empty chunk has an answer too.
     do {
-      const length = Math.min(segmentBytes, range.end - offset);
-      const head = new Uint8Array(header.length + CHUNK_RESPONSE_BYTES);
-      head.set(header);
-      writeU16BE(head, 2, length);
-      encodeChunkResponseHeader(head, header.length, { offset, length, chunkLength, ttlSeconds });
-      emit(head, chunk.bytes.subarray(offset, offset + length));
-      this.counters.segments++;
-      offset += length;
+      const isRun = emitRun !== undefined && Math.min(runBytes, range.end - offset) > segmentBytes;
+      const end = Math.min(offset + (isRun ? runBytes : segmentBytes), range.end);
+      if (isRun) emitRun(responseRun(header, chunk, offset, end, segmentBytes, ttlSeconds), packetBytes);
+      else emit(responseHead(header, chunk, offset, end, ttlSeconds), chunk.bytes.subarray(offset, end));
+      this.counters.segments += isRun ? Math.ceil((end - offset) / segmentBytes) : 1;
+      offset = end;
     } while (offset < range.end);
     this.counters.answered++;
     this.counters.bytes += offset - range.start;

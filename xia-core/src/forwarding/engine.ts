@@ -154,6 +154,11 @@ export class ForwardingEngine {
     return this.#lastDisposition;
   }
 
+  /** Decides as `forward` does about a packet that would start here, and counts nothing: there is no packet. */
+  preview(view: XipView): Disposition {
+    return this.#decide(view, true);
+  }
+
   /** Counts further packets that are equal to the last one, and went the same way. */
   countAlike(packets: number, fromFace: number): void {
     const disposition = this.#lastDisposition;

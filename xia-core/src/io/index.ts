@@ -1,3 +1,4 @@
+export { openChunk, sealChunk } from './chunk-seal.js';
 export { Driver, type Driven } from './driver.js';
 export { DEFAULT_ETHERNET_MTU, EthernetFace, type EthernetFaceOptions } from './ethernet-face.js';
 export {
@@ -28,3 +29,4 @@ export { formatHostPort, isLoopback, parseHostPort, type HostPort } from './sock
 export { DEFAULT_UDP_MTU, UdpFace, type UdpFaceOptions, type UdpOffloadMode } from './udp-face.js';
 export { listenUnix } from './unix-listen.js';
 export { ContentSealer, type SealedContent } from './sealed-content.js';
+export { loadOrCreateSecret, loadSecret } from './secret-file.js';

@@ -1,5 +1,5 @@
 import type { Gauge } from '../bytes/index.js';
-import { MAX_RUN_BYTES, MAX_RUN_SEGMENTS } from './udp-kernel.js';
+import { MAX_RUN_BYTES, MAX_RUN_SEGMENTS } from '../wire/index.js';
 
 /** Where gathered packets go. */
 export interface RunOutput {

@@ -1,19 +1,15 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto';
+import { createHmac, hkdfSync } from 'node:crypto';
 import { equalBytes, XiaError } from '../bytes/index.js';
+import { openChunk, SEAL_KEY_BYTES, SEAL_NONCE_BYTES, sealChunk, type SealedBytes } from './chunk-seal.js';
 
-const ALGORITHM = 'aes-256-gcm';
-const KEY_BYTES = 32;
-const NONCE_BYTES = 12;
+const SEED_BYTES = 32;
+const SECRET_ID_BYTES = 8;
 const LEAST_SECRET_BYTES = 16;
 
 /** Content that only its owner can read. */
-export interface SealedContent {
-  /** As long as the plaintext; what is published as a chunk. */
-  readonly ciphertext: Uint8Array;
+export interface SealedContent extends SealedBytes {
   /** 32 bytes that opening it takes beside the secret. They need not be hidden: without the secret they only tell equal content. */
   readonly seed: Uint8Array;
-  /** 16 bytes, by which a change of the ciphertext is noticed. */
-  readonly tag: Uint8Array;
 }
 
 /**
@@ -23,6 +19,9 @@ export interface SealedContent {
 export class ContentSealer {
   readonly #macKey: Uint8Array;
   readonly #sealKey: Uint8Array;
+  readonly #markKey: Uint8Array;
+  /** 8 bytes that tell one secret from another, and nothing about it. */
+  readonly secretId: Uint8Array;
 
   /**
    * @param secret the owner's, 16 random bytes or more
@@ -32,32 +31,29 @@ export class ContentSealer {
     if (secret.length < LEAST_SECRET_BYTES) {
       throw new XiaError('bad-argument', `a secret has ${LEAST_SECRET_BYTES} bytes or more`, { bytes: secret.length });
     }
-    this.#macKey = derive(secret, 'xia sealed content: seed', KEY_BYTES);
-    this.#sealKey = derive(secret, 'xia sealed content: seal', KEY_BYTES);
+    this.#macKey = derive(secret, 'xia sealed content: seed', SEED_BYTES);
+    this.#sealKey = derive(secret, 'xia sealed content: seal', SEAL_KEY_BYTES);
+    this.#markKey = derive(secret, 'xia sealed content: mark', SEED_BYTES);
+    this.secretId = derive(secret, 'xia sealed content: id', SECRET_ID_BYTES);
   }
 
   seal(plaintext: Uint8Array): SealedContent {
     const seed = this.#seedOf(plaintext);
     const { key, nonce } = this.#keyOf(seed);
-    const cipher = createCipheriv(ALGORITHM, key, nonce);
-    const ciphertext = cipher.update(plaintext);
-    cipher.final();
-    return { ciphertext, seed, tag: cipher.getAuthTag() };
+    return { ...sealChunk(key, nonce, plaintext), seed };
   }
 
   /** The plaintext; undefined when the secret is another one, or something was changed. */
-  open({ ciphertext, seed, tag }: SealedContent): Uint8Array | undefined {
-    if (tag.length !== 16 || seed.length !== KEY_BYTES) return undefined;
-    const { key, nonce } = this.#keyOf(seed);
-    const decipher = createDecipheriv(ALGORITHM, key, nonce, { authTagLength: 16 });
-    decipher.setAuthTag(tag);
-    const plaintext = decipher.update(ciphertext);
-    try {
-      decipher.final();
-    } catch {
-      return undefined;
-    }
-    return equalBytes(this.#seedOf(plaintext), seed) ? plaintext : undefined;
+  open(sealed: SealedContent): Uint8Array | undefined {
+    if (sealed.seed.length !== SEED_BYTES) return undefined;
+    const { key, nonce } = this.#keyOf(sealed.seed);
+    const plaintext = openChunk(key, nonce, sealed);
+    return plaintext !== undefined && equalBytes(this.#seedOf(plaintext), sealed.seed) ? plaintext : undefined;
+  }
+
+  /** 32 bytes that only the owner can make of a digest: says of content in many pieces what its hash would, and confirms no guess. */
+  mark(digest: Uint8Array): Uint8Array {
+    return createHmac('sha256', this.#markKey).update(digest).digest();
   }
 
   #seedOf(plaintext: Uint8Array): Uint8Array {
@@ -65,8 +61,8 @@ export class ContentSealer {
   }
 
   #keyOf(seed: Uint8Array): { readonly key: Uint8Array; readonly nonce: Uint8Array } {
-    const bytes = derive(this.#sealKey, seed, KEY_BYTES + NONCE_BYTES);
-    return { key: bytes.subarray(0, KEY_BYTES), nonce: bytes.subarray(KEY_BYTES) };
+    const bytes = derive(this.#sealKey, seed, SEAL_KEY_BYTES + SEAL_NONCE_BYTES);
+    return { key: bytes.subarray(0, SEAL_KEY_BYTES), nonce: bytes.subarray(SEAL_KEY_BYTES) };
   }
 }
 

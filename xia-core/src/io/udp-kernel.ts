@@ -7,10 +7,6 @@ const UDP_SEGMENT = 103;
 const UDP_GRO = 104;
 const MSG_DONTWAIT = 0x40;
 
-/** The largest payload of one send, and how many datagrams the kernel makes of it at most. */
-export const MAX_RUN_BYTES = 65_507;
-export const MAX_RUN_SEGMENTS = 64;
-
 /** System calls that Node does not offer. Each answers an errno, 0 when it went well; nothing throws or waits. */
 export interface UdpKernel {
   /** Lets the kernel hand up datagrams of one sender and one size (the last may be shorter) as one. */

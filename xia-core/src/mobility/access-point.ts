@@ -1,4 +1,4 @@
-import type { Gauge } from '../bytes/index.js';
+import { equalBytes, type Gauge } from '../bytes/index.js';
 import type { BeaconMessage } from '../wire/mobility-messages.js';
 import type { Beacon } from '../wire/mobility-statements.js';
 import type { Xid } from '../xid/index.js';
@@ -22,6 +22,8 @@ export interface AccessPoint {
   accessPoint: Xid;
   beacon: Beacon;
   mtu: number;
+  /** Of the nodes that the binding goes through, in the order of the beacon. */
+  lives: readonly Uint8Array[];
   /** The newest beacon as received, for relaying. */
   message: BeaconMessage;
   lastHeard: number;
@@ -69,6 +71,11 @@ export function shouldMove(present: AccessPoint, other: AccessPoint, hinted: boo
   return isNewHere(present, other, now) && (hinted || now >= missedAt(present));
 }
 
+/** Whether nobody on the way has begun anew between two beacons, and so forgotten the bindings of before. */
+export function sameLives(before: readonly Uint8Array[], after: readonly Uint8Array[]): boolean {
+  return before.length === after.length && before.every((life, index) => equalBytes(life, after[index]!));
+}
+
 /** Whether `other` came up on the present one's face, and the two were not heard side by side. */
 export function isNewHere(present: AccessPoint, other: AccessPoint, now: number): boolean {
   return other.hop.face === present.hop.face && now > other.besideUntil;
@@ -93,6 +100,7 @@ export class AccessPointList {
       accessPoint: heard.accessPoint,
       beacon: heard.beacon,
       mtu: heard.mtu,
+      lives: heard.lives,
       message,
       lastHeard: now,
       besideUntil: -Infinity,
@@ -101,6 +109,7 @@ export class AccessPointList {
     };
     point.beacon = heard.beacon;
     point.mtu = heard.mtu;
+    point.lives = heard.lives;
     point.message = message;
     point.lastHeard = now;
     this.#points.delete(key);

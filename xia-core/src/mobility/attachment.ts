@@ -10,6 +10,7 @@ import {
   lateAt,
   lostAt,
   missedAt,
+  sameLives,
   shouldMove,
   type AccessPoint,
 } from './access-point.js';
@@ -76,6 +77,8 @@ export class Attachment {
   /** A new access point, heard where the present one's next beacon is expected and has not come yet. */
   #suspect: AccessPoint | undefined;
   #tokens: Uint8Array[] = [];
+  /** Of the access point when the newest binding was made. */
+  #boundLives: readonly Uint8Array[] = [];
   #renewAt = Infinity;
   #grantEndsAt = Infinity;
   #backoffMs = FIRST_BACKOFF_MS;
@@ -238,7 +241,7 @@ export class Attachment {
     this.#solicitor.start(lateAt(point), SEARCH_SOLICIT_MS);
     if (this.#state !== 'bound') return;
     this.#announced = attachmentOf(point);
-    if (this.#renewWhenHeard) this.#renew(point, now, wallNow);
+    if (this.#renewWhenHeard || !sameLives(this.#boundLives, point.lives)) this.#renew(point, now, wallNow);
     if (!isRepeat) this.#options.onBeacon(point.message, point, now);
   }
 
@@ -246,6 +249,7 @@ export class Attachment {
     this.#present = point;
     this.#suspect = undefined;
     this.#tokens = [point.beacon.token];
+    this.#boundLives = point.lives;
     this.#points.forgetBeside();
     this.#backoffMs = FIRST_BACKOFF_MS;
     this.#renewAt = Infinity;
@@ -260,6 +264,7 @@ export class Attachment {
   #renew(point: AccessPoint, now: number, wallNow: number): void {
     this.#renewAt = Infinity;
     this.#renewWhenHeard = false;
+    this.#boundLives = point.lives;
     this.#sender.send(point, this.#lifetimeMs, now, wallNow);
   }
 

@@ -1,5 +1,5 @@
-import type { NeighbourLimiter } from '../bytes/index.js';
-import { MAX_RELAYS, sealRelay } from '../wire/mobility-statements.js';
+import type { NeighbourLimiter, RandomSource } from '../bytes/index.js';
+import { LIFE_BYTES, MAX_RELAYS, sealRelay } from '../wire/mobility-statements.js';
 import { encodeBeaconMessage, type BeaconMessage } from '../wire/mobility-messages.js';
 import type { CryptoSuite, Identity, Xid } from '../xid/index.js';
 import { silentAt, type AccessPoint } from './access-point.js';
@@ -11,6 +11,7 @@ interface BeaconRelayOptions {
   readonly hid: Xid;
   readonly identity: Identity;
   readonly crypto: CryptoSuite;
+  readonly rng: RandomSource;
   /** The least MTU of the access faces, in bytes. */
   readonly mtu: number;
   readonly faces: LinkFaces;
@@ -25,12 +26,14 @@ interface BeaconRelayOptions {
  */
 export class BeaconRelay {
   readonly #options: BeaconRelayOptions;
+  readonly #life: Uint8Array;
   /** The least MTU of the uplink faces, in bytes. */
   mtu: number;
   #newest: { readonly payload: Uint8Array; readonly point: AccessPoint } | undefined;
 
   constructor(options: BeaconRelayOptions) {
     this.#options = options;
+    this.#life = options.rng.bytes(LIFE_BYTES).slice();
     this.mtu = options.mtu;
   }
 
@@ -39,7 +42,7 @@ export class BeaconRelay {
     const { mtu } = this;
     const { counters, crypto, faces, hid, identity, sink } = this.#options;
     if (message.relays.length >= MAX_RELAYS) return counters.count('beacon:too-many-relays');
-    const own = sealRelay({ hid, beacon: crypto.hash(message.beacon), mtu: Math.min(mtu, point.mtu) }, identity);
+    const own = sealRelay({ hid, beacon: crypto.hash(message.beacon), mtu: Math.min(mtu, point.mtu), life: this.#life }, identity);
     const payload = encodeBeaconMessage({ beacon: message.beacon, relays: [...message.relays, own] });
     this.#newest = { payload, point };
     for (const face of faces.access()) {

@@ -107,6 +107,7 @@ export class BeaconSender {
         nameServer,
         mtu,
         token: token.current(now),
+        life: token.life,
         certificate,
       },
       identity,

@@ -1,6 +1,6 @@
 import { concatBytes, equalBytes, writeU32BE, type RandomSource } from '../bytes/index.js';
 import type { CryptoSuite } from '../xid/index.js';
-import { TOKEN_BYTES } from '../wire/mobility-statements.js';
+import { LIFE_BYTES, TOKEN_BYTES } from '../wire/mobility-statements.js';
 
 /** How long one token is given out. */
 export const TOKEN_EPOCH_MS = 10_000;
@@ -13,10 +13,13 @@ export const TOKEN_EPOCH_MS = 10_000;
 export class BeaconToken {
   readonly #crypto: CryptoSuite;
   readonly #secret: Uint8Array;
+  /** Tells this run of the router from others: as long as the secret lasts, what was bound by its tokens is known. */
+  readonly life: Uint8Array;
 
   constructor(crypto: CryptoSuite, rng: RandomSource) {
     this.#crypto = crypto;
     this.#secret = rng.bytes(32);
+    this.life = crypto.sha256(this.#secret).slice(0, LIFE_BYTES);
   }
 
   current(now: number): Uint8Array {

@@ -37,6 +37,8 @@ export interface HeardBeacon {
   /** The node that this one would attach to: the last relay, or the router. */
   readonly accessPoint: Xid;
   readonly relays: readonly Xid[];
+  /** `life` of the router and of each relay: when one has changed, whoever bound over this way is forgotten there. */
+  readonly lives: readonly Uint8Array[];
   /** The least MTU of the way to the router. */
   readonly mtu: number;
 }
@@ -76,6 +78,7 @@ export class StatementVerifier {
   #withRelays(bytes: Uint8Array, beacon: Beacon, relays: readonly Uint8Array[]): Verified<HeardBeacon> {
     const digest = this.#crypto.hash(bytes);
     const hosts: Xid[] = [];
+    const lives = [beacon.life];
     let accessPoint = beacon.hid;
     let mtu = beacon.mtu;
     for (const relayBytes of relays) {
@@ -86,10 +89,11 @@ export class StatementVerifier {
       if (!equalBytes(relay.beacon, digest)) return refuse('bad-relay');
       if (relay.hid.equals(beacon.hid) || hosts.some((host) => host.equals(relay.hid))) return refuse('bad-relay');
       hosts.push(relay.hid);
+      lives.push(relay.life);
       accessPoint = relay.hid;
       mtu = Math.min(mtu, relay.mtu);
     }
-    return { ok: true, value: { beacon, accessPoint, relays: hosts, mtu } };
+    return { ok: true, value: { beacon, accessPoint, relays: hosts, lives, mtu } };
   }
 
   /** A binding's signature and signer. Freshness is for the gateway, by token and sequence. */

@@ -8,10 +8,12 @@ import {
   type CacheSettings,
   type FetchEvent,
   type FetchLimits,
+  type RequestedBytes,
 } from '../content/index.js';
 import type { Dag } from '../dag/index.js';
 import type { XipView } from '../wire/index.js';
 import { PrincipalType, Xid, type CryptoSuite } from '../xid/index.js';
+import type { AnswerBudget } from './answer-budget.js';
 import type { ServeOutcome } from './delivery.js';
 import type { SourceMemo } from './source-memo.js';
 
@@ -25,6 +27,8 @@ export interface ContentPartOptions {
   readonly cache: CacheSettings | undefined;
   readonly fetchLimits: FetchLimits | undefined;
   readonly sources: SourceMemo;
+  /** What may be sent to whoever asks. */
+  readonly budget: AnswerBudget;
   /** Makes an identifier this node's own, or no longer so. */
   readonly setLocal: (xid: Xid) => void;
   readonly unsetLocal: (xid: Xid) => void;
@@ -35,6 +39,8 @@ export interface ContentPartOptions {
   readonly request: (destination: Dag, source: Dag, payload: Uint8Array) => boolean;
   /** Sends a packet of which the body lies elsewhere. */
   readonly respond: (head: Uint8Array, body: Uint8Array, now: number) => boolean;
+  /** Sends packets that lie one after the other. */
+  readonly respondRun: (run: Uint8Array, packetBytes: number, now: number) => void;
   readonly onEvent: (event: FetchEvent) => void;
 }
 
@@ -73,13 +79,17 @@ export class ContentPart {
   }
 
   /** Answers a request for a chunk that is here. */
-  serve(view: XipView, request: { readonly offset: number; readonly length: number }, cid: Uint8Array, now: number): ServeOutcome {
-    const { sources, mtuTowards, dag, respond } = this.#options;
+  serve(view: XipView, request: RequestedBytes, cid: Uint8Array, face: number, neighbour: number, now: number): ServeOutcome {
+    const { sources, budget, mtuTowards, dag, respond, respondRun } = this.#options;
     const chunk = this.local.find(cid, now);
     if (chunk === undefined) return 'chunk-gone';
     const asker = sources.of(view);
     if (asker === undefined) return 'no-source';
-    this.#responder.respond(view, request, chunk, mtuTowards(asker), dag(), now, (head, data) => respond(head, data, now));
+    const bytes = this.#responder.answerBytes(request, chunk);
+    if (bytes > 0 && !budget.allows(asker, bytes, face, neighbour, now)) return 'answer-limited';
+    const emit = (head: Uint8Array, data: Uint8Array) => respond(head, data, now);
+    const emitRun = (run: Uint8Array, packetBytes: number) => respondRun(run, packetBytes, now);
+    this.#responder.respond(view, request, chunk, mtuTowards(asker), dag(), now, emit, emitRun);
     return 'served';
   }
 
@@ -108,6 +118,6 @@ export class ContentPart {
   }
 
   gauges(): Gauge[] {
-    return [...this.local.gauges(), ...this.#buffers.gauges(), ...this.fetcher.gauges()];
+    return [...this.#options.budget.gauges(), ...this.local.gauges(), ...this.#buffers.gauges(), ...this.fetcher.gauges()];
   }
 }

@@ -1,4 +1,4 @@
-import type { Fetcher, LocalContent } from '../content/index.js';
+import type { Fetcher, LocalContent, RequestedBytes } from '../content/index.js';
 import type { Dag } from '../dag/index.js';
 import type { DatagramEndpoint, StreamEndpoint } from '../transport/index.js';
 import { decodeXcmp, NextHeader, parseChunk, parseTransport, XcmpType, XipView, type XcmpErrorType } from '../wire/index.js';
@@ -8,7 +8,7 @@ import type { SourceMemo } from './source-memo.js';
 import type { XcmpAnswers } from './xcmp-answers.js';
 
 /** What came of a request for a chunk. */
-export type ServeOutcome = 'served' | 'chunk-gone' | 'no-source';
+export type ServeOutcome = 'served' | 'chunk-gone' | 'no-source' | 'answer-limited';
 
 /** Where delivered packets go. */
 export interface DeliveryOptions {
@@ -19,12 +19,7 @@ export interface DeliveryOptions {
   readonly echoes: EchoEndpoint;
   readonly xcmp: XcmpAnswers;
   /** A chunk of ours is asked for. */
-  readonly serve: (
-    view: XipView,
-    request: { readonly offset: number; readonly length: number },
-    cid: Uint8Array,
-    now: number,
-  ) => ServeOutcome;
+  readonly serve: (view: XipView, request: RequestedBytes, cid: Uint8Array, face: number, neighbour: number, now: number) => ServeOutcome;
   readonly bootstrap: (face: number, neighbour: number, payload: Uint8Array, now: number) => void;
   /** Undefined where nobody routes: then the SID is a service like any other. */
   readonly routing: ((face: number, neighbour: number, payload: Uint8Array, now: number) => void) | undefined;
@@ -43,6 +38,7 @@ export type DeliveryDrop =
   | 'bad-chunk'
   | 'not-a-service'
   | 'chunk-gone'
+  | 'answer-limited'
   | 'foreign-quote';
 
 /** What a delivered packet was, and so who counts what became of it further on. */
@@ -84,7 +80,7 @@ export class Delivery {
       case NextHeader.STREAM:
         return this.#stream(view, face, neighbour, now);
       case NextHeader.CHUNK:
-        return this.#chunk(view, now);
+        return this.#chunk(view, face, neighbour, now);
       case NextHeader.TRANSPORT:
         return this.#transport(view, face, neighbour, now);
       case NextHeader.XCMP:
@@ -106,13 +102,13 @@ export class Delivery {
     this.#options.streams.handlePacket(view.payload(), source, reachedXid(view), now, face, neighbour);
   }
 
-  #chunk(view: XipView, now: number): void {
+  #chunk(view: XipView, face: number, neighbour: number, now: number): void {
     const payload = view.payload();
     const packet = parseChunk(payload);
     if (packet.opcode === undefined) return this.#drop('bad-chunk');
     if (packet.opcode === 'request') {
       if (view.nodeType(view.last) !== PrincipalType.CID) return this.#drop('bad-chunk');
-      const outcome = this.#options.serve(view, packet, idAt(view, view.last), now);
+      const outcome = this.#options.serve(view, packet, idAt(view, view.last), face, neighbour, now);
       if (outcome !== 'served') return this.#drop(outcome);
       this.#handed['chunk-request']++;
       return;

@@ -6,6 +6,7 @@ import { Mobility, type AttachmentInfo, type MobilityEvent, type NameClient } fr
 import { DatagramEndpoint, StreamEndpoint, type OutgoingPacket, type StreamEndpointCounters } from '../transport/index.js';
 import { encodeDgramHeader, encodeXip, NextHeader } from '../wire/index.js';
 import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, Xid, xidOf } from '../xid/index.js';
+import { AnswerBudget } from './answer-budget.js';
 import { ContentPart } from './content-part.js';
 import { Delivery } from './delivery.js';
 import { EchoEndpoint } from './echo-endpoint.js';
@@ -100,12 +101,14 @@ export class NodeStack {
       cache: options.cache,
       fetchLimits: options.congestion === undefined ? options.fetchLimits : { congestion: options.congestion, ...options.fetchLimits },
       sources: this.#sources,
+      budget: new AnswerBudget(this.engine),
       setLocal: (xid) => this.engine.setLocal(xid),
       unsetLocal: (xid) => this.engine.unsetLocal(xid),
       dag: (sid) => this.dag(sid),
       mtuTowards: (destination) => this.mtuTowards(destination),
       request: (destination, source, payload) => this.#originate(NextHeader.CHUNK, destination, source, payload),
       respond: (head, body, now) => this.#path.originate(head, now, body),
+      respondRun: (run, packetBytes, now) => this.#path.originateRun(run, packetBytes, now),
       onEvent: (event) => this.#onEvent({ layer: 'fetch', event }),
     });
     this.streams = new StreamEndpoint({
@@ -189,7 +192,7 @@ export class NodeStack {
       sources: this.#sources,
       echoes: this.echoes,
       xcmp: this.xcmp,
-      serve: (view, request, cid, now) => this.#content.serve(view, request, cid, now),
+      serve: (view, request, cid, face, neighbour, now) => this.#content.serve(view, request, cid, face, neighbour, now),
       bootstrap: (face, neighbour, payload, now) =>
         this.mobility.handleMessage(face, neighbour, payload, this.faces.isAccess(face), now, now + this.wallOffsetMs),
       routing: part && ((face, neighbour, payload, now) => part.handleMessage(face, neighbour, payload, now, now + this.wallOffsetMs)),

@@ -123,8 +123,39 @@ export class PacketPath {
     const view = this.#outgoing;
     const fault = view.reset(packet, body?.length);
     if (fault !== undefined) return this.#drop(`malformed:${fault}`);
-    const { engine, report } = this.#options;
-    switch (engine.forward(view, LOCAL_FACE, FROM_SELF)) {
+    return this.#begin(this.#options.engine.forward(view, LOCAL_FACE, FROM_SELF), packet, now, body);
+  }
+
+  /**
+   * Packets that lie one after the other, with equal headers but for their lengths, each `packetBytes` long, the last one shorter or
+   * equal, start their way here. The effect is that of `originate` for each of them in turn.
+   */
+  originateRun(run: Uint8Array, packetBytes: number, now: number): void {
+    const { engine, faces } = this.#options;
+    const view = this.#outgoing;
+    const first = run.subarray(0, packetBytes);
+    let at = 0;
+    if (view.reset(first) === undefined) {
+      const disposition = engine.forward(view, LOCAL_FACE, FROM_SELF);
+      if (disposition === Disposition.FORWARD && packetBytes <= faces.mtu(engine.outFace)) {
+        const packets = Math.ceil(run.length / packetBytes);
+        this.originated += packets;
+        engine.countAlike(packets - 1, LOCAL_FACE);
+        spreadMarks(view, run, 0, run.length);
+        return this.#transmitRun(run, packetBytes, packets);
+      }
+      this.originated++;
+      this.#begin(disposition, first, now, undefined);
+      at = first.length;
+    }
+    for (; at < run.length; at += packetBytes) this.originate(run.subarray(at, at + packetBytes), now);
+  }
+
+  /** Does what the engine has decided about a packet that starts here. */
+  #begin(disposition: Disposition, packet: Uint8Array, now: number, body: Uint8Array | undefined): boolean {
+    const view = this.#outgoing;
+    const { report } = this.#options;
+    switch (disposition) {
       case Disposition.FORWARD:
         return this.#send(view, LOCAL_FACE, 0, now, body);
       case Disposition.BROADCAST:
@@ -281,10 +312,14 @@ export class PacketPath {
 
   /** As `#send` for packets that are alike and fit the face; the view is that of the first. */
   #sendRunOn(view: XipView, now: number, run: Uint8Array, packets: number): void {
-    const { engine, transmit, transmitRun } = this.#options;
-    const { outFace, outNeighbour } = engine;
     const segmentBytes = view.bytes.length;
     this.#observeRun(view, run, now);
+    this.#transmitRun(run, segmentBytes, packets);
+  }
+
+  #transmitRun(run: Uint8Array, segmentBytes: number, packets: number): void {
+    const { engine, transmit, transmitRun } = this.#options;
+    const { outFace, outNeighbour } = engine;
     if (transmitRun !== undefined) {
       const sent = transmitRun(outFace, outNeighbour, run, segmentBytes);
       this.#forwarded += sent;

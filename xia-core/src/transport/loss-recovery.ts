@@ -124,8 +124,8 @@ export class LossRecovery {
     this.#maxAckDelayMs = maxAckDelayMs;
   }
 
-  /** There is nothing to send although the window has room. */
-  noteAppLimited(): void {
+  /** The window has room, and there is nothing to send, or the sender came too late to send it. */
+  noteSenderLimited(): void {
     this.#rate.noteAppLimited(this.#bytesInFlight);
   }
 

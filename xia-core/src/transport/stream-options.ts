@@ -62,7 +62,7 @@ export const DEFAULT_STREAM_LIMITS: StreamLimits = {
   openTimeoutMs: 10_000,
   maxAckDelayMs: 25,
   probeCapMs: 400,
-  lingerMs: 10_000,
+  lingerMs: 20_000,
 };
 
 export interface StreamEndpointOptions {

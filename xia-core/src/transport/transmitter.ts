@@ -313,6 +313,7 @@ export class Transmitter implements RecoverySink {
     const inFlight = this.recovery.bytesInFlight;
     if (inFlight > 0 && inFlight + this.#packetBytes > congestion.windowBytes) return false;
     const atMs = this.#pacer.nextSendMs(now, congestion.paceBytesPerMs, congestion.windowBytes);
+    if (this.#pacer.overslept) this.recovery.noteSenderLimited();
     if (atMs <= now) return true;
     this.#paceAtMs = atMs;
     return false;
@@ -356,7 +357,7 @@ export class Transmitter implements RecoverySink {
   /** There is nothing to send, or no credit for it. */
   #lacksData(): false {
     this.#limited = false;
-    if (this.recovery.bytesInFlight + this.#packetBytes <= this.congestion.windowBytes) this.recovery.noteAppLimited();
+    if (this.recovery.bytesInFlight + this.#packetBytes <= this.congestion.windowBytes) this.recovery.noteSenderLimited();
     return false;
   }
 

@@ -1,4 +1,4 @@
-import { readU16BE, readU16LE, readU32LE, XiaError } from '../bytes/index.js';
+import { readU16BE, readU16LE, readU32LE, writeU16LE, writeU32LE, XiaError } from '../bytes/index.js';
 import { findTlvValue, parseTlvHeader, tlvHeaderBytes, writeTlvHeader, type TlvFault, type TlvField } from './tlv-header.js';
 
 /** Bytes of a request: all of it. The prototype adds a filler text, which is ignored. */
@@ -84,6 +84,12 @@ export function encodeChunkResponseHeader(target: Uint8Array, at: number, fields
     { key: Key.CACHE_SIZE, width: 4, value: DEFAULT_CACHE_SIZE },
     { key: Key.CACHE_POLICY, width: 4, value: 0 },
   ]);
+}
+
+/** Changes what a header that {@link encodeChunkResponseHeader} wrote at `target[at]` says of its data; the numbers must fit. */
+export function setChunkResponseRange(target: Uint8Array, at: number, offset: number, length: number): void {
+  writeU32LE(target, at + UsualAt.CHUNK_OFFSET, offset);
+  writeU16LE(target, at + UsualAt.LENGTH, length);
 }
 
 /**

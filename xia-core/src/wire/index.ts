@@ -8,6 +8,7 @@ export {
   encodeChunkResponseHeader,
   MAX_CHUNK_RANGE_BYTES,
   parseChunk,
+  setChunkResponseRange,
   type ChunkFault,
   type ChunkPacket,
   type ChunkRequest,
@@ -23,6 +24,7 @@ export {
   type TransportFault,
   type TransportPacket,
 } from './dgram.js';
+export { MAX_RUN_BYTES, MAX_RUN_SEGMENTS } from './run-limits.js';
 export {
   BROADCAST_MAC,
   encodeEthernet,

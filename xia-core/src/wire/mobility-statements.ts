@@ -11,12 +11,15 @@ import { MAX_STATEMENT_BYTES, STATEMENT_HEADER_BYTES, StatementKind, sealStateme
  */
 
 export const TOKEN_BYTES = 16;
+export const LIFE_BYTES = 8;
 export const MAX_PREVIOUS_ADS = 4;
 export const MAX_RELAYS = 4;
 /** No beacon or binding may ask to be believed for longer than a day. */
 export const MAX_LIFETIME_MS = 86_400_000;
 
 const statementField = bytesField(STATEMENT_HEADER_BYTES + 1, MAX_STATEMENT_BYTES);
+/** Random, and the same as long as a node remembers who is bound to it: another one says that it has begun anew. */
+const lifeField = bytesField(LIFE_BYTES, LIFE_BYTES);
 const mtuField = v.pipe(wholeField(65_535), v.minValue(576));
 
 /** The AD lets this router speak for it. Signed by the AD's key. */
@@ -46,12 +49,13 @@ export const beaconSchema = v.strictObject({
   nameServer: optionalDagField,
   mtu: mtuField,
   token: bytesField(TOKEN_BYTES, TOKEN_BYTES),
+  life: lifeField,
   certificate: statementField,
 });
 export type Beacon = v.InferOutput<typeof beaconSchema>;
 
 export function sealBeacon(beacon: Beacon, routerIdentity: Identity): Uint8Array {
-  const { ad, hid, sequence, issuedMs, lifetimeMs, intervalMs, nameServer, mtu, token, certificate } = beacon;
+  const { ad, hid, sequence, issuedMs, lifetimeMs, intervalMs, nameServer, mtu, token, life, certificate } = beacon;
   return sealStatement(
     StatementKind.BEACON,
     {
@@ -64,6 +68,7 @@ export function sealBeacon(beacon: Beacon, routerIdentity: Identity): Uint8Array
       nameServer: dagBytes(nameServer),
       mtu,
       token,
+      life,
       certificate,
     },
     routerIdentity,
@@ -76,12 +81,13 @@ export const relaySchema = v.strictObject({
   /** The first 20 bytes of the SHA-256 of the whole beacon statement. */
   beacon: bytesField(20, 20),
   mtu: mtuField,
+  life: lifeField,
 });
 export type Relay = v.InferOutput<typeof relaySchema>;
 
 export function sealRelay(relay: Relay, hostIdentity: Identity): Uint8Array {
-  const { hid, beacon, mtu } = relay;
-  return sealStatement(StatementKind.RELAY, { hid: hid.id, beacon, mtu }, hostIdentity);
+  const { hid, beacon, mtu, life } = relay;
+  return sealStatement(StatementKind.RELAY, { hid: hid.id, beacon, mtu, life }, hostIdentity);
 }
 
 /** "I am here." Signed by the key of the HID that attaches, renews, moves or (lifetime 0) detaches. */
