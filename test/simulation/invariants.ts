@@ -70,6 +70,12 @@ export class RouteInvariants {
     return undefined;
   }
 
+  /** Whether packets from a node reach another one by an address in an AD. */
+  reaches(from: SimNode, hid: Xid, ad: Xid): boolean {
+    const [target, by] = [this.#hids.findIndex((other) => other.equals(hid)), this.#ads.findIndex((other) => other.equals(ad))];
+    return this.#follow(from, target, by) === 'arrived';
+  }
+
   #stepped(node: SimNode): void {
     const { engine } = node.stack;
     const known = this.#knownOf(node);

@@ -30,7 +30,9 @@ function summarise(results: readonly MovesResult[], cpuMs: number): void {
     const those = results.filter(({ plan }) => plan.style === style);
     const settled = those.map(({ settledMs }) => settledMs).toSorted((a, b) => a - b);
     const [median, worst] = [settled[settled.length >> 1] ?? Number.NaN, settled.at(-1) ?? Number.NaN];
-    write(`${style.padEnd(8)} ${String(those.length).padStart(6)} runs, settled after ${median.toFixed(0)} ms, at worst ${worst.toFixed(0)} ms`);
+    write(
+      `${style.padEnd(8)} ${String(those.length).padStart(6)} runs, settled after ${median.toFixed(0)} ms, at worst ${worst.toFixed(0)} ms`,
+    );
   }
   const moves = sum(({ plan }) => plan.steps.length);
   const changes = sum((result) => result.changes);

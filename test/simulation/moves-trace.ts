@@ -16,7 +16,8 @@ export function traceMoves(world: MovesWorld, write: (line: string) => void): vo
     const previous = node.onEvent;
     node.onEvent = (event) => {
       if (event.layer === 'mobility') say(`${node.name} ${textOf(event.event, nameOf, (face) => beyond(node, face))}`);
-      else if (event.layer === 'routing' && event.event.kind !== 'alarm') say(`${node.name} ${event.event.kind} ${nameOf(event.event.hid)}`);
+      else if (event.layer === 'routing' && event.event.kind !== 'alarm')
+        say(`${node.name} ${event.event.kind} ${nameOf(event.event.hid)}`);
       previous(event);
     };
   };

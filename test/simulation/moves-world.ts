@@ -26,7 +26,7 @@ export class MovesWorld {
   /** The host of each VM, and the router of each host. */
   readonly #places: number[];
   readonly #gateways: number[];
-  readonly #plan: MovesPlan;
+  readonly plan: MovesPlan;
   readonly #adIdentities: readonly Identity[];
   readonly #routerIdentities: readonly Identity[];
   #seen = -1;
@@ -35,7 +35,7 @@ export class MovesWorld {
   constructor(plan: MovesPlan) {
     const network = new SimNetwork(plan.seed);
     this.network = network;
-    this.#plan = plan;
+    this.plan = plan;
     const identities = (count: number) => Array.from({ length: count }, () => simIdentity(network.rng));
     this.#adIdentities = identities(plan.ads);
     this.#routerIdentities = identities(plan.routers.length);
@@ -93,7 +93,7 @@ export class MovesWorld {
       this.#plug(this.vms[step.vm]!, this.hosts[step.host]!, `access${step.vm}`, LOCAL, step.hinted);
     } else if (step.kind === 'host') {
       this.#gateways[step.host] = step.router;
-      this.#plug(this.hosts[step.host]!, this.routers[step.router]!, `access${step.host}`, this.#plan.shape, true);
+      this.#plug(this.hosts[step.host]!, this.routers[step.router]!, `access${step.host}`, this.plan.shape, true);
     } else {
       this.#restart(step);
     }
@@ -136,7 +136,7 @@ export class MovesWorld {
   }
 
   #router(index: number): SimNode {
-    const { plan, network } = { plan: this.#plan, network: this.network };
+    const { plan, network } = this;
     const { node } = addRouter(network, `R${index + 1}`, this.#peers(index).length, plan.hosts.length, {
       adIdentity: this.#adIdentities[plan.routers[index]!]!,
       identity: this.#routerIdentities[index]!,
@@ -149,7 +149,7 @@ export class MovesWorld {
   }
 
   #peers(router: number): number[] {
-    return this.#plan.links.flatMap(([a, b]) => (a === router ? [b] : b === router ? [a] : []));
+    return this.plan.links.flatMap(([a, b]) => (a === router ? [b] : b === router ? [a] : []));
   }
 
   #peerFace(router: number, peer: number): string {
@@ -158,7 +158,7 @@ export class MovesWorld {
 
   /** Static routes of a router to every AD, the shortest ones. */
   #route(index: number): void {
-    if (this.#plan.ways === 'found') return;
+    if (this.plan.ways === 'found') return;
     const { stack } = this.routers[index]!;
     const first = new Map<number, number>();
     const open = [index];
@@ -170,7 +170,7 @@ export class MovesWorld {
       }
     }
     for (const [to, peer] of first) {
-      stack.addRoute(this.ads[this.#plan.routers[to]!]!, { face: stack.faces.byName(this.#peerFace(index, peer))!, neighbour: 1 });
+      stack.addRoute(this.ads[this.plan.routers[to]!]!, { face: stack.faces.byName(this.#peerFace(index, peer))!, neighbour: 1 });
     }
   }
 }
