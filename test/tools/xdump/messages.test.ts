@@ -9,6 +9,7 @@ import {
   encodeNoticeAck,
   encodePatch,
   encodeQuery,
+  encodeRedirect,
   encodeReply,
   encodeRoutingStatement,
   encodeXip,
@@ -84,6 +85,18 @@ describe('datagrams of the well-known services', () => {
     const hid = Xid.parse(`HID:${'d'.repeat(40)}`);
     const answer = datagram(encodeNoticeAck({ hid, host: hid, sequence: 7, status: 'frozen' }), SID_BOOTSTRAP);
     expect(upperOf(answer)).toMatchObject({ message: { kind: 'notice-ack', hid: hid.toString(), sequence: 7, status: 'frozen' } });
+  });
+
+  test('a redirect', () => {
+    const packet = datagram(encodeRedirect({ binding: statement('binding'), ack: statement('binding-ack') }), SID_BOOTSTRAP);
+    expect(upperOf(packet)).toMatchObject({
+      message: {
+        kind: 'redirect',
+        binding: { statement: 'binding', signatureValid: true },
+        ack: { statement: 'binding-ack', signatureValid: true },
+      },
+    });
+    expect(recordText({}, decodePacket(packet))).toMatch(/^DGRAM bootstrap redirect /);
   });
 
   test('names, asked for and answered', () => {

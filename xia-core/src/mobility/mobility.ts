@@ -1,4 +1,5 @@
 import { NeighbourLimiter, type Gauge, type RandomSource } from '../bytes/index.js';
+import type { Dag } from '../dag/index.js';
 import { MobilityKind, decodeMobilityMessage } from '../wire/mobility-messages.js';
 import { MAX_NOTICE_LIFETIME_MS } from '../wire/mobility-statements.js';
 import { PrincipalType, Xid, type CryptoSuite, type Identity } from '../xid/index.js';
@@ -12,11 +13,14 @@ import { BindingPasser, type Uplink } from './binding-passer.js';
 import { BindingTable, DEFAULT_MAX_BINDINGS } from './binding-table.js';
 import { Counters } from '../bytes/counters.js';
 import type { AttachmentInfo, CounterName, MobilityEvent } from './events.js';
+import { Fences } from './fences.js';
 import { Gateway } from './gateway.js';
 import type { HidRoutes, Hop, LinkFaces, LinkSink } from './links.js';
 import { NoticeSender } from './notice-sender.js';
 import { MAX_HOLD_MS, NoticeTaker } from './notice-taker.js';
 import { Patcher } from './patcher.js';
+import { MovedHosts } from './moved-hosts.js';
+import { Redirector } from './redirector.js';
 import { KeyedRateLimiter } from '../bytes/rate-limiter.js';
 import { StatementVerifier } from './verify.js';
 import { WayWatcher } from './way-watcher.js';
@@ -101,6 +105,10 @@ export interface MobilityOptions {
   readonly adRoute: (ad: Xid) => Hop | undefined;
   /** The way to another router of this node's AD that says it has a HID; undefined when none does. */
   readonly hidRoute?: (hid: Xid) => Hop | undefined;
+  /** Sends a datagram to SID_BOOTSTRAP of a node somewhere. */
+  readonly send: (destination: Dag, payload: Uint8Array) => void;
+  /** See `IdIndex`. Default 0. */
+  readonly salt?: number;
   readonly onEvent: (event: MobilityEvent) => void;
   readonly limits?: MobilityLimits;
 }
@@ -115,6 +123,12 @@ export interface MobilityOptions {
 export class Mobility {
   readonly hid: Xid;
   readonly counters = new Counters<CounterName>();
+  /** Whom this node sends to, and who of them has moved. */
+  readonly moved: MovedHosts;
+  /** Tells others of hosts that have left. */
+  readonly redirector: Redirector;
+  /** Guests that were given away, and that are refused here. */
+  readonly fences: Fences;
   readonly #limiterGauges: () => Gauge[];
   readonly #table: BindingTable;
   readonly #patcher: Patcher;
@@ -145,6 +159,7 @@ export class Mobility {
     const verifier = new StatementVerifier({ crypto, ...defined({ skewMs: limits.skewMs }) });
     const onEvent = (event: MobilityEvent): void => {
       if (event.kind === 'detached') this.#relay?.clear();
+      this.redirector.heard(event);
       options.onEvent(event);
     };
     this.#onEvent = onEvent;
@@ -165,6 +180,10 @@ export class Mobility {
     const { adRoute, hidRoute = () => undefined } = options;
     const patcher = new Patcher({ hid, table, verifier, sink, adRoute, hidRoute, limiter: patchLimiter, counters, onEvent });
     this.#table = table;
+    const { send, salt = 0 } = options;
+    const ourAd = (): Xid | undefined => (role.kind === 'router' ? role.ad : this.attachment?.ad);
+    this.moved = new MovedHosts({ hid, verifier, counters, onEvent, salt });
+    this.redirector = new Redirector({ ad: ourAd, proofOf: (left) => this.proofOf(left), send, counters, salt });
     this.#limiterGauges = () => [
       hopLimiter.gauge('message budgets'),
       patchLimiter.gauge('patch budgets'),
@@ -172,7 +191,9 @@ export class Mobility {
       hidLimiter.gauge('binding budgets'),
     ];
     this.#patcher = patcher;
-    const shared = { hid, identity, crypto, rng, faces, sink, table, patcher, verifier, counters, onEvent };
+    const fences = new Fences({ hid, table, counters, onEvent });
+    this.fences = fences;
+    const shared = { hid, identity, crypto, rng, faces, sink, table, fences, patcher, verifier, counters, onEvent };
     const limiters = { hopLimiter, hidLimiter, solicitLimiter };
     if (role.kind === 'router') {
       const { ad, certificate } = role;
@@ -260,6 +281,8 @@ export class Mobility {
         if (isAccessFace) return this.counters.count('notice-ack:from-access');
         if (this.#notices === undefined) return this.counters.count('notice-ack:unmatched');
         return this.#notices.handleAck(from, message);
+      case MobilityKind.REDIRECT:
+        return this.moved.handleRedirect(message, now, wallNow);
     }
   }
 
@@ -309,6 +332,7 @@ export class Mobility {
   faceRemoved(face: number, now: number, neighbour?: number): void {
     this.#table.faceRemoved(face, neighbour);
     this.#patcher.faceRemoved(face, neighbour);
+    this.fences.wireGone(face, neighbour);
     this.#attachment?.faceRemoved(face, now, neighbour);
   }
 
@@ -347,6 +371,7 @@ export class Mobility {
     return Math.min(
       this.#table.nextTimeout(),
       this.#patcher.nextTimeout(),
+      this.fences.nextTimeout(),
       this.#ways?.nextTimeout() ?? Infinity,
       this.#beaconSender?.nextTimeout() ?? Infinity,
       this.#attachment?.nextTimeout() ?? Infinity,
@@ -357,6 +382,7 @@ export class Mobility {
   handleTimeout(now: number, wallNow: number): void {
     this.#table.handleTimeout(now);
     this.#patcher.handleTimeout(now);
+    this.fences.handleTimeout(now);
     this.#ways?.handleTimeout(now);
     this.#beaconSender?.handleTimeout(now, wallNow);
     this.#attachment?.handleTimeout(now, wallNow);
@@ -367,7 +393,10 @@ export class Mobility {
     return [
       ...this.#table.gauges(),
       ...this.#patcher.gauges(),
+      ...this.fences.gauges(),
       ...(this.#ways?.gauges() ?? []),
+      ...this.moved.gauges(),
+      ...this.redirector.gauges(),
       ...(this.#attachment?.gauges() ?? []),
       ...(this.#notices?.gauges() ?? []),
       ...this.#limiterGauges(),

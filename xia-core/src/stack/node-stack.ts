@@ -3,24 +3,25 @@ import type { Fetcher, LocalContent } from '../content/index.js';
 import { hostDag, linkLocalDag, serviceDag, type Dag } from '../dag/index.js';
 import { ForwardingEngine, HELD_FACE, type NextHop } from '../forwarding/index.js';
 import { Mobility, type AttachmentInfo, type Hop, type MobilityEvent, type NameClient } from '../mobility/index.js';
-import { DatagramEndpoint, StreamEndpoint, type OutgoingPacket } from '../transport/index.js';
+import { DatagramEndpoint, StreamEndpoint, flatStreamCounters, type OutgoingPacket } from '../transport/index.js';
 import { encodeDgramHeader, encodeXip, NextHeader } from '../wire/index.js';
 import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, Xid, xidOf } from '../xid/index.js';
 import { AnswerBudget } from './answer-budget.js';
 import { ContentPart } from './content-part.js';
+import { Correspondents } from './correspondents.js';
 import { Delivery } from './delivery.js';
 import { EchoEndpoint } from './echo-endpoint.js';
+import { isForBootstrap } from './for-bootstrap.js';
 import { FaceTable, type FaceSpec } from './face-table.js';
 import { DEFAULT_HOLD_LIMITS, type HoldLimits } from './hold-buffer.js';
 import { Naming } from './naming.js';
 import { Rib } from './rib.js';
 import { RoutingPart } from './routing-part.js';
-import { leastMtu, mobilityRole } from './role.js';
+import { largestMtu, leastMtu, mobilityRole } from './role.js';
 import type { NodeStackOptions, StackEvent } from './node-stack-options.js';
 import { PacketPath } from './packet-path.js';
 import { PathMtuTable } from './path-mtu.js';
 import { SourceMemo } from './source-memo.js';
-import { streamCounters } from './stream-counters.js';
 import { TooBigJudge } from './too-big.js';
 import { XcmpAnswers } from './xcmp-answers.js';
 
@@ -61,6 +62,10 @@ export class NodeStack {
     hasChunk: (cid) => this.engine.isLocal(new Xid(PrincipalType.CID, cid)),
   });
   readonly #sources = new SourceMemo();
+  readonly #correspondents = new Correspondents(
+    () => this.mobility.moved,
+    () => this.names,
+  );
   readonly #onEvent: (event: StackEvent) => void;
   #ad: Xid | undefined;
   #dag: Dag;
@@ -89,7 +94,11 @@ export class NodeStack {
       transmitRun: options.transmitRun,
       observesChunks: () => this.content.cache.budgetBytes > 0,
       deliver: (view, face, neighbour, now) => this.#delivery.deliver(view, face, neighbour, now),
+      deliverRun: (view, run, segmentBytes, face, neighbour, now) =>
+        this.#delivery.deliverRun(view, run, segmentBytes, face, neighbour, now),
       observe: (view, now) => this.content.observe(view, now),
+      leaving: (view, now) => this.mobility.moved.leaving(view, now),
+      passed: (view, node, bytes, face, neighbour, now) => this.mobility.redirector.passed(view, node, bytes, face, neighbour, now),
       report: (type, code, view, face, neighbour, now, mtu) => this.xcmp.error(type, code, view, face, neighbour, now, mtu),
       redirect: (view, node, better, face, neighbour, now) => this.xcmp.redirect(view, node, better, face, neighbour, now),
     });
@@ -122,7 +131,10 @@ export class NodeStack {
       mtu: (destination) => this.mtuTowards(destination),
       onPathMtu: (destination, mtuBytes) => this.#learnMtu(destination, mtuBytes),
       output: ({ destination, source, payload }) => this.#originate(NextHeader.STREAM, destination, source, payload),
-      onEvent: (event) => this.#onEvent({ layer: 'stream', event }),
+      onEvent: (event) => {
+        this.#correspondents.streamEvent(event, this.#now);
+        this.#onEvent({ layer: 'stream', event });
+      },
       ...(options.congestion === undefined ? {} : { congestion: options.congestion }),
       ...(options.streamLimits === undefined ? {} : { limits: options.streamLimits }),
     });
@@ -144,6 +156,7 @@ export class NodeStack {
       datagrams: this.datagrams,
       nameServer: () => this.nameServer,
       dag: (sid) => this.dag(sid),
+      moved: () => this.mobility.moved,
       onEvent: (event) => this.#onEvent({ layer: 'name', event }),
       now: () => this.#now,
     });
@@ -155,6 +168,9 @@ export class NodeStack {
       rng,
       faces: { access: () => this.faces.withRole('access'), uplink: () => this.faces.withRole('uplink') },
       sink: { sendLink: (face, neighbour, payload) => this.#sendLink(SID_BOOTSTRAP, face, neighbour, payload) },
+      send: (destination, payload) =>
+        this.#originate(NextHeader.TRANSPORT, destination, this.dag(SID_BOOTSTRAP), [encodeDgramHeader(), payload]),
+      salt,
       routes: {
         set: (hid, hop, sequence) => this.#routeBound(hid, hop, sequence),
         delete: (hid, isHeld, sequence) => this.#routeBound(hid, isHeld ? undefined : 'none', sequence),
@@ -198,11 +214,14 @@ export class NodeStack {
       echoes: this.echoes,
       xcmp: this.xcmp,
       serve: (view, request, cid, face, neighbour, now) => this.#content.serve(view, request, cid, face, neighbour, now),
-      bootstrap: (face, neighbour, payload, now) =>
-        this.mobility.handleMessage(face, neighbour, payload, this.faces.isAccess(face), now, now + this.wallOffsetMs),
+      bootstrap: (face, neighbour, payload, now) => {
+        this.mobility.handleMessage(face, neighbour, payload, this.faces.isAccess(face), now, now + this.wallOffsetMs);
+        this.#naming.lookForServer(now, now + this.wallOffsetMs);
+      },
       routing: part && ((face, neighbour, payload, now) => part.handleMessage(face, neighbour, payload, now, now + this.wallOffsetMs)),
       datagrams: this.datagrams,
       streams: this.streams,
+      unreachable: (destination, now) => this.unanswered(destination, now),
       tooBig: (quote, destination, mtu, now) => this.#tooBig.heard(quote, destination, mtu, now),
     });
   }
@@ -246,6 +265,12 @@ export class NodeStack {
     this.#naming.keeper.keep(name, sid, ttlMs, id, now, now + this.wallOffsetMs);
   }
 
+  /** Nobody answers at an address: a redirect to there is forgotten, and the name service asked where the host is now. */
+  unanswered(dag: Dag, now: number): void {
+    this.#now = now;
+    this.#correspondents.unanswered(dag, now);
+  }
+
   /** Lets a name go; its record expires by itself. */
   dropName(name: string): void {
     this.#naming.keeper.drop(name);
@@ -259,12 +284,15 @@ export class NodeStack {
   /** A packet came in by a face. The bytes belong to the node from now on. */
   receive(face: number, neighbour: number, packet: Uint8Array, now: number): void {
     this.#now = now;
+    if (!this.mobility.fences.isEmpty && this.#isFenced(face, neighbour, packet)) return this.#path.refuse('fenced', 1);
     this.#path.receive(face, neighbour, packet, now);
   }
 
   /** Packets of one neighbour came in one after the other, each `segmentBytes` long, the last one shorter or equal. */
   receiveRun(face: number, neighbour: number, bytes: Uint8Array, segmentBytes: number, now: number): void {
     this.#now = now;
+    if (!this.mobility.fences.isEmpty && this.#isFenced(face, neighbour, bytes.subarray(0, segmentBytes)))
+      return this.#path.refuse('fenced', Math.ceil(bytes.length / segmentBytes));
     this.#path.receiveRun(face, neighbour, bytes, segmentBytes, now);
   }
 
@@ -322,6 +350,7 @@ export class NodeStack {
     this.#now = now;
     if (this.mobility.attachmentState === undefined) this.mobility.configure({ beacon: { nameServer } }, now);
     else this.#configuredNameServer = nameServer;
+    this.#naming.lookForServer(now, now + this.wallOffsetMs);
   }
 
   /** Holds packets of machines that stand still within other limits, or (false) none from now on. */
@@ -353,7 +382,7 @@ export class NodeStack {
   mtuTowards(destination: Dag): number {
     if (destination.find(PrincipalType.HID)?.equals(this.hid) === true) return LARGEST_MTU;
     const attachment = this.mobility.attachment;
-    const uplink = attachment === undefined ? this.#largestFaceMtu() : Math.min(this.faces.mtu(attachment.hop.face), attachment.mtu);
+    const uplink = attachment === undefined ? largestMtu(this.faces) : Math.min(this.faces.mtu(attachment.hop.face), attachment.mtu);
     return Math.min(uplink, this.#pathMtu.limit(destination.find(PrincipalType.HID), this.#now));
   }
 
@@ -397,7 +426,7 @@ export class NodeStack {
       mobility: this.mobility.counters.toJSON(),
       ...(this.routing === undefined ? {} : { routing: this.routing.counters() }),
       ...this.#content.counters(),
-      streams: streamCounters(this.streams.counters),
+      streams: flatStreamCounters(this.streams.counters),
       datagrams: this.datagrams.counters(),
       echoes: { ...this.echoes.counters },
       pathMtu: { ...this.#tooBig.counters },
@@ -465,20 +494,20 @@ export class NodeStack {
     this.#path.sendLink(face, neighbour, packet);
   }
 
+  /** Whether a guest that was given away has sent this. Its bindings are let in, so that they are heard of. */
+  #isFenced(face: number, neighbour: number, packet: Uint8Array): boolean {
+    return this.mobility.fences.blocks(face, neighbour) && !isForBootstrap(packet);
+  }
+
   #routeOf(ad: Xid): NextHop | undefined {
     if (this.engine.isLocal(ad)) return undefined;
     return this.engine.nextHop(ad);
   }
 
-  #largestFaceMtu(): number {
-    let largest = 0;
-    for (const [, { mtu }] of this.faces.entries()) largest = Math.max(largest, mtu);
-    return largest;
-  }
-
   #handleMobility(event: MobilityEvent): void {
     if (event.kind === 'attached') this.#moveTo(undefined, event.attachment);
     else if (event.kind === 'moved') this.#moveTo(event.from, event.to);
+    else if (event.kind === 'redirected') this.names.hostMoved(event.hid, this.#now);
     this.routing?.bindingChanged(event, this.#now);
     this.#onEvent({ layer: 'mobility', event });
   }
@@ -492,6 +521,6 @@ export class NodeStack {
     for (const type of DEFAULTED_TYPES) this.engine.table(type).setDefault(to.hop.face, to.hop.neighbour);
     this.streams.addressChanged(this.#now);
     this.#content.addressChanged(this.#now);
-    this.#naming.keeper.addressChanged(this.#now, this.#now + this.wallOffsetMs);
+    this.#naming.addressChanged(this.#now, this.#now + this.wallOffsetMs);
   }
 }

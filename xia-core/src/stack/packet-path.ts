@@ -15,7 +15,7 @@ import { Xid } from '../xid/index.js';
 import type { FaceTable } from './face-table.js';
 import { HoldBuffer, type HeldPacket, type HoldDrop } from './hold-buffer.js';
 import { LocalQueue } from './local-queue.js';
-import { alikeBytes, spreadMarks } from './packet-run.js';
+import { alikeBytes, spreadDestination, spreadMarks } from './packet-run.js';
 
 /** Packets to ourselves that may wait, in bytes. A burst of chunk segments fits. */
 const LOCAL_QUEUE_BYTES = 16 * 1024 * 1024;
@@ -36,10 +36,19 @@ export interface PacketPathOptions {
   readonly transmitRun?: TransmitRun | undefined;
   /** A packet has arrived at something of ours: `view.last` says at what. */
   readonly deliver: (view: XipView, face: number, neighbour: number, now: number) => void;
+  /**
+   * As `deliver` for packets about chunks that lie one after the other, each `segmentBytes` long, the last one shorter or equal, with
+   * equal headers but for their lengths. The view is that of the first; it and the bytes may be written to.
+   */
+  readonly deliverRun: (view: XipView, run: Uint8Array, segmentBytes: number, face: number, neighbour: number, now: number) => void;
   /** Whether `observe` wants to see chunks that go through. */
   readonly observesChunks: () => boolean;
   /** A packet that came from elsewhere is about to be sent on. */
   readonly observe: (view: XipView, now: number) => void;
+  /** A packet of this node is about to be looked at: its destination may be written anew; whether it was. */
+  readonly leaving: (view: XipView, now: number) => boolean;
+  /** Packets of `bytes` together went on by the entry of destination node `node`; `face` and `neighbour` are where they came from. */
+  readonly passed: (view: XipView, node: number, bytes: number, face: number, neighbour: number, now: number) => void;
   /** A packet gets no further and its source may be told. */
   readonly report: Report;
   /**
@@ -58,6 +67,7 @@ export type PathDrop =
   | 'transmit'
   | 'no-face'
   | 'local-queue-full'
+  | 'fenced'
   | HoldDrop;
 
 /**
@@ -129,7 +139,9 @@ export class PacketPath {
     const view = this.#outgoing;
     const fault = view.reset(packet, body?.length);
     if (fault !== undefined) return this.#drop(`malformed:${fault}`);
-    return this.#begin(this.#options.engine.forward(view, LOCAL_FACE, FROM_SELF), packet, now, body);
+    const { engine, leaving } = this.#options;
+    leaving(view, now);
+    return this.#begin(engine.forward(view, LOCAL_FACE, FROM_SELF), packet, now, body);
   }
 
   /**
@@ -137,11 +149,12 @@ export class PacketPath {
    * equal, start their way here. The effect is that of `originate` for each of them in turn.
    */
   originateRun(run: Uint8Array, packetBytes: number, now: number): void {
-    const { engine, faces } = this.#options;
+    const { engine, faces, leaving } = this.#options;
     const view = this.#outgoing;
     const first = run.subarray(0, packetBytes);
     let at = 0;
     if (view.reset(first) === undefined) {
+      if (leaving(view, now)) spreadDestination(view, run);
       const disposition = engine.forward(view, LOCAL_FACE, FROM_SELF);
       if (disposition === Disposition.FORWARD && packetBytes <= faces.mtu(engine.outFace)) {
         const packets = Math.ceil(run.length / packetBytes);
@@ -151,10 +164,12 @@ export class PacketPath {
         return this.#transmitRun(run, packetBytes, packets);
       }
       this.originated++;
-      this.#begin(disposition, first, now, undefined);
+      // Whoever keeps one here would keep them all.
+      view.bytes = first.slice();
+      this.#begin(disposition, view.bytes, now, undefined);
       at = first.length;
     }
-    for (; at < run.length; at += packetBytes) this.originate(run.subarray(at, at + packetBytes), now);
+    for (; at < run.length; at += packetBytes) this.originate(run.slice(at, at + packetBytes), now);
   }
 
   /** Does what the engine has decided about a packet that starts here. */
@@ -179,6 +194,12 @@ export class PacketPath {
       default:
         return this.#dropAsDecided();
     }
+  }
+
+  /** Packets came in that nobody looks at. */
+  refuse(reason: PathDrop, packets: number): void {
+    this.received += packets;
+    this.#drop(reason, packets);
   }
 
   /** Sends a packet of ours by one face without asking the routes: link-local messages. */
@@ -282,6 +303,14 @@ export class PacketPath {
     const reached = view.last;
     const { engine, faces } = this.#options;
     const disposition = engine.forward(view, face, FROM_FACE);
+    if (disposition === Disposition.DELIVER && view.nextHeader === NextHeader.CHUNK && alike > first.length) {
+      const packets = Math.ceil(alike / segmentBytes);
+      engine.countAlike(packets - 1, face);
+      this.#delivered += packets;
+      spreadMarks(view, bytes, at, at + alike);
+      this.#options.deliverRun(view, bytes.subarray(at, at + alike), segmentBytes, face, neighbour, now);
+      return alike;
+    }
     const goesOn = disposition === Disposition.FORWARD && segmentBytes <= faces.mtu(engine.outFace);
     if (!goesOn || alike === first.length || this.#isSentBack(view, reached, face, neighbour)) {
       this.#finish(disposition, view, reached, face, neighbour, now);
@@ -315,10 +344,11 @@ export class PacketPath {
    * @param run several packets that are alike; the view is that of the first
    */
   #pass(view: XipView, face: number, neighbour: number, now: number, run?: Uint8Array, packets = 1): void {
-    const { engine, faces, redirect } = this.#options;
+    const { engine, faces, passed, redirect } = this.#options;
     const { outFace, outNeighbour, outNode } = engine;
     if (run === undefined) this.#sendOn(view, face, neighbour, now);
     else this.#sendRunOn(view, now, run, packets);
+    passed(view, outNode, run?.length ?? view.bytes.length, face, neighbour, now);
     if (outFace !== face || outNeighbour === neighbour) return;
     const better = faces.get(face)?.hidOf?.(outNeighbour);
     if (better !== undefined) redirect(view, outNode, better, face, neighbour, now);

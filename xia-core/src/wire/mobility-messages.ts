@@ -15,6 +15,7 @@ export const MobilityKind = {
   PATCH_ACK: 6,
   NOTICE: 7,
   NOTICE_ACK: 8,
+  REDIRECT: 9,
 } as const;
 export type MobilityKind = (typeof MobilityKind)[keyof typeof MobilityKind];
 
@@ -31,6 +32,7 @@ const solicitSchema = v.strictObject({ hid: hidField });
 const bindingMessageSchema = v.strictObject({ binding: statementField });
 const ackMessageSchema = v.strictObject({ ack: statementField, hid: hidField });
 const patchSchema = v.strictObject({ binding: statementField, ack: statementField });
+const redirectSchema = v.strictObject({ binding: statementField, ack: statementField });
 const patchAckSchema = v.strictObject({ hid: hidField, sequence: wholeField() });
 const noticeMessageSchema = v.strictObject({ notice: statementField });
 const noticeAckSchema = v.strictObject({
@@ -49,6 +51,7 @@ export type PatchMessage = v.InferOutput<typeof patchSchema>;
 export type PatchAckMessage = v.InferOutput<typeof patchAckSchema>;
 export type NoticeMessage = v.InferOutput<typeof noticeMessageSchema>;
 export type NoticeAckMessage = v.InferOutput<typeof noticeAckSchema>;
+export type RedirectMessage = v.InferOutput<typeof redirectSchema>;
 
 export type MobilityMessage =
   | ({ readonly kind: typeof MobilityKind.BEACON } & BeaconMessage)
@@ -58,7 +61,8 @@ export type MobilityMessage =
   | ({ readonly kind: typeof MobilityKind.PATCH } & PatchMessage)
   | ({ readonly kind: typeof MobilityKind.PATCH_ACK } & PatchAckMessage)
   | ({ readonly kind: typeof MobilityKind.NOTICE } & NoticeMessage)
-  | ({ readonly kind: typeof MobilityKind.NOTICE_ACK } & NoticeAckMessage);
+  | ({ readonly kind: typeof MobilityKind.NOTICE_ACK } & NoticeAckMessage)
+  | ({ readonly kind: typeof MobilityKind.REDIRECT } & RedirectMessage);
 
 export type MessageFault = 'truncated' | 'oversized' | 'unknown-kind' | 'bad-body' | 'unknown-key';
 
@@ -86,6 +90,8 @@ export function decodeMobilityMessage(payload: Uint8Array): DecodedMessage<Mobil
       return withKind(MobilityKind.NOTICE, decodeStrict(body, noticeMessageSchema));
     case MobilityKind.NOTICE_ACK:
       return withKind(MobilityKind.NOTICE_ACK, decodeStrict(body, noticeAckSchema));
+    case MobilityKind.REDIRECT:
+      return withKind(MobilityKind.REDIRECT, decodeStrict(body, redirectSchema));
     default:
       return { ok: false, reason: 'unknown-kind' };
   }
@@ -128,4 +134,8 @@ export function encodeNotice({ notice }: NoticeMessage): Uint8Array {
 
 export function encodeNoticeAck({ hid, host, sequence, status }: NoticeAckMessage): Uint8Array {
   return encodeKindMessage(MobilityKind.NOTICE_ACK, { hid: hid.id, host: host.id, sequence, status }, MAX_MOBILITY_MESSAGE_BYTES);
+}
+
+export function encodeRedirect({ binding, ack }: RedirectMessage): Uint8Array {
+  return encodeKindMessage(MobilityKind.REDIRECT, { binding, ack }, MAX_MOBILITY_MESSAGE_BYTES);
 }

@@ -1,4 +1,5 @@
 import { SeededRandom } from '../../../../xia-core/src/bytes/index.js';
+import type { Dag } from '../../../../xia-core/src/dag/index.js';
 import { nodeCrypto } from '../../../../xia-core/src/io/node-crypto.js';
 import type { MobilityEvent } from '../../../../xia-core/src/mobility/events.js';
 import type { Hop } from '../../../../xia-core/src/mobility/links.js';
@@ -19,7 +20,7 @@ import {
   type BindingAck,
 } from '../../../../xia-core/src/wire/mobility-statements.js';
 import { StatementKind, openStatement } from '../../../../xia-core/src/wire/statement.js';
-import { PrincipalType, Xid, type Identity } from '../../../../xia-core/src/xid/index.js';
+import { PrincipalType, Xid, type CryptoSuite, type Identity } from '../../../../xia-core/src/xid/index.js';
 import { fixedIdentity } from './fixed-identity.js';
 
 export const WALL = 1_800_000_000_000;
@@ -61,13 +62,15 @@ export class Bench {
   readonly held = new Set<string>();
   readonly events: MobilityEvent[] = [];
   readonly sent: Array<{ face: number; neighbour: number; message: MobilityMessage }> = [];
+  /** Datagrams to nodes that are not neighbours. */
+  readonly sentFar: Array<{ destination: Dag; payload: Uint8Array }> = [];
   now = 1000;
 
-  constructor(role: MobilityOptions['role'], identity: Identity, limits: MobilityLimits = {}) {
+  constructor(role: MobilityOptions['role'], identity: Identity, limits: MobilityLimits = {}, crypto: CryptoSuite = nodeCrypto) {
     this.mobility = new Mobility({
       role,
       identity,
-      crypto: nodeCrypto,
+      crypto,
       rng: new SeededRandom(1),
       faces: { access: () => [ACCESS], uplink: () => [UPLINK] },
       sink: {
@@ -94,13 +97,14 @@ export class Bench {
       },
       adRoute: (ad) => this.adRoutes.get(ad.key),
       hidRoute: (hid) => this.hidRoutes.get(hid.key),
+      send: (destination, payload) => void this.sentFar.push({ destination, payload }),
       onEvent: (event) => this.events.push(event),
       limits,
     });
   }
 
-  static router(limits: MobilityLimits = {}): Bench {
-    const bench = new Bench({ kind: 'router', ad: adOf(keys.ad), certificate, beacon: { mtu: 1500 } }, keys.router, limits);
+  static router(limits: MobilityLimits = {}, crypto: CryptoSuite = nodeCrypto): Bench {
+    const bench = new Bench({ kind: 'router', ad: adOf(keys.ad), certificate, beacon: { mtu: 1500 } }, keys.router, limits, crypto);
     bench.timeout();
     return bench;
   }
