@@ -5,6 +5,8 @@ import {
   encodeDgramHeader,
   encodeHave,
   encodeKindMessage,
+  encodeNotice,
+  encodeNoticeAck,
   encodePatch,
   encodeQuery,
   encodeRedirect,
@@ -73,6 +75,16 @@ describe('datagrams of the well-known services', () => {
       },
     });
     expect(recordText({}, decodePacket(packet))).toContain('(bad signature)');
+  });
+
+  test('a notice and its answer', () => {
+    const packet = datagram(encodeNotice({ notice: statement('notice') }), SID_BOOTSTRAP);
+    expect(upperOf(packet)).toMatchObject({
+      message: { kind: 'notice', notice: { statement: 'notice', signatureValid: true, body: { phase: 'coming', lifetimeMs: 60_000 } } },
+    });
+    const hid = Xid.parse(`HID:${'d'.repeat(40)}`);
+    const answer = datagram(encodeNoticeAck({ hid, host: hid, sequence: 7, status: 'frozen' }), SID_BOOTSTRAP);
+    expect(upperOf(answer)).toMatchObject({ message: { kind: 'notice-ack', hid: hid.toString(), sequence: 7, status: 'frozen' } });
   });
 
   test('a redirect', () => {
