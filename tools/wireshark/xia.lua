@@ -27,7 +27,7 @@ local frame_names = {
 local statement_names = { "certificate", "beacon", "relay", "binding", "binding-ack", "record", "hello", "link-state" }
 local services = {
   ["1110000000000000000000000000000000001111"] = {
-    name = "bootstrap", kinds = { "beacon", "solicit", "binding", "binding-ack", "patch", "patch-ack", "redirect" },
+    name = "bootstrap", kinds = { "beacon", "solicit", "binding", "binding-ack", "patch", "patch-ack", [9] = "redirect" },
   },
   ["1110000000000000000000000000000000001112"] = { name = "routing", kinds = { "hello", "link-state", "have" } },
   ["1110000000000000000000000000000000001113"] = { name = "name-service", kinds = { "register", "query", "reply" } },

@@ -1,12 +1,5 @@
 import { XIP_NODE_BYTES, type Dag } from '../dag/index.js';
-import {
-  CHUNK_RESPONSE_BYTES,
-  DEFAULT_HOP_LIMIT,
-  NextHeader,
-  XIP_HEADER_BYTES,
-  XIP_VERSION,
-  type XipView,
-} from '../wire/index.js';
+import { CHUNK_RESPONSE_BYTES, DEFAULT_HOP_LIMIT, NextHeader, XIP_HEADER_BYTES, XIP_VERSION, type XipView } from '../wire/index.js';
 import { PrincipalType, Xid } from '../xid/index.js';
 import type { StoredChunk } from './chunk-source.js';
 import { requestedRange, type RequestedBytes } from './request-range.js';

@@ -6,7 +6,7 @@ import { bytesField, hidField, wholeField } from './schema-fields.js';
 import { MAX_STATEMENT_BYTES, STATEMENT_HEADER_BYTES, decodeStrict } from './statement.js';
 
 /** First byte of a message to SID_BOOTSTRAP; a msgpack map follows. */
-export const MobilityKind = { BEACON: 1, SOLICIT: 2, BINDING: 3, BINDING_ACK: 4, PATCH: 5, PATCH_ACK: 6, REDIRECT: 7 } as const;
+export const MobilityKind = { BEACON: 1, SOLICIT: 2, BINDING: 3, BINDING_ACK: 4, PATCH: 5, PATCH_ACK: 6, REDIRECT: 9 } as const;
 export type MobilityKind = (typeof MobilityKind)[keyof typeof MobilityKind];
 
 export const MAX_MOBILITY_MESSAGE_BYTES = 2048;
