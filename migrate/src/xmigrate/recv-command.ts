@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { ExitCode, ExitRequest, PrincipalType, toHex, Xid, XiaError } from 'xia-core';
 import { DEFAULT_HOLD_BACK_BYTES, type ReceiverOutcome } from '../protocol/index.js';
 import { checkMayReceive, OwnershipFile } from '../state/index.js';
@@ -10,6 +10,7 @@ import { receiveStream } from './receive-stream.js';
 import { startNode } from './start-node.js';
 import { addTransferOptions, giveWay, limitsOf, type TransferCommandOptions } from './transfer-options.js';
 import { TransferReport } from './transfer-report.js';
+import { xidArgument } from './xid-argument.js';
 
 interface RecvCommandOptions extends TransferCommandOptions {
   readonly listen?: Xid;
@@ -19,18 +20,6 @@ interface RecvCommandOptions extends TransferCommandOptions {
 }
 
 const MIB = 1024 ** 2;
-
-function xidArgument(type: number, name: string): (text: string) => Xid {
-  return (text) => {
-    try {
-      const xid = Xid.parse(text);
-      if (xid.type === type) return xid;
-    } catch {
-      // Said below.
-    }
-    throw new InvalidArgumentError(`"${text}" is not a ${name} (${name}: and 40 hex digits).`);
-  };
-}
 
 function describe(outcome: ReceiverOutcome, vm: string): string {
   switch (outcome.kind) {

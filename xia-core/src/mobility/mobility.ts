@@ -1,6 +1,7 @@
 import { NeighbourLimiter, type Gauge, type RandomSource } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import { MobilityKind, decodeMobilityMessage } from '../wire/mobility-messages.js';
+import { MAX_NOTICE_LIFETIME_MS } from '../wire/mobility-statements.js';
 import { PrincipalType, Xid, type CryptoSuite, type Identity } from '../xid/index.js';
 import { Attachment, type HintReason } from './attachment.js';
 import type { AttachmentState } from './attachment-state.js';
@@ -14,6 +15,8 @@ import { Counters } from '../bytes/counters.js';
 import type { AttachmentInfo, CounterName, MobilityEvent } from './events.js';
 import { Gateway } from './gateway.js';
 import type { HidRoutes, Hop, LinkFaces, LinkSink } from './links.js';
+import { NoticeSender } from './notice-sender.js';
+import { MAX_HOLD_MS, NoticeTaker } from './notice-taker.js';
 import { Patcher } from './patcher.js';
 import { MovedHosts } from './moved-hosts.js';
 import { Redirector } from './redirector.js';
@@ -85,6 +88,8 @@ export interface MobilitySettings {
   /** Hosts: the least MTU of the uplink faces, in bytes. */
   readonly relayMtu?: number;
   readonly moves?: { readonly limit: number; readonly windowMs: number };
+  /** Whether packets for a machine that stands still are held. */
+  readonly holds?: boolean;
 }
 
 export interface MobilityOptions {
@@ -130,6 +135,12 @@ export class Mobility {
   readonly #relay: BeaconRelay | undefined;
   readonly #passer: BindingPasser | undefined;
   readonly #attachment: Attachment | undefined;
+  readonly #notices: NoticeSender | undefined;
+  readonly #noticeTaker: NoticeTaker | undefined;
+  readonly #onEvent: (event: MobilityEvent) => void;
+  /** HIDs that were held, and have just bound themselves here. */
+  readonly #awake: Xid[] = [];
+  #holds = true;
 
   constructor(options: MobilityOptions) {
     const { identity, crypto, rng, faces, sink, role } = options;
@@ -148,8 +159,10 @@ export class Mobility {
       this.redirector.heard(event);
       options.onEvent(event);
     };
+    this.#onEvent = onEvent;
     const table = new BindingTable({
       routes: options.routes,
+      onAwake: (awake) => this.#awake.push(awake),
       ad: role.kind === 'router' ? role.ad : undefined,
       onExpired: (expired) => onEvent({ kind: 'expired', hid: expired }),
       ...defined({
@@ -183,11 +196,13 @@ export class Mobility {
       this.#beaconSender = new BeaconSender({ ...shared, ...limiters, ...role.beacon, ad, certificate, token });
       const grant = defined({ maxGrantMs: limits.maxGrantMs });
       this.#gateway = new Gateway({ ...shared, ...limiters, ...grant, ad, certificate, token });
+      this.#noticeTaker = new NoticeTaker({ ...shared, ...limiters, holds: () => this.#holds });
       this.#ways = new WayWatcher({ hid, table, patcher, maxWaiting: limits.maxBindings ?? DEFAULT_MAX_BINDINGS });
     }
     if (role.kind === 'host') {
       this.#relay = new BeaconRelay({ ...shared, ...limiters, mtu: role.mtu });
       this.#passer = new BindingPasser({ ...shared, ...limiters, uplink: () => this.#uplink() });
+      this.#notices = new NoticeSender({ ...shared, attachment: () => this.#uplink()?.attachment });
     }
     if (role.kind === 'host' || role.kind === 'application') {
       this.#attachment = new Attachment({
@@ -242,8 +257,9 @@ export class Mobility {
       }
       case MobilityKind.BINDING:
         if (this.#gateway !== undefined) return this.#gateway.handleBinding(from, message, isAccessFace, now, wallNow);
-        if (this.#passer !== undefined) return this.#passer.handleBinding(from, message, isAccessFace, now);
-        return this.counters.count('binding:not-access');
+        if (this.#passer === undefined) return this.counters.count('binding:not-access');
+        this.#passer.handleBinding(from, message, isAccessFace, now);
+        return this.#tellAwake(now, wallNow);
       case MobilityKind.BINDING_ACK:
         if (isAccessFace) return this.counters.count('ack:from-access');
         if (message.hid.equals(this.hid) && this.#attachment !== undefined) return this.#attachment.handleAck(from, message, now, wallNow);
@@ -253,9 +269,48 @@ export class Mobility {
         return this.#patcher.handlePatch(from, message, isAccessFace, now, wallNow);
       case MobilityKind.PATCH_ACK:
         return this.#patcher.handlePatchAck(from, message);
+      case MobilityKind.NOTICE:
+        if (this.#noticeTaker === undefined) return this.counters.count('notice:not-gateway');
+        return this.#noticeTaker.handleNotice(from, message, isAccessFace, now, wallNow);
+      case MobilityKind.NOTICE_ACK:
+        if (isAccessFace) return this.counters.count('notice-ack:from-access');
+        if (this.#notices === undefined) return this.counters.count('notice-ack:unmatched');
+        return this.#notices.handleAck(from, message);
       case MobilityKind.REDIRECT:
         return this.moved.handleRedirect(message, now, wallNow);
     }
+  }
+
+  /**
+   * A guest is about to come to this node (`lifetimeMs` 0: it is not): the gateway makes a place ready for it, or says that it has
+   * none. `noticed` follows.
+   */
+  expectGuest(guest: Xid, lifetimeMs: number, now: number, wallNow: number): void {
+    const sequence = this.#noticeSequence(wallNow);
+    const lifetime = Math.min(lifetimeMs, MAX_NOTICE_LIFETIME_MS);
+    const outcome = this.#table.stage(guest, undefined, sequence, lifetime, now);
+    if (this.#notices === undefined || outcome !== 'ok') this.#onEvent({ kind: 'noticed', hid: guest, phase: 'coming', outcome });
+    else this.#notices.send(guest, 'coming', sequence, lifetime, now, wallNow);
+  }
+
+  /**
+   * A guest stands still, about to go elsewhere: its packets wait here, and with the gateway as soon as that knows, until it
+   * turns up or `resumeGuest`; 5 s at most. False when nothing is held: it is not bound here, or holding is off.
+   */
+  pauseGuest(guest: Xid, now: number, wallNow: number): boolean {
+    const sequence = this.#noticeSequence(wallNow);
+    const isHere = this.#table.get(guest)?.state === 'live';
+    if (!this.#holds || !isHere || !this.#table.pause(guest, sequence, now + MAX_HOLD_MS)) return false;
+    this.#notices?.send(guest, 'paused', sequence, MAX_HOLD_MS, now, wallNow);
+    return true;
+  }
+
+  /** A guest that stood still goes on here: it gets what was held. */
+  resumeGuest(guest: Xid, now: number, wallNow: number): void {
+    if (this.#table.get(guest)?.state !== 'held') return;
+    const sequence = this.#noticeSequence(wallNow);
+    this.#table.resume(guest, sequence);
+    this.#notices?.send(guest, 'paused', sequence, 0, now, wallNow);
   }
 
   /** Something outside says that this node may have moved. */
@@ -276,7 +331,8 @@ export class Mobility {
   }
 
   /** Changes settings while the node runs. */
-  configure({ beacon, certificate, relayMtu, moves }: MobilitySettings, now: number): void {
+  configure({ beacon, certificate, relayMtu, moves, holds }: MobilitySettings, now: number): void {
+    if (holds !== undefined) this.#holds = holds;
     if (moves !== undefined) this.#table.limitMoves(moves.limit, moves.windowMs);
     if (relayMtu !== undefined && this.#relay !== undefined) this.#relay.mtu = relayMtu;
     if (certificate !== undefined && this.#gateway !== undefined) this.#gateway.certificate = certificate;
@@ -312,6 +368,7 @@ export class Mobility {
       this.#ways?.nextTimeout() ?? Infinity,
       this.#beaconSender?.nextTimeout() ?? Infinity,
       this.#attachment?.nextTimeout() ?? Infinity,
+      this.#notices?.nextTimeout() ?? Infinity,
     );
   }
 
@@ -321,6 +378,7 @@ export class Mobility {
     this.#ways?.handleTimeout(now);
     this.#beaconSender?.handleTimeout(now, wallNow);
     this.#attachment?.handleTimeout(now, wallNow);
+    this.#notices?.handleTimeout(now, wallNow);
   }
 
   gauges(): Gauge[] {
@@ -331,8 +389,18 @@ export class Mobility {
       ...this.moved.gauges(),
       ...this.redirector.gauges(),
       ...(this.#attachment?.gauges() ?? []),
+      ...(this.#notices?.gauges() ?? []),
       ...this.#limiterGauges(),
     ];
+  }
+
+  #noticeSequence(wallNow: number): number {
+    return this.#notices?.nextSequence(wallNow) ?? Math.floor(wallNow);
+  }
+
+  /** Whoever was said to stand still, and binds itself here, goes on: the gateway need not hold its packets. */
+  #tellAwake(now: number, wallNow: number): void {
+    for (const hid of this.#awake.splice(0)) this.#notices?.send(hid, 'paused', this.#noticeSequence(wallNow), 0, now, wallNow);
   }
 
   #uplink(): Uplink | undefined {

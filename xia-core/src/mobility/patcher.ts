@@ -189,7 +189,7 @@ export class Patcher {
 
 /** Whether a patched entry waits to be told of another way: the same binding may come again, by whoever has one. */
 function lostItsWay(entry: Readonly<BindingEntry>): boolean {
-  return entry.patched && entry.hop === undefined && entry.proof !== undefined && entry.proof.binding.lifetimeMs > 0;
+  return entry.state === 'draining' && entry.hop === undefined && entry.proof !== undefined && entry.proof.binding.lifetimeMs > 0;
 }
 
 function pendingKey(hid: Xid, hop: Hop): string {

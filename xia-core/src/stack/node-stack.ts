@@ -1,8 +1,8 @@
 import { XiaError, type Gauge } from '../bytes/index.js';
 import type { Fetcher, LocalContent } from '../content/index.js';
 import { hostDag, linkLocalDag, serviceDag, type Dag } from '../dag/index.js';
-import { ForwardingEngine, type NextHop } from '../forwarding/index.js';
-import { Mobility, type AttachmentInfo, type MobilityEvent, type NameClient } from '../mobility/index.js';
+import { ForwardingEngine, HELD_FACE, type NextHop } from '../forwarding/index.js';
+import { Mobility, type AttachmentInfo, type Hop, type MobilityEvent, type NameClient } from '../mobility/index.js';
 import { DatagramEndpoint, StreamEndpoint, flatStreamCounters, type OutgoingPacket } from '../transport/index.js';
 import { encodeDgramHeader, encodeXip, NextHeader } from '../wire/index.js';
 import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, Xid, xidOf } from '../xid/index.js';
@@ -12,6 +12,7 @@ import { Correspondents } from './correspondents.js';
 import { Delivery } from './delivery.js';
 import { EchoEndpoint } from './echo-endpoint.js';
 import { FaceTable, type FaceSpec } from './face-table.js';
+import { DEFAULT_HOLD_LIMITS, type HoldLimits } from './hold-buffer.js';
 import { Naming } from './naming.js';
 import { Rib } from './rib.js';
 import { RoutingPart } from './routing-part.js';
@@ -26,6 +27,7 @@ import { XcmpAnswers } from './xcmp-answers.js';
 /** No face carries more, and a packet to ourselves meets none. */
 const LARGEST_MTU = 65_507;
 /** Principal types that a host sends to its access point when it knows nothing better. */
+const HELD_HOP: NextHop = { face: HELD_FACE, neighbour: 0 };
 const DEFAULTED_TYPES = [PrincipalType.AD, PrincipalType.HID, PrincipalType.IP] as const;
 
 /**
@@ -91,6 +93,8 @@ export class NodeStack {
       transmitRun: options.transmitRun,
       observesChunks: () => this.content.cache.budgetBytes > 0,
       deliver: (view, face, neighbour, now) => this.#delivery.deliver(view, face, neighbour, now),
+      deliverRun: (view, run, segmentBytes, face, neighbour, now) =>
+        this.#delivery.deliverRun(view, run, segmentBytes, face, neighbour, now),
       observe: (view, now) => this.content.observe(view, now),
       leaving: (view, now) => this.mobility.moved.leaving(view, now),
       passed: (view, node, bytes, face, neighbour, now) => this.mobility.redirector.passed(view, node, bytes, face, neighbour, now),
@@ -167,10 +171,11 @@ export class NodeStack {
         this.#originate(NextHeader.TRANSPORT, destination, this.dag(SID_BOOTSTRAP), [encodeDgramHeader(), payload]),
       salt,
       routes: {
-        set: (hid, hop, sequence) => this.rib.set('binding', hid, hop, { sequence }),
-        delete: (hid, isHeld, sequence) => {
-          if (isHeld) this.rib.set('binding', hid, undefined, { sequence });
-          else this.rib.delete('binding', hid);
+        set: (hid, hop, sequence) => this.#routeBound(hid, hop, sequence),
+        delete: (hid, isHeld, sequence) => this.#routeBound(hid, isHeld ? undefined : 'none', sequence),
+        hold: (hid, from, towards, sequence) => {
+          this.rib.set('binding', hid, HELD_HOP, { sequence });
+          this.#path.hold(hid, from, towards);
         },
       },
       adRoute: (ad) => this.#routeOf(ad),
@@ -178,6 +183,7 @@ export class NodeStack {
       onEvent: (event) => this.#handleMobility(event),
       ...(options.mobilityLimits === undefined ? {} : { limits: options.mobilityLimits }),
     });
+    this.setHolding(options.holding ?? DEFAULT_HOLD_LIMITS, -Infinity);
     this.engine.setLocal(SID_BOOTSTRAP);
     if (role.kind === 'router' && routing !== false) {
       const { cost, ...timers } = routing;
@@ -343,6 +349,12 @@ export class NodeStack {
     this.#naming.lookForServer(now, now + this.wallOffsetMs);
   }
 
+  /** Holds packets of machines that stand still within other limits, or (false) none from now on. */
+  setHolding(limits: HoldLimits | false, now: number): void {
+    if (limits !== false) this.#path.held.limits = limits;
+    this.mobility.configure({ holds: limits !== false }, now);
+  }
+
   /** Sends one XCMP echo. False when it could not leave. */
   sendEcho(destination: Dag, message: Uint8Array, hopLimit: number | undefined, now: number): boolean {
     this.#now = now;
@@ -385,6 +397,7 @@ export class NodeStack {
       this.streams.nextTimeout(),
       this.#content.nextTimeout(),
       this.#naming.nextTimeout(),
+      this.#path.held.nextTimeout(),
       this.routing?.nextTimeout() ?? Infinity,
     );
   }
@@ -395,6 +408,7 @@ export class NodeStack {
     if (this.streams.nextTimeout() <= now) this.streams.handleTimeout(now);
     if (this.#content.nextTimeout() <= now) this.#content.handleTimeout(now);
     if (this.#naming.nextTimeout() <= now) this.#naming.handleTimeout(now, now + this.wallOffsetMs);
+    this.#path.held.handleTimeout(now);
     if (this.routing !== undefined && this.routing.nextTimeout() <= now) this.routing.handleTimeout(now, now + this.wallOffsetMs);
   }
 
@@ -434,6 +448,13 @@ export class NodeStack {
       ...(this.routing?.gauges() ?? []),
       ...this.#sources.gauges(),
     ];
+  }
+
+  /** @param hop undefined: no way, and none is to be taken; 'none': whoever else knows a way decides */
+  #routeBound(hid: Xid, hop: Hop | undefined | 'none', sequence: number): void {
+    if (hop === 'none') this.rib.delete('binding', hid);
+    else this.rib.set('binding', hid, hop, { sequence });
+    this.#path.release(hid, this.#now);
   }
 
   #learnMtu(destination: Dag, mtuBytes: number): void {

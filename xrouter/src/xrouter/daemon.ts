@@ -2,6 +2,7 @@ import { captureHandler, loadOrCreateIdentity, nodeViews, openLog, XiaError, Xia
 import { certificateBytes, readCertificate } from './certificate-file.js';
 import type { NodeConfig } from './config.js';
 import { ControlSockets } from './control-sockets.js';
+import { guestHandler } from './guest-handler.js';
 import { NodeTarget } from './node-target.js';
 import { Reloader } from './reloader.js';
 
@@ -55,6 +56,7 @@ export async function runDaemon(
     cache: config.cache,
     contentHash: config.contentHash,
     moves: config.moves,
+    holding: config.holding,
     routing: config.routing,
     // A host that finds no router yet goes on looking: daemons may be started in any order.
     attachTimeoutMs: 0,
@@ -80,7 +82,10 @@ export async function runDaemon(
     return node.show(params['what']);
   };
   const reload = ({ dryRun }: Record<string, unknown>) => reloader.reload({ dryRun: dryRun === true });
-  await using controls = new ControlSockets({ info, show, reload, stop: () => stopped.abort() }, { capture: captureHandler(node) });
+  await using controls = new ControlSockets(
+    { info, show, reload, guest: guestHandler(node), stop: () => stopped.abort() },
+    { capture: captureHandler(node) },
+  );
   const target = new NodeTarget(node, log, controls, config.faces);
   const ad = config.role === 'router' ? node.ad : undefined;
   const reloader = new Reloader({ file, running: { config, certificate }, identity, ad, target, log });

@@ -56,6 +56,8 @@ export class Bench {
   readonly routes = new Map<string, Hop>();
   readonly adRoutes = new Map<string, Hop>();
   readonly hidRoutes = new Map<string, Hop>();
+  /** HIDs whose packets wait. */
+  readonly holding = new Map<string, { readonly from: Hop | undefined; readonly towards: Hop | undefined }>();
   /** HIDs whose route is gone, and that nobody else may have a route for. */
   readonly held = new Set<string>();
   readonly events: MobilityEvent[] = [];
@@ -78,11 +80,19 @@ export class Bench {
         },
       },
       routes: {
-        set: (hid, hop) => void this.routes.set(hid.key, hop),
+        set: (hid, hop) => {
+          this.holding.delete(hid.key);
+          this.routes.set(hid.key, hop);
+        },
         delete: (hid, isHeld) => {
+          this.holding.delete(hid.key);
           this.routes.delete(hid.key);
           if (isHeld) this.held.add(hid.key);
           else this.held.delete(hid.key);
+        },
+        hold: (hid, from, towards) => {
+          this.routes.delete(hid.key);
+          this.holding.set(hid.key, { from, towards });
         },
       },
       adRoute: (ad) => this.adRoutes.get(ad.key),

@@ -215,6 +215,7 @@ export class SimulatedNode {
       routes: {
         set: (hid, hop) => void this.routes.set(hid.key, hop),
         delete: (hid) => void this.routes.delete(hid.key),
+        hold: (hid) => void this.routes.delete(hid.key),
       },
       adRoute: (ad) => this.adRoutes.get(ad.key) ?? this.mobility.attachment?.hop,
       onEvent: (event) => this.events.push(event),
