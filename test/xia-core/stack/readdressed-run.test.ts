@@ -21,6 +21,7 @@ function path(mtu: number) {
     faces,
     transmit: (_face, _neighbour, packet) => sent.push(packet.slice()) > 0,
     deliver: () => {},
+    deliverRun: () => false,
     observesChunks: () => false,
     observe: () => {},
     leaving: ({ bytes }) => readdress(bytes, XIP_HEADER_BYTES, 1, { ad: NEW.id, left: [OLD.id] }),
