@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { controlCall, Dag, XiaNode, type Gauge } from 'xia-core';
+import { controlCall, Dag, generateIdentity, PrincipalType, XiaNode, xidOf, type Gauge } from 'xia-core';
 import { viewTable } from '../../xrouter/src/xrouter/view-table.js';
 import { bareSocket, startRouter } from './running-router.js';
 
@@ -50,6 +50,23 @@ ${intentRoute}  - { to: '${OTHER_AD}', via: other }
     expect(bounds).toContainEqual({ name: 'faces', unit: 'entries', used: 1, highWater: 1, bound: 256, refused: 0 });
     const [header = ''] = viewTable('bounds', bounds).split('\n');
     expect(header.split(/ {2,}/)).toEqual(['NAME', 'UNIT', 'USED', 'HIGH WATER', 'BOUND', 'REFUSED']);
+  });
+
+  it('fences a guest that was given away, until it is told otherwise', async () => {
+    const { line } = await startRouter(`control: R.ctl\nfaces: [{ name: access, role: access, udp: { listen: '${LOOPBACK}' } }]\n`);
+    const peers = [line.faces['access'] ?? ''];
+    const identity = generateIdentity();
+    const attach = async (attachTimeoutMs: number) =>
+      XiaNode.start({ identity, attachTimeoutMs, faces: [{ name: 'up', role: 'uplink', udp: { listen: LOOPBACK, peers } }] });
+    const hid = xidOf(PrincipalType.HID, identity).toString();
+    expect(await controlCall(line.control!, 'fence', { hid })).toEqual({ fenced: true });
+    await expect(attach(300)).rejects.toMatchObject({ code: 'attach-timeout' });
+    const counters = (await controlCall(line.control!, 'show', { what: 'counters' })) as { mobility: Record<string, number> };
+    expect(counters.mobility['binding:fenced']).toBeGreaterThan(0);
+    expect(await controlCall(line.control!, 'unfence', { hid })).toEqual({ wasFenced: true });
+    await using guest = await attach(5000);
+    expect(guest.attachment).toBeDefined();
+    await expect(controlCall(line.control!, 'fence', { hid: OTHER_AD })).rejects.toMatchObject({ code: 'bad-request' });
   });
 
   it('logs who it is once a line', async () => {

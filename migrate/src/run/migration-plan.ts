@@ -21,7 +21,7 @@ export interface RunMigrationOptions {
   readonly vm: string;
   readonly source: MigrationSide;
   readonly destination: MigrationSide;
-  /** The HID of the guest, so that the hosts can be told of it (see `control`). */
+  /** The HID of the guest: the hosts are told of it, and the one that gave it away refuses its copy (see `control`). */
   readonly guest?: Xid;
   /** ADs that both ends believe, comma separated; default: any. */
   readonly trust?: string;

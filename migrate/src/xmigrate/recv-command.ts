@@ -8,7 +8,7 @@ import { outcomeExitCode } from './outcome-code.js';
 import { qemuParentGone } from './qemu-parent.js';
 import { receiveStream } from './receive-stream.js';
 import { startNode } from './start-node.js';
-import { addTransferOptions, giveWay, limitsOf, type TransferCommandOptions } from './transfer-options.js';
+import { addTransferOptions, fenceOf, giveWay, limitsOf, type TransferCommandOptions } from './transfer-options.js';
 import { TransferReport } from './transfer-report.js';
 import { xidArgument } from './xid-argument.js';
 
@@ -39,6 +39,9 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
   const file = new OwnershipFile(options.state, options.vm);
   checkMayReceive(file);
   const report = new TransferReport({ role: 'recv', vm: options.vm, eventsFile: options.events, json: options.json === true });
+  const fence = fenceOf(options, (reason) =>
+    report.event('fence-failed', { reason }, `the host was not told that ${options.vm} comes: ${reason}`),
+  );
   report.event('started', { pid: process.pid, vm: options.vm });
   let outcome: ReceiverOutcome;
   try {
@@ -63,7 +66,10 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
       fetcher: node,
       output: process.stdout,
       allows: (source) => options.from === undefined || options.from.some((hid) => source !== undefined && hid.equals(source)),
-      persist: (phase, reason) => void file.write({ role: 'destination', phase }, { ...figures(), transfer, peer, reason }),
+      persist: (phase, reason) => {
+        file.write({ role: 'destination', phase }, { ...figures(), transfer, peer, reason });
+        if (phase === 'running') fence?.lift();
+      },
       onPeer: (dag) => {
         peer = dag.toString();
         report.event('connected', { peer }, `receiving from ${peer}`);
@@ -84,6 +90,7 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
     const sha256 = outcome.kind === 'taken' ? toHex(outcome.sha256) : undefined;
     const { kind, ...rest } = outcome;
     report.summary({ ...rest, outcome: kind, sha256, exitCode: outcomeExitCode(outcome) }, describe(outcome, options.vm));
+    await fence?.settled();
     await closeNode(node);
   } catch (error) {
     report.summary({ outcome: 'error', reason: (error as Error).message, exitCode: ExitCode.FAILED }, `${options.vm} did not come`);

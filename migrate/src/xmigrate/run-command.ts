@@ -131,12 +131,13 @@ export function runCommand(signal: AbortSignal): Command {
     .option('--source-key <file>', 'PEM file of the identity at the source (default: a fresh one)')
     .option('--destination-key <file>', 'PEM file of the identity at the destination (default: a fresh one)')
     .addOption(
-      new Option('--guest <hid>', "the guest's HID: the hosts are told when it is coming and when it stands still").argParser(
-        xidArgument(PrincipalType.HID, 'HID'),
-      ),
+      new Option(
+        '--guest <hid>',
+        'HID of the VM: the hosts are told when it is coming and when it stands still, and the one that gave it away refuses its copy',
+      ).argParser(xidArgument(PrincipalType.HID, 'HID')),
     )
-    .option('--source-control <socket>', "the control socket of the source host's xrouter (with --guest)")
-    .option('--destination-control <socket>', "the control socket of the destination host's xrouter (with --guest)")
+    .option('--source-control <socket>', "control socket of the XIA host that the VM's network card is plugged into at the source (with --guest)")
+    .option('--destination-control <socket>', 'the same at the destination')
     .addOption(new Option('--trust <ads>', 'the ADs to believe, separated by commas (default: any)').env('XIA_TRUST'))
     .addOption(
       new Option('--downtime-limit <ms>', 'stop the guest when the rest takes no longer than this').argParser(

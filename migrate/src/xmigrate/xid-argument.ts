@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { Xid } from 'xia-core';
 
-/** Reads an option that is an XID of one type. */
+/** A commander parser of identifiers of one type, which is called `name`. */
 export function xidArgument(type: number, name: string): (text: string) => Xid {
   return (text) => {
     try {

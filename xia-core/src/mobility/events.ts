@@ -40,6 +40,8 @@ export type MobilityEvent =
   | { readonly kind: 'noticed'; readonly hid: Xid; readonly phase: NoticePhase; readonly outcome: NoticeStatus | 'unanswered' }
   /** A host that this node sends to has moved, and is sent to where it is now. */
   | { readonly kind: 'redirected'; readonly hid: Xid; readonly ad: Xid; readonly sequence: number }
+  /** Alarm: a guest that was given away still speaks here. `refused`: so many of its bindings so far. */
+  | { readonly kind: 'fenced'; readonly hid: Xid; readonly hop: Hop; readonly refused: number }
   /** A neighbour did not answer a patch. */
   | { readonly kind: 'patch-failed'; readonly hid: Xid; readonly hop: Hop; readonly sequence: number };
 
@@ -48,7 +50,7 @@ export type CounterName =
   | `message:${MessageFault}`
   | `beacon:${VerifyFault | 'accepted' | 'sent' | 'relayed' | 'greeted' | 'from-access' | 'from-myself' | 'not-wanted' | 'rate-limited' | 'replayed' | 'duplicate' | 'untrusted-ad' | 'too-many-relays'}`
   | `solicit:${'sent' | 'answered' | 'not-access' | 'rate-limited' | 'no-beacon'}`
-  | `binding:${VerifyFault | BindingStatus | 'accepted' | 'repeated' | 'passed' | 'sent' | 'retransmitted' | 'not-access' | 'own-hid' | 'wrong-gateway' | 'not-attached' | 'replayed'}`
+  | `binding:${VerifyFault | BindingStatus | 'accepted' | 'repeated' | 'passed' | 'sent' | 'retransmitted' | 'not-access' | 'own-hid' | 'wrong-gateway' | 'not-attached' | 'replayed' | 'fenced'}`
   | `ack:${VerifyFault | 'accepted' | 'refused' | 'passed' | 'from-access' | 'unmatched' | 'rate-limited'}`
   | `patch:${VerifyFault | 'accepted' | 'duplicate' | 'stale' | 'sent' | 'retransmitted' | 'unanswered' | 'from-access' | 'rate-limited' | 'own-hid' | 'own-guest' | 'table-full' | 'too-many-pending'}`
   | `patch-ack:${'accepted' | 'unmatched'}`

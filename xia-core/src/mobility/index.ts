@@ -3,6 +3,7 @@ export type { HintReason } from './attachment.js';
 export type { BeaconOptions } from './beacon-sender.js';
 export type { BindingEntry, BindingProof } from './binding-entry.js';
 export type { AttachmentInfo, MobilityEvent } from './events.js';
+export type { Fences } from './fences.js';
 export type { HidRoutes, Hop, LinkFaces, LinkSink } from './links.js';
 export {
   Mobility,

@@ -13,6 +13,7 @@ import { BindingPasser, type Uplink } from './binding-passer.js';
 import { BindingTable, DEFAULT_MAX_BINDINGS } from './binding-table.js';
 import { Counters } from '../bytes/counters.js';
 import type { AttachmentInfo, CounterName, MobilityEvent } from './events.js';
+import { Fences } from './fences.js';
 import { Gateway } from './gateway.js';
 import type { HidRoutes, Hop, LinkFaces, LinkSink } from './links.js';
 import { NoticeSender } from './notice-sender.js';
@@ -126,6 +127,8 @@ export class Mobility {
   readonly moved: MovedHosts;
   /** Tells others of hosts that have left. */
   readonly redirector: Redirector;
+  /** Guests that were given away, and that are refused here. */
+  readonly fences: Fences;
   readonly #limiterGauges: () => Gauge[];
   readonly #table: BindingTable;
   readonly #patcher: Patcher;
@@ -188,7 +191,9 @@ export class Mobility {
       hidLimiter.gauge('binding budgets'),
     ];
     this.#patcher = patcher;
-    const shared = { hid, identity, crypto, rng, faces, sink, table, patcher, verifier, counters, onEvent };
+    const fences = new Fences({ hid, table, counters, onEvent });
+    this.fences = fences;
+    const shared = { hid, identity, crypto, rng, faces, sink, table, fences, patcher, verifier, counters, onEvent };
     const limiters = { hopLimiter, hidLimiter, solicitLimiter };
     if (role.kind === 'router') {
       const { ad, certificate } = role;
@@ -327,6 +332,7 @@ export class Mobility {
   faceRemoved(face: number, now: number, neighbour?: number): void {
     this.#table.faceRemoved(face, neighbour);
     this.#patcher.faceRemoved(face, neighbour);
+    this.fences.wireGone(face, neighbour);
     this.#attachment?.faceRemoved(face, now, neighbour);
   }
 
@@ -365,6 +371,7 @@ export class Mobility {
     return Math.min(
       this.#table.nextTimeout(),
       this.#patcher.nextTimeout(),
+      this.fences.nextTimeout(),
       this.#ways?.nextTimeout() ?? Infinity,
       this.#beaconSender?.nextTimeout() ?? Infinity,
       this.#attachment?.nextTimeout() ?? Infinity,
@@ -375,6 +382,7 @@ export class Mobility {
   handleTimeout(now: number, wallNow: number): void {
     this.#table.handleTimeout(now);
     this.#patcher.handleTimeout(now);
+    this.fences.handleTimeout(now);
     this.#ways?.handleTimeout(now);
     this.#beaconSender?.handleTimeout(now, wallNow);
     this.#attachment?.handleTimeout(now, wallNow);
@@ -385,6 +393,7 @@ export class Mobility {
     return [
       ...this.#table.gauges(),
       ...this.#patcher.gauges(),
+      ...this.fences.gauges(),
       ...(this.#ways?.gauges() ?? []),
       ...this.moved.gauges(),
       ...this.redirector.gauges(),

@@ -113,7 +113,7 @@ export class Patcher {
     const everyone = { face: from.face, neighbour: EVERY_NEIGHBOUR };
     for (const key of [pendingKey(message.hid, from), pendingKey(message.hid, everyone)]) {
       const pending = this.#pending.get(key);
-      if (pending === undefined || message.sequence < pending.sequence) continue;
+      if (pending === undefined || message.sequence !== pending.sequence) continue;
       this.#drop(key);
       return this.#options.counters.count('patch-ack:accepted');
     }

@@ -284,6 +284,21 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     this.#enter((now) => this.#stack.mobility.resumeGuest(hid, now, now + this.#stack.wallOffsetMs));
   }
 
+  /**
+   * Refuses a guest that was given away: its copy here has its key as well, and is not to turn its packets back. It ends by
+   * itself a minute after this node has last known the guest to be elsewhere, or by `unfence`.
+   * @throws XiaError `limit-reached`
+   */
+  fence(hid: Xid): void {
+    if (this.#enter((now) => this.#stack.mobility.fences.raise(hid, now))) return;
+    throw new XiaError('limit-reached', 'too many guests are fenced', { hid: hid.toString() });
+  }
+
+  /** Lets a guest attach here again. False when it was not fenced. */
+  unfence(hid: Xid): boolean {
+    return this.#enter(() => this.#stack.mobility.fences.lift(hid));
+  }
+
   /** A table of the node as plain values. */
   show(view: NodeView): unknown {
     if (view === 'bounds') return this.gauges();
@@ -384,7 +399,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     } else if (event.kind === 'detached') {
       this.emit('detach');
     }
-    if (event.kind === 'frozen' || event.kind === 'patch-failed' || event.kind === 'refused')
+    if (event.kind === 'frozen' || event.kind === 'fenced' || event.kind === 'patch-failed' || event.kind === 'refused')
       this.#logger.warn(logged(event), `mobility: ${event.kind}`);
     else this.#logger.info(logged(event), `mobility: ${event.kind}`);
     this.emit('mobility', event);

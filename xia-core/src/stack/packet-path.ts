@@ -67,6 +67,7 @@ export type PathDrop =
   | 'transmit'
   | 'no-face'
   | 'local-queue-full'
+  | 'fenced'
   | HoldDrop;
 
 /**
@@ -193,6 +194,12 @@ export class PacketPath {
       default:
         return this.#dropAsDecided();
     }
+  }
+
+  /** Packets came in that nobody looks at. */
+  refuse(reason: PathDrop, packets: number): void {
+    this.received += packets;
+    this.#drop(reason, packets);
   }
 
   /** Sends a packet of ours by one face without asking the routes: link-local messages. */

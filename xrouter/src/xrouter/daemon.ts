@@ -1,4 +1,15 @@
-import { captureHandler, loadOrCreateIdentity, nodeViews, openLog, XiaError, XiaNode, type Hangups, type NodeView } from 'xia-core';
+import {
+  captureHandler,
+  loadOrCreateIdentity,
+  nodeViews,
+  openLog,
+  PrincipalType,
+  XiaError,
+  XiaNode,
+  Xid,
+  type Hangups,
+  type NodeView,
+} from 'xia-core';
 import { certificateBytes, readCertificate } from './certificate-file.js';
 import type { NodeConfig } from './config.js';
 import { ControlSockets } from './control-sockets.js';
@@ -26,6 +37,17 @@ export interface ReloadSource {
 
 function isView(what: unknown): what is NodeView {
   return (nodeViews as readonly unknown[]).includes(what);
+}
+
+/** The guest that a request is about. @throws XiaError `bad-request` */
+function guestOf({ hid }: Record<string, unknown>): Xid {
+  try {
+    const xid = Xid.parse(String(hid));
+    if (xid.type === PrincipalType.HID) return xid;
+  } catch {
+    // Said below.
+  }
+  throw new XiaError('bad-request', `"${String(hid)}" is not a HID`);
 }
 
 /**
@@ -82,8 +104,13 @@ export async function runDaemon(
     return node.show(params['what']);
   };
   const reload = ({ dryRun }: Record<string, unknown>) => reloader.reload({ dryRun: dryRun === true });
+  const fence = (params: Record<string, unknown>) => {
+    node.fence(guestOf(params));
+    return { fenced: true };
+  };
+  const unfence = (params: Record<string, unknown>) => ({ wasFenced: node.unfence(guestOf(params)) });
   await using controls = new ControlSockets(
-    { info, show, reload, guest: guestHandler(node), stop: () => stopped.abort() },
+    { info, show, reload, guest: guestHandler(node), fence, unfence, stop: () => stopped.abort() },
     { capture: captureHandler(node) },
   );
   const target = new NodeTarget(node, log, controls, config.faces);

@@ -20,7 +20,7 @@ import {
   type BindingAck,
 } from '../../../../xia-core/src/wire/mobility-statements.js';
 import { StatementKind, openStatement } from '../../../../xia-core/src/wire/statement.js';
-import { PrincipalType, Xid, type Identity } from '../../../../xia-core/src/xid/index.js';
+import { PrincipalType, Xid, type CryptoSuite, type Identity } from '../../../../xia-core/src/xid/index.js';
 import { fixedIdentity } from './fixed-identity.js';
 
 export const WALL = 1_800_000_000_000;
@@ -66,11 +66,11 @@ export class Bench {
   readonly sentFar: Array<{ destination: Dag; payload: Uint8Array }> = [];
   now = 1000;
 
-  constructor(role: MobilityOptions['role'], identity: Identity, limits: MobilityLimits = {}) {
+  constructor(role: MobilityOptions['role'], identity: Identity, limits: MobilityLimits = {}, crypto: CryptoSuite = nodeCrypto) {
     this.mobility = new Mobility({
       role,
       identity,
-      crypto: nodeCrypto,
+      crypto,
       rng: new SeededRandom(1),
       faces: { access: () => [ACCESS], uplink: () => [UPLINK] },
       sink: {
@@ -103,8 +103,8 @@ export class Bench {
     });
   }
 
-  static router(limits: MobilityLimits = {}): Bench {
-    const bench = new Bench({ kind: 'router', ad: adOf(keys.ad), certificate, beacon: { mtu: 1500 } }, keys.router, limits);
+  static router(limits: MobilityLimits = {}, crypto: CryptoSuite = nodeCrypto): Bench {
+    const bench = new Bench({ kind: 'router', ad: adOf(keys.ad), certificate, beacon: { mtu: 1500 } }, keys.router, limits, crypto);
     bench.timeout();
     return bench;
   }
