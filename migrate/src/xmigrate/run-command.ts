@@ -136,7 +136,10 @@ export function runCommand(signal: AbortSignal): Command {
         'HID of the VM: the hosts are told when it is coming and when it stands still, and the one that gave it away refuses its copy',
       ).argParser(xidArgument(PrincipalType.HID, 'HID')),
     )
-    .option('--source-control <socket>', "control socket of the XIA host that the VM's network card is plugged into at the source (with --guest)")
+    .option(
+      '--source-control <socket>',
+      "control socket of the XIA host that the VM's network card is plugged into at the source (with --guest)",
+    )
     .option('--destination-control <socket>', 'the same at the destination')
     .addOption(new Option('--trust <ads>', 'the ADs to believe, separated by commas (default: any)').env('XIA_TRUST'))
     .addOption(

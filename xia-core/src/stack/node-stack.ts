@@ -129,7 +129,7 @@ export class NodeStack {
       rng,
       localDag: (sid) => this.dag(sid),
       mtu: (destination) => this.mtuTowards(destination),
-      onPathMtu: (destination, mtuBytes) => this.#learnMtu(destination, mtuBytes),
+      onPathMtu: (destination, mtuBytes) => this.#pathMtu.learnTowards(destination, mtuBytes, this.#now),
       output: ({ destination, source, payload }) => this.#originate(NextHeader.STREAM, destination, source, payload),
       onEvent: (event) => {
         this.#correspondents.streamEvent(event, this.#now);
@@ -179,7 +179,7 @@ export class NodeStack {
           this.#path.hold(hid, from, towards);
         },
       },
-      adRoute: (ad) => this.#routeOf(ad),
+      adRoute: (ad) => this.engine.nextHop(ad),
       hidRoute: (hid) => this.rib.get('link-state', hid)?.hop,
       onEvent: (event) => this.#handleMobility(event),
       ...(options.mobilityLimits === undefined ? {} : { limits: options.mobilityLimits }),
@@ -362,13 +362,8 @@ export class NodeStack {
   /** Sends one XCMP echo. False when it could not leave. */
   sendEcho(destination: Dag, message: Uint8Array, hopLimit: number | undefined, now: number): boolean {
     this.#now = now;
-    const packet = encodeXip({
-      nextHeader: NextHeader.XCMP,
-      destination,
-      source: this.#dag,
-      payload: message,
-      ...(hopLimit === undefined ? {} : { hopLimit }),
-    });
+    const hops = hopLimit === undefined ? {} : { hopLimit };
+    const packet = encodeXip({ nextHeader: NextHeader.XCMP, destination, source: this.#dag, payload: message, ...hops });
     this.#tooBig.sent(destination, packet.length);
     return this.#path.originate(packet, now);
   }
@@ -436,22 +431,10 @@ export class NodeStack {
 
   /** How full every queue and table is, and the most that each ever held. */
   gauges(): Gauge[] {
-    return [
-      ...this.faces.gauges(),
-      ...this.engine.gauges(),
-      ...this.#path.gauges(),
-      ...this.#content.gauges(),
-      ...this.streams.gauges(),
-      ...this.datagrams.gauges(),
-      ...this.echoes.gauges(),
-      ...this.xcmp.gauges(),
-      ...this.#pathMtu.gauges(),
-      ...this.mobility.gauges(),
-      ...this.#naming.gauges(),
-      ...this.rib.gauges(),
-      ...(this.routing?.gauges() ?? []),
-      ...this.#sources.gauges(),
-    ];
+    const { faces, engine, streams, datagrams, echoes, xcmp, mobility, rib, routing } = this;
+    const [path, content, naming, pathMtu, sources] = [this.#path, this.#content, this.#naming, this.#pathMtu, this.#sources];
+    const parts = [faces, engine, path, content, streams, datagrams, echoes, xcmp, pathMtu, mobility, naming, rib, routing, sources];
+    return parts.flatMap((part) => part?.gauges() ?? []);
   }
 
   /** @param hop undefined: no way, and none is to be taken; 'none': whoever else knows a way decides */
@@ -459,11 +442,6 @@ export class NodeStack {
     if (hop === 'none') this.rib.delete('binding', hid);
     else this.rib.set('binding', hid, hop, { sequence });
     this.#path.release(hid, this.#now);
-  }
-
-  #learnMtu(destination: Dag, mtuBytes: number): void {
-    const hid = destination.find(PrincipalType.HID);
-    if (hid !== undefined) this.#pathMtu.learn(hid, mtuBytes, this.#now);
   }
 
   #faceLost(face: number, now: number, neighbour?: number): void {
@@ -488,20 +466,14 @@ export class NodeStack {
   }
 
   #sendLink(sid: Xid, face: number, neighbour: number, payload: Uint8Array): void {
-    const destination = linkLocalDag(sid);
-    const source = this.dag(sid);
-    const packet = encodeXip({ nextHeader: NextHeader.TRANSPORT, destination, source, payload: [encodeDgramHeader(), payload] });
+    const addresses = { destination: linkLocalDag(sid), source: this.dag(sid) };
+    const packet = encodeXip({ nextHeader: NextHeader.TRANSPORT, ...addresses, payload: [encodeDgramHeader(), payload] });
     this.#path.sendLink(face, neighbour, packet);
   }
 
   /** Whether a guest that was given away has sent this. Its bindings are let in, so that they are heard of. */
   #isFenced(face: number, neighbour: number, packet: Uint8Array): boolean {
     return this.mobility.fences.blocks(face, neighbour) && !isForBootstrap(packet);
-  }
-
-  #routeOf(ad: Xid): NextHop | undefined {
-    if (this.engine.isLocal(ad)) return undefined;
-    return this.engine.nextHop(ad);
   }
 
   #handleMobility(event: MobilityEvent): void {
