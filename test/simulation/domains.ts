@@ -5,19 +5,24 @@ import type { SimNetwork, SimNode, SimNodeOptions } from './network.js';
 const MTU = 1472;
 const face = (name: string, role: 'access' | 'uplink' | 'peer') => ({ name, role, mtu: MTU });
 
+interface RouterExtras extends Partial<SimNodeOptions> {
+  readonly adIdentity?: Identity;
+  readonly beacon?: { readonly intervalMs: number; readonly lifetimeMs: number };
+}
+
 /** A router of a new AD, or of that of `adIdentity`. Faces: `peer0..`, `access0..`. */
 export function addRouter(
   network: SimNetwork,
   name: string,
   peers: number,
   accesses: number,
-  options: Partial<SimNodeOptions> & { readonly adIdentity?: Identity } = {},
+  options: RouterExtras = {},
 ): { node: SimNode; ad: Xid } {
-  const { adIdentity = simIdentity(network.rng), identity = simIdentity(network.rng), ...rest } = options;
+  const { adIdentity = simIdentity(network.rng), identity = simIdentity(network.rng), beacon, ...rest } = options;
   const ad = xidOf(PrincipalType.AD, adIdentity);
   const hid = xidOf(PrincipalType.HID, identity);
   const certificate = sealCertificate({ ad, hid, notBefore: 0, notAfter: 4_000_000_000_000 }, adIdentity);
-  const role: RoleOptions = { kind: 'router', ad, certificate };
+  const role: RoleOptions = { kind: 'router', ad, certificate, ...(beacon === undefined ? {} : { beacon }) };
   const faces = [
     ...Array.from({ length: peers }, (_, index) => face(`peer${index}`, 'peer')),
     ...Array.from({ length: accesses }, (_, index) => face(`access${index}`, 'access')),

@@ -70,6 +70,7 @@ export class SimNode {
     this.stack.advance(this.#network.now);
     const result = input(this.#network.now);
     this.rearm();
+    this.#network.onStep(this);
     return result;
   }
 
@@ -83,6 +84,7 @@ export class SimNode {
       if (!this.running) return;
       if (this.stack.nextTimeout() <= now) this.stack.handleTimeout(now);
       this.rearm();
+      this.#network.onStep(this);
     });
   }
 
@@ -112,6 +114,9 @@ export class SimNetwork {
   undelivered = 0;
   /** Sees every packet that a node sends, who is at the other end of the link, and what becomes of it. */
   onPacket: (packet: Uint8Array, to: { readonly node: SimNode; readonly face: number }, fate: LinkFate) => void = () => {};
+
+  /** A node has done something: what it knows may be other than before. */
+  onStep: (node: SimNode) => void = () => {};
 
   constructor(seed: number, crypto: CryptoSuite = simCrypto) {
     this.crypto = crypto;

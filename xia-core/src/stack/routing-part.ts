@@ -33,6 +33,13 @@ export interface RoutingPartOptions {
   readonly cost?: ((face: string) => number | undefined) | undefined;
 }
 
+interface AnnouncedHost {
+  readonly hid: Xid;
+  isHere: boolean;
+  /** Whether its next binding is announced, too. */
+  readonly isSaidAgain: boolean;
+}
+
 /**
  * The routing of a router among the other parts of the node: what link-state routing learns goes into the routing information
  * base, what mobility learns of who is bound here is announced, and each is told what the other has found out.
@@ -43,7 +50,7 @@ export class RoutingPart {
   readonly #verifier: StatementVerifier;
   #certificate: Uint8Array;
   /** The HIDs that are announced, by key; those that have moved on are not here. Not more than mobility has bindings. */
-  readonly #announced = new Map<string, { readonly hid: Xid; isHere: boolean }>();
+  readonly #announced = new Map<string, AnnouncedHost>();
   #notFromPeers = 0;
 
   constructor(options: RoutingPartOptions) {
@@ -74,8 +81,8 @@ export class RoutingPart {
   }
 
   /**
-   * Announces who is bound here. A HID that has moved on from here stays announced while this node knows where to: other routers
-   * of the AD still send here what comes for its old address.
+   * Announces who is bound here. A HID that has moved on from here, or from another router of the AD that does not say so, stays
+   * announced while this node knows where to: other routers of the AD still send here what comes for its old address.
    */
   bindingChanged(event: MobilityEvent, now: number): void {
     if (event.kind === 'expired') return this.#withdraw(event.hid, now);
@@ -84,11 +91,14 @@ export class RoutingPart {
     const known = this.#announced.get(hid.key);
     if (event.kind === 'patched') {
       if (known !== undefined) known.isHere = false;
+      // Said again with the next binding: who had this one, and lost its way, takes a later one only.
+      if (known?.isSaidAgain === true || (known === undefined && this.#isKnownHereOnly(hid))) {
+        this.#announce({ hid, isHere: false, isSaidAgain: known === undefined }, sequence, now);
+      }
     } else if (hop === undefined) {
       this.#withdraw(hid, now);
     } else if (known?.isHere !== true) {
-      this.#announced.set(hid.key, { hid, isHere: true });
-      this.#protocol.setHost(hid, sequence, now);
+      this.#announce({ hid, isHere: true, isSaidAgain: false }, sequence, now);
     }
   }
 
@@ -166,6 +176,22 @@ export class RoutingPart {
       this.#withdraw(event.hid, now());
     }
     onEvent(event);
+  }
+
+  /**
+   * Whether packets for an old address in this AD can go on from here and from no other router: the one where the HID was bound
+   * has restarted, or lost it before it was told where it went.
+   */
+  #isKnownHereOnly(hid: Xid): boolean {
+    const { mobility, rib, role } = this.#options;
+    const binding = mobility().binding(hid)?.proof?.binding;
+    if (binding === undefined || binding.ad.equals(role.ad) || rib.get('link-state', hid) !== undefined) return false;
+    return binding.previousAds.some((ad) => ad.equals(role.ad));
+  }
+
+  #announce(host: AnnouncedHost, sequence: number, now: number): void {
+    this.#announced.set(host.hid.key, host);
+    this.#protocol.setHost(host.hid, sequence, now);
   }
 
   #withdraw(hid: Xid, now: number): void {

@@ -1,0 +1,150 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { generateIdentity, PrincipalType, Xid, XiaNode } from 'xia-core';
+import { until } from './programs.js';
+import { useTestbed } from './testbed.js';
+
+const NAME = 'mover.xia';
+const SID = Xid.of(PrincipalType.SID, '7'.repeat(40));
+const CLIENT_SID = Xid.of(PrincipalType.SID, '8'.repeat(40));
+/** Without QEMU nothing stands still; the rest is for machines that do much else. */
+const LIMIT_MS = 10_000;
+
+/** A program's node that goes from host to host as a VM does: another link, the same key. */
+class Traveller {
+  readonly node: XiaNode;
+  #face = 0;
+
+  constructor(node: XiaNode) {
+    this.node = node;
+  }
+
+  static async start(access: string): Promise<Traveller> {
+    const traveller = new Traveller(
+      await XiaNode.start({
+        identity: generateIdentity(),
+        role: 'application',
+        faces: [{ name: 'link0', role: 'uplink', udp: { listen: '127.0.0.1:0', peers: [access] } }],
+        attachTimeoutMs: LIMIT_MS,
+      }),
+    );
+    return traveller;
+  }
+
+  async moveTo(access: string): Promise<void> {
+    const { reconfigure } = this.node;
+    const before = this.node.attachment?.accessPoint;
+    const removed = reconfigure.removeFace(reconfigure.faceId(`link${this.#face}`)!);
+    this.#face += 1;
+    await reconfigure.addFace({ name: `link${this.#face}`, role: 'uplink', udp: { listen: '127.0.0.1:0', peers: [access] } });
+    this.node.hint();
+    await removed;
+    await until(
+      () => {
+        const now = this.node.attachment?.accessPoint;
+        return now !== undefined && (before === undefined || !now.equals(before));
+      },
+      LIMIT_MS,
+      'the node is bound at its new host',
+    );
+  }
+}
+
+describe('a program that moves between hosts of real daemons', () => {
+  const testbed = useTestbed('inter-ad');
+  const access = new Map<string, string>();
+  let vm: Traveller;
+  let client: Traveller;
+
+  beforeAll(async () => {
+    for (const host of ['HOST_A', 'HOST_B', 'HOST_C']) {
+      const told = await testbed.xtestbed('exec', host, '--', process.execPath, '-e', 'console.log(process.env.XIA_HOST)');
+      expect(told.code, told.stderr).toBe(0);
+      access.set(host, told.stdout.trim());
+    }
+    vm = await Traveller.start(access.get('HOST_A')!);
+    client = await Traveller.start(access.get('HOST_C')!);
+  });
+  afterAll(async () => {
+    await vm.node.close();
+    await client.node.close();
+  });
+
+  it('keeps its streams, datagrams, echoes, chunks and name, wherever it and its client go', async () => {
+    const first = vm.node.dag();
+    await vm.node.register(NAME);
+    await using server = await vm.node.listen(SID);
+    void (async () => {
+      for await (const stream of server) stream.pipe(stream);
+    })();
+    await using backServer = await client.node.listen(CLIENT_SID);
+    const accepted = backServer.accept();
+    const streams = [await client.node.connect(vm.node.dag(SID)), await vm.node.connect(client.node.dag(CLIENT_SID))];
+    (await accepted)!.on('data', function (this: NodeJS.WritableStream, bytes: Buffer) {
+      this.write(bytes);
+    });
+    const heard = streams.map((stream) => {
+      const pieces: Buffer[] = [];
+      stream.on('data', (piece: Buffer) => pieces.push(piece));
+      return pieces;
+    });
+    await using answering = vm.node.datagram();
+    answering.on('message', (bytes, from) => answering.send(from, bytes));
+    const answeringAt = vm.node.dag(answering.sid);
+    await using asking = client.node.datagram();
+    const answers: string[] = [];
+    asking.on('message', (bytes) => answers.push(Buffer.from(bytes).toString()));
+    await using echo = client.node.echo();
+    let echoes = 0;
+    echo.on('reply', ({ kind }) => {
+      if (kind === 'reply') echoes++;
+    });
+
+    const said: Buffer[] = [];
+    /** Uses everything once, by the addresses of the beginning. */
+    const useAll = async (round: string): Promise<void> => {
+      const piece = randomBytes(50_000);
+      said.push(piece);
+      for (const stream of streams) stream.write(piece);
+      const chunk = randomBytes(100_000);
+      const { dag } = vm.node.publish(chunk);
+      expect(Buffer.from(await client.node.fetch(dag)).equals(chunk), round).toBe(true);
+      const echoesBefore = echoes;
+      await until(
+        () => {
+          asking.send(answeringAt, Buffer.from(round));
+          echo.send(first, { sequence: 1 });
+          return answers.includes(round) && echoes > echoesBefore;
+        },
+        LIMIT_MS,
+        `${round}: datagrams and echoes to the first address are answered`,
+      );
+      const all = Buffer.concat(said);
+      await until(() => heard.every((pieces) => Buffer.concat(pieces).equals(all)), LIMIT_MS, `${round}: both streams carry all bytes`);
+      await until(
+        async () => (await client.node.resolve(NAME, { fresh: true })).equals(vm.node.dag()),
+        LIMIT_MS,
+        `${round}: the name says where it is`,
+      );
+    };
+
+    await useAll('before');
+    for (const [name, vmHost, clientHost] of [
+      ['between ADs', 'HOST_B', undefined],
+      ['back, to another host', 'HOST_C', undefined],
+      ['both at once', 'HOST_A', 'HOST_B'],
+      ['both at once, and back', 'HOST_B', 'HOST_C'],
+    ] as const) {
+      // Under way while it moves.
+      const piece = randomBytes(50_000);
+      said.push(piece);
+      for (const stream of streams) stream.write(piece);
+      const chunk = randomBytes(200_000);
+      const fetched = client.node.fetch(vm.node.publish(chunk).dag);
+      await Promise.all([vm.moveTo(access.get(vmHost)!), ...(clientHost === undefined ? [] : [client.moveTo(access.get(clientHost)!)])]);
+      expect(Buffer.from(await fetched).equals(chunk), name).toBe(true);
+      await useAll(name);
+    }
+    for (const stream of streams) stream.destroy();
+  });
+});
