@@ -41,8 +41,7 @@ export class MtuPart {
 
   /** A transport has found out what passes. */
   found(destination: Dag, mtuBytes: number, now: number): void {
-    const hid = destination.find(PrincipalType.HID);
-    if (hid !== undefined) this.#table.learn(hid, mtuBytes, now);
+    this.#table.learnTowards(destination, mtuBytes, now);
   }
 
   /** A datagram or an echo of ours leaves; `bytes` is its XIP packet. */

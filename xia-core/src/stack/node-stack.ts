@@ -3,7 +3,7 @@ import type { Fetcher, LocalContent } from '../content/index.js';
 import { hostDag, linkLocalDag, serviceDag, type Dag } from '../dag/index.js';
 import { ForwardingEngine, type NextHop } from '../forwarding/index.js';
 import { Mobility, type AttachmentInfo, type MobilityEvent, type NameClient } from '../mobility/index.js';
-import { DatagramEndpoint, StreamEndpoint, type OutgoingPacket } from '../transport/index.js';
+import { DatagramEndpoint, StreamEndpoint, flatStreamCounters, type OutgoingPacket } from '../transport/index.js';
 import { encodeDgramHeader, encodeXip, NextHeader } from '../wire/index.js';
 import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, Xid, xidOf } from '../xid/index.js';
 import { AnswerBudget } from './answer-budget.js';
@@ -17,7 +17,6 @@ import { FaceTable, type FaceSpec } from './face-table.js';
 import { DEFAULT_HOLD_LIMITS, type HoldLimits } from './hold-buffer.js';
 import { MtuPart } from './mtu-part.js';
 import { Naming } from './naming.js';
-import { countersOf, gaugesOf, type ReportedParts } from './reports.js';
 import { Rib } from './rib.js';
 import { RoutingPart } from './routing-part.js';
 import { leastMtu, mobilityRole } from './role.js';
@@ -171,7 +170,7 @@ export class NodeStack {
         this.#originate(NextHeader.TRANSPORT, destination, this.dag(SID_BOOTSTRAP), [encodeDgramHeader(), payload]),
       salt,
       routes: new BoundRoutes(this.rib, this.#path, () => this.#now),
-      adRoute: (ad) => this.#routeOf(ad),
+      adRoute: (ad) => this.engine.nextHop(ad),
       hidRoute: (hid) => this.rib.get('link-state', hid)?.hop,
       onEvent: (event) => this.#handleMobility(event),
       ...(options.mobilityLimits === undefined ? {} : { limits: options.mobilityLimits }),
@@ -354,13 +353,8 @@ export class NodeStack {
   /** Sends one XCMP echo. False when it could not leave. */
   sendEcho(destination: Dag, message: Uint8Array, hopLimit: number | undefined, now: number): boolean {
     this.#now = now;
-    const packet = encodeXip({
-      nextHeader: NextHeader.XCMP,
-      destination,
-      source: this.#dag,
-      payload: message,
-      ...(hopLimit === undefined ? {} : { hopLimit }),
-    });
+    const hops = hopLimit === undefined ? {} : { hopLimit };
+    const packet = encodeXip({ nextHeader: NextHeader.XCMP, destination, source: this.#dag, payload: message, ...hops });
     this.#mtu.sent(destination, packet.length);
     return this.#path.originate(packet, now);
   }
@@ -407,42 +401,28 @@ export class NodeStack {
 
   /** Packets by what became of them, and everything refused by reason. */
   counters(): Record<string, Record<string, number>> {
-    return countersOf(this.#parts());
+    return {
+      path: this.#path.counters(),
+      forwarding: this.engine.counters(),
+      delivery: this.#delivery.counters(),
+      xcmp: { ...this.xcmp.counters },
+      mobility: this.mobility.counters.toJSON(),
+      ...(this.routing === undefined ? {} : { routing: this.routing.counters() }),
+      ...this.#content.counters(),
+      streams: flatStreamCounters(this.streams.counters),
+      datagrams: this.datagrams.counters(),
+      echoes: { ...this.echoes.counters },
+      pathMtu: this.#mtu.counters(),
+      names: this.names.counters.toJSON(),
+    };
   }
 
   /** How full every queue and table is, and the most that each ever held. */
   gauges(): Gauge[] {
-    return gaugesOf(this.#parts());
-  }
-
-  #parts(): ReportedParts {
-    const { faces, engine, rib, streams, datagrams, echoes, xcmp, mobility, names, routing } = this;
-    const [path, content, mtu, naming, delivery, sources] = [
-      this.#path,
-      this.#content,
-      this.#mtu,
-      this.#naming,
-      this.#delivery,
-      this.#sources,
-    ];
-    return {
-      faces,
-      engine,
-      rib,
-      streams,
-      datagrams,
-      echoes,
-      xcmp,
-      mobility,
-      names,
-      routing,
-      path,
-      content,
-      mtu,
-      naming,
-      delivery,
-      sources,
-    };
+    const { faces, engine, streams, datagrams, echoes, xcmp, mobility, rib, routing } = this;
+    const [path, content, naming, mtu, sources] = [this.#path, this.#content, this.#naming, this.#mtu, this.#sources];
+    const parts = [faces, engine, path, content, streams, datagrams, echoes, xcmp, mtu, mobility, naming, rib, routing, sources];
+    return parts.flatMap((part) => part?.gauges() ?? []);
   }
 
   #faceLost(face: number, now: number, neighbour?: number): void {
@@ -467,20 +447,14 @@ export class NodeStack {
   }
 
   #sendLink(sid: Xid, face: number, neighbour: number, payload: Uint8Array): void {
-    const destination = linkLocalDag(sid);
-    const source = this.dag(sid);
-    const packet = encodeXip({ nextHeader: NextHeader.TRANSPORT, destination, source, payload: [encodeDgramHeader(), payload] });
+    const addresses = { destination: linkLocalDag(sid), source: this.dag(sid) };
+    const packet = encodeXip({ nextHeader: NextHeader.TRANSPORT, ...addresses, payload: [encodeDgramHeader(), payload] });
     this.#path.sendLink(face, neighbour, packet);
   }
 
   /** Whether a guest that was given away has sent this. Its bindings are let in, so that they are heard of. */
   #isFenced(face: number, neighbour: number, packet: Uint8Array): boolean {
     return this.mobility.fences.blocks(face, neighbour) && !isForBootstrap(packet);
-  }
-
-  #routeOf(ad: Xid): NextHop | undefined {
-    if (this.engine.isLocal(ad)) return undefined;
-    return this.engine.nextHop(ad);
   }
 
   #handleMobility(event: MobilityEvent): void {
