@@ -12,7 +12,7 @@ import { ContentPart } from './content-part.js';
 import { Correspondents } from './correspondents.js';
 import { Delivery } from './delivery.js';
 import { EchoEndpoint } from './echo-endpoint.js';
-import { isForBootstrap } from './for-bootstrap.js';
+import { isFenced } from './fenced-wire.js';
 import { FaceTable, type FaceSpec } from './face-table.js';
 import { DEFAULT_HOLD_LIMITS, type HoldLimits } from './hold-buffer.js';
 import { MtuPart } from './mtu-part.js';
@@ -275,14 +275,14 @@ export class NodeStack {
   /** A packet came in by a face. The bytes belong to the node from now on. */
   receive(face: number, neighbour: number, packet: Uint8Array, now: number): void {
     this.#now = now;
-    if (!this.mobility.fences.isEmpty && this.#isFenced(face, neighbour, packet)) return this.#path.refuse('fenced', 1);
+    if (isFenced(this.mobility.fences, face, neighbour, packet)) return this.#path.refuse('fenced', 1);
     this.#path.receive(face, neighbour, packet, now);
   }
 
   /** Packets of one neighbour came in one after the other, each `segmentBytes` long, the last one shorter or equal. */
   receiveRun(face: number, neighbour: number, bytes: Uint8Array, segmentBytes: number, now: number): void {
     this.#now = now;
-    if (!this.mobility.fences.isEmpty && this.#isFenced(face, neighbour, bytes.subarray(0, segmentBytes)))
+    if (isFenced(this.mobility.fences, face, neighbour, bytes, segmentBytes))
       return this.#path.refuse('fenced', Math.ceil(bytes.length / segmentBytes));
     this.#path.receiveRun(face, neighbour, bytes, segmentBytes, now);
   }
