@@ -1,8 +1,17 @@
-import { PrincipalType, serviceDag, SID_NAME_SERVICE, Xid, type Dag, type MobilityEvent, type LinkShape } from 'xia-core';
+import {
+  MemoryRecordStore,
+  NameServerCore,
+  PrincipalType,
+  serviceDag,
+  SID_NAME_SERVICE,
+  Xid,
+  type Dag,
+  type MobilityEvent,
+  type LinkShape,
+} from 'xia-core';
 import { addApplication, addHost, addRouter } from './domains.js';
-import { SimNetwork, type SimNode } from './network.js';
-import { simIdentity } from './sim-identity.js';
-import { serveNames } from './sim-names.js';
+import { SimNetwork, type SimNode, type SimNodeOptions } from './network.js';
+import { simCrypto, simIdentity } from './sim-identity.js';
 import { Conversation, StreamRouter, Talker } from './stream-pair.js';
 import { VmTransfer } from './vm-transfer.js';
 
@@ -32,12 +41,12 @@ export class MigrationWorld {
   readonly #vmStreams: StreamRouter;
   #vmLink;
 
-  constructor(seed: number, shape: LinkShape) {
+  constructor(seed: number, shape: LinkShape, options: Partial<SimNodeOptions> = {}) {
     const network = new SimNetwork(seed);
     this.network = network;
-    const one = addRouter(network, 'R1', 1, 2);
-    const middle = addRouter(network, 'RT', 2, 0);
-    const two = addRouter(network, 'R2', 1, 1);
+    const one = addRouter(network, 'R1', 1, 2, options);
+    const middle = addRouter(network, 'RT', 2, 0, options);
+    const two = addRouter(network, 'R2', 1, 1, options);
     this.routers = [one.node, middle.node, two.node];
     this.ads = [one.ad, middle.ad, two.ad];
     network.connect(one.node, 'peer0', middle.node, 'peer0', shape);
@@ -46,7 +55,11 @@ export class MigrationWorld {
     route(two.node, [middle.ad, one.ad], 'peer0');
     route(middle.node, [one.ad], 'peer0');
     route(middle.node, [two.ad], 'peer1');
-    const [a, b, c] = [addHost(network, 'HOST_A', 3), addHost(network, 'HOST_B', 2), addHost(network, 'HOST_C', 1)];
+    const [a, b, c] = [
+      addHost(network, 'HOST_A', 3, options),
+      addHost(network, 'HOST_B', 2, options),
+      addHost(network, 'HOST_C', 1, options),
+    ];
     this.hosts = { a, b, c };
     network.connect(a, 'up', one.node, 'access0', shape);
     network.connect(c, 'up', one.node, 'access1', shape);
@@ -144,6 +157,35 @@ export class MigrationWorld {
     return true;
   }
 
+  /** HOST_B is told that the VM is coming. */
+  expect(lifetimeMs: number): void {
+    const { stack } = this.hosts.b;
+    this.hosts.b.enter((now) => stack.mobility.expectGuest(this.vm.stack.hid, lifetimeMs, now, now + stack.wallOffsetMs));
+  }
+
+  /** The VM stops at HOST_A, and its wire is gone some time later. `isTold`: the host hears of it in the moment that it stops. */
+  stop(isTold: boolean): void {
+    const { hosts, vm } = this;
+    if (isTold) hosts.a.enter((now) => hosts.a.stack.mobility.pauseGuest(vm.stack.hid, now, now + hosts.a.stack.wallOffsetMs));
+    vm.pause();
+  }
+
+  /** It goes on at HOST_A. */
+  goOnHere(isTold: boolean): void {
+    const { hosts, vm } = this;
+    if (isTold) hosts.a.enter((now) => hosts.a.stack.mobility.resumeGuest(vm.stack.hid, now, now + hosts.a.stack.wallOffsetMs));
+    vm.resume();
+  }
+
+  /** It goes on at HOST_B, which announces it. */
+  goOnThere(): void {
+    const { network, vm, hosts } = this;
+    network.disconnect(this.#vmLink);
+    this.#vmLink = network.connect(vm, 'up', hosts.b, 'access0', LOCAL);
+    vm.resume();
+    hosts.b.enter((now) => hosts.b.stack.announced(hosts.b.stack.faces.byName('access0')!, 1, now));
+  }
+
   /** How many of `count` echoes from the client to an address of the VM come back. */
   echoes(destination: Dag, count: number): number {
     const { client, network } = this;
@@ -180,4 +222,17 @@ export class MigrationWorld {
 
 function route(node: SimNode, ads: readonly Xid[], faceName: string): void {
   for (const ad of ads) node.stack.addRoute(ad, { face: node.stack.faces.byName(faceName)!, neighbour: 0 });
+}
+
+export function serveNames(node: SimNode): void {
+  const socket = node.stack.datagrams.open(SID_NAME_SERVICE);
+  node.stack.bindService(SID_NAME_SERVICE);
+  const server = new NameServerCore({ crypto: simCrypto, store: new MemoryRecordStore(), send: (to, payload) => socket.send(to, payload) });
+  node.onEvent = (event) => {
+    if (event.layer !== 'datagram' || event.socket !== socket) return;
+    for (let datagram = socket.receive(); datagram !== undefined; datagram = socket.receive()) {
+      const { payload, source } = datagram;
+      node.enter((now) => server.handle(payload, source, now, now + node.stack.wallOffsetMs));
+    }
+  };
 }
