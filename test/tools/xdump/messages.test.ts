@@ -143,8 +143,8 @@ describe('datagrams of the well-known services', () => {
     });
     const unknown = Uint8Array.from(statement('certificate'));
     unknown[0] = 33;
-    expect(upperOf(datagram(encodeKindMessage(9, { it: unknown }, 2048), SID_BOOTSTRAP))).toMatchObject({
-      message: { kind: 9, body: { it: { statement: 33, body: { notBefore: 1_800_000_000_000 } } } },
+    expect(upperOf(datagram(encodeKindMessage(99, { it: unknown }, 2048), SID_BOOTSTRAP))).toMatchObject({
+      message: { kind: 99, body: { it: { statement: 33, body: { notBefore: 1_800_000_000_000 } } } },
     });
   });
 

@@ -1,12 +1,13 @@
 import { XiaError, type Gauge } from '../bytes/index.js';
 import type { Fetcher, LocalContent } from '../content/index.js';
 import { hostDag, linkLocalDag, serviceDag, type Dag } from '../dag/index.js';
-import { ForwardingEngine, HELD_FACE, type NextHop } from '../forwarding/index.js';
-import { Mobility, type AttachmentInfo, type Hop, type MobilityEvent, type NameClient } from '../mobility/index.js';
+import { ForwardingEngine, type NextHop } from '../forwarding/index.js';
+import { Mobility, type AttachmentInfo, type MobilityEvent, type NameClient } from '../mobility/index.js';
 import { DatagramEndpoint, StreamEndpoint, flatStreamCounters, type OutgoingPacket } from '../transport/index.js';
 import { encodeDgramHeader, encodeXip, NextHeader } from '../wire/index.js';
 import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, Xid, xidOf } from '../xid/index.js';
 import { AnswerBudget } from './answer-budget.js';
+import { BoundRoutes } from './bound-routes.js';
 import { ContentPart } from './content-part.js';
 import { Correspondents } from './correspondents.js';
 import { Delivery } from './delivery.js';
@@ -28,7 +29,6 @@ import { XcmpAnswers } from './xcmp-answers.js';
 /** No face carries more, and a packet to ourselves meets none. */
 const LARGEST_MTU = 65_507;
 /** Principal types that a host sends to its access point when it knows nothing better. */
-const HELD_HOP: NextHop = { face: HELD_FACE, neighbour: 0 };
 const DEFAULTED_TYPES = [PrincipalType.AD, PrincipalType.HID, PrincipalType.IP] as const;
 
 /**
@@ -171,14 +171,7 @@ export class NodeStack {
       send: (destination, payload) =>
         this.#originate(NextHeader.TRANSPORT, destination, this.dag(SID_BOOTSTRAP), [encodeDgramHeader(), payload]),
       salt,
-      routes: {
-        set: (hid, hop, sequence) => this.#routeBound(hid, hop, sequence),
-        delete: (hid, isHeld, sequence) => this.#routeBound(hid, isHeld ? undefined : 'none', sequence),
-        hold: (hid, from, towards, sequence) => {
-          this.rib.set('binding', hid, HELD_HOP, { sequence });
-          this.#path.hold(hid, from, towards);
-        },
-      },
+      routes: new BoundRoutes(this.rib, this.#path, () => this.#now),
       adRoute: (ad) => this.#routeOf(ad),
       hidRoute: (hid) => this.rib.get('link-state', hid)?.hop,
       onEvent: (event) => this.#handleMobility(event),
@@ -436,29 +429,9 @@ export class NodeStack {
 
   /** How full every queue and table is, and the most that each ever held. */
   gauges(): Gauge[] {
-    return [
-      ...this.faces.gauges(),
-      ...this.engine.gauges(),
-      ...this.#path.gauges(),
-      ...this.#content.gauges(),
-      ...this.streams.gauges(),
-      ...this.datagrams.gauges(),
-      ...this.echoes.gauges(),
-      ...this.xcmp.gauges(),
-      ...this.#pathMtu.gauges(),
-      ...this.mobility.gauges(),
-      ...this.#naming.gauges(),
-      ...this.rib.gauges(),
-      ...(this.routing?.gauges() ?? []),
-      ...this.#sources.gauges(),
-    ];
-  }
-
-  /** @param hop undefined: no way, and none is to be taken; 'none': whoever else knows a way decides */
-  #routeBound(hid: Xid, hop: Hop | undefined | 'none', sequence: number): void {
-    if (hop === 'none') this.rib.delete('binding', hid);
-    else this.rib.set('binding', hid, hop, { sequence });
-    this.#path.release(hid, this.#now);
+    const { faces, engine, streams, datagrams, echoes, xcmp, mobility, rib, routing } = this;
+    const own = [this.#path, this.#content, this.#pathMtu, this.#naming, this.#sources];
+    return [faces, engine, streams, datagrams, echoes, xcmp, mobility, rib, routing, ...own].flatMap((part) => part?.gauges() ?? []);
   }
 
   #learnMtu(destination: Dag, mtuBytes: number): void {
