@@ -4,9 +4,10 @@ import type { Xid } from '../xid/index.js';
 import type { PacketPath } from './packet-path.js';
 import type { Rib } from './rib.js';
 
+/** Where packets wait while the machine that they are for stands still. */
 const HELD_HOP: NextHop = { face: HELD_FACE, neighbour: 0 };
 
-/** Turns the routes of HIDs as bindings say, and holds or releases packets as they turn. */
+/** What bindings say of HIDs, as routes; packets that were held are released when there is a way again. */
 export class BoundRoutes implements HidRoutes {
   readonly #rib: Rib;
   readonly #path: PacketPath;

@@ -12,22 +12,19 @@ import { ContentPart } from './content-part.js';
 import { Correspondents } from './correspondents.js';
 import { Delivery } from './delivery.js';
 import { EchoEndpoint } from './echo-endpoint.js';
-import { isForBootstrap } from './for-bootstrap.js';
+import { isFenced } from './fenced-wire.js';
 import { FaceTable, type FaceSpec } from './face-table.js';
 import { DEFAULT_HOLD_LIMITS, type HoldLimits } from './hold-buffer.js';
+import { MtuPart } from './mtu-part.js';
 import { Naming } from './naming.js';
 import { Rib } from './rib.js';
 import { RoutingPart } from './routing-part.js';
-import { largestMtu, leastMtu, mobilityRole } from './role.js';
+import { leastMtu, mobilityRole } from './role.js';
 import type { NodeStackOptions, StackEvent } from './node-stack-options.js';
 import { PacketPath } from './packet-path.js';
-import { PathMtuTable } from './path-mtu.js';
 import { SourceMemo } from './source-memo.js';
-import { TooBigJudge } from './too-big.js';
 import { XcmpAnswers } from './xcmp-answers.js';
 
-/** No face carries more, and a packet to ourselves meets none. */
-const LARGEST_MTU = 65_507;
 /** Principal types that a host sends to its access point when it knows nothing better. */
 const DEFAULTED_TYPES = [PrincipalType.AD, PrincipalType.HID, PrincipalType.IP] as const;
 
@@ -55,9 +52,10 @@ export class NodeStack {
   #configuredNameServer: Dag | undefined;
   readonly #path: PacketPath;
   readonly #delivery: Delivery;
-  readonly #pathMtu = new PathMtuTable();
-  readonly #tooBig = new TooBigJudge({
-    table: this.#pathMtu,
+  readonly #mtu = new MtuPart({
+    isOwn: (hid) => hid.equals(this.hid),
+    faces: this.faces,
+    attachment: () => this.mobility.attachment,
     hasConnection: (destination, payload) => this.streams.hasConnection(destination, payload),
     hasChunk: (cid) => this.engine.isLocal(new Xid(PrincipalType.CID, cid)),
   });
@@ -129,7 +127,7 @@ export class NodeStack {
       rng,
       localDag: (sid) => this.dag(sid),
       mtu: (destination) => this.mtuTowards(destination),
-      onPathMtu: (destination, mtuBytes) => this.#learnMtu(destination, mtuBytes),
+      onPathMtu: (destination, mtuBytes) => this.#mtu.found(destination, mtuBytes, this.#now),
       output: ({ destination, source, payload }) => this.#originate(NextHeader.STREAM, destination, source, payload),
       onEvent: (event) => {
         this.#correspondents.streamEvent(event, this.#now);
@@ -172,7 +170,7 @@ export class NodeStack {
         this.#originate(NextHeader.TRANSPORT, destination, this.dag(SID_BOOTSTRAP), [encodeDgramHeader(), payload]),
       salt,
       routes: new BoundRoutes(this.rib, this.#path, () => this.#now),
-      adRoute: (ad) => this.#routeOf(ad),
+      adRoute: (ad) => this.engine.nextHop(ad),
       hidRoute: (hid) => this.rib.get('link-state', hid)?.hop,
       onEvent: (event) => this.#handleMobility(event),
       ...(options.mobilityLimits === undefined ? {} : { limits: options.mobilityLimits }),
@@ -215,7 +213,7 @@ export class NodeStack {
       datagrams: this.datagrams,
       streams: this.streams,
       unreachable: (destination, now) => this.unanswered(destination, now),
-      tooBig: (quote, destination, mtu, now) => this.#tooBig.heard(quote, destination, mtu, now),
+      tooBig: (quote, destination, mtu, now) => this.#mtu.tooBig(quote, destination, mtu, now),
     });
   }
 
@@ -277,14 +275,14 @@ export class NodeStack {
   /** A packet came in by a face. The bytes belong to the node from now on. */
   receive(face: number, neighbour: number, packet: Uint8Array, now: number): void {
     this.#now = now;
-    if (!this.mobility.fences.isEmpty && this.#isFenced(face, neighbour, packet)) return this.#path.refuse('fenced', 1);
+    if (isFenced(this.mobility.fences, face, neighbour, packet)) return this.#path.refuse('fenced', 1);
     this.#path.receive(face, neighbour, packet, now);
   }
 
   /** Packets of one neighbour came in one after the other, each `segmentBytes` long, the last one shorter or equal. */
   receiveRun(face: number, neighbour: number, bytes: Uint8Array, segmentBytes: number, now: number): void {
     this.#now = now;
-    if (!this.mobility.fences.isEmpty && this.#isFenced(face, neighbour, bytes.subarray(0, segmentBytes)))
+    if (isFenced(this.mobility.fences, face, neighbour, bytes, segmentBytes))
       return this.#path.refuse('fenced', Math.ceil(bytes.length / segmentBytes));
     this.#path.receiveRun(face, neighbour, bytes, segmentBytes, now);
   }
@@ -355,14 +353,9 @@ export class NodeStack {
   /** Sends one XCMP echo. False when it could not leave. */
   sendEcho(destination: Dag, message: Uint8Array, hopLimit: number | undefined, now: number): boolean {
     this.#now = now;
-    const packet = encodeXip({
-      nextHeader: NextHeader.XCMP,
-      destination,
-      source: this.#dag,
-      payload: message,
-      ...(hopLimit === undefined ? {} : { hopLimit }),
-    });
-    this.#tooBig.sent(destination, packet.length);
+    const hops = hopLimit === undefined ? {} : { hopLimit };
+    const packet = encodeXip({ nextHeader: NextHeader.XCMP, destination, source: this.#dag, payload: message, ...hops });
+    this.#mtu.sent(destination, packet.length);
     return this.#path.originate(packet, now);
   }
 
@@ -373,10 +366,7 @@ export class NodeStack {
 
   /** The largest XIP packet that is known to pass towards an address, in bytes. */
   mtuTowards(destination: Dag): number {
-    if (destination.find(PrincipalType.HID)?.equals(this.hid) === true) return LARGEST_MTU;
-    const attachment = this.mobility.attachment;
-    const uplink = attachment === undefined ? largestMtu(this.faces) : Math.min(this.faces.mtu(attachment.hop.face), attachment.mtu);
-    return Math.min(uplink, this.#pathMtu.limit(destination.find(PrincipalType.HID), this.#now));
+    return this.#mtu.towards(destination, this.#now);
   }
 
   /** Makes a service of this node reachable. */
@@ -422,7 +412,7 @@ export class NodeStack {
       streams: flatStreamCounters(this.streams.counters),
       datagrams: this.datagrams.counters(),
       echoes: { ...this.echoes.counters },
-      pathMtu: { ...this.#tooBig.counters },
+      pathMtu: this.#mtu.counters(),
       names: this.names.counters.toJSON(),
     };
   }
@@ -430,13 +420,9 @@ export class NodeStack {
   /** How full every queue and table is, and the most that each ever held. */
   gauges(): Gauge[] {
     const { faces, engine, streams, datagrams, echoes, xcmp, mobility, rib, routing } = this;
-    const own = [this.#path, this.#content, this.#pathMtu, this.#naming, this.#sources];
-    return [faces, engine, streams, datagrams, echoes, xcmp, mobility, rib, routing, ...own].flatMap((part) => part?.gauges() ?? []);
-  }
-
-  #learnMtu(destination: Dag, mtuBytes: number): void {
-    const hid = destination.find(PrincipalType.HID);
-    if (hid !== undefined) this.#pathMtu.learn(hid, mtuBytes, this.#now);
+    const [path, content, naming, mtu, sources] = [this.#path, this.#content, this.#naming, this.#mtu, this.#sources];
+    const parts = [faces, engine, path, content, streams, datagrams, echoes, xcmp, mtu, mobility, naming, rib, routing, sources];
+    return parts.flatMap((part) => part?.gauges() ?? []);
   }
 
   #faceLost(face: number, now: number, neighbour?: number): void {
@@ -456,25 +442,14 @@ export class NodeStack {
 
   #sendDatagram({ destination, source, payload }: OutgoingPacket): boolean {
     const packet = encodeXip({ nextHeader: NextHeader.TRANSPORT, destination, source, payload });
-    this.#tooBig.sent(destination, packet.length);
+    this.#mtu.sent(destination, packet.length);
     return this.#path.originate(packet, this.#now);
   }
 
   #sendLink(sid: Xid, face: number, neighbour: number, payload: Uint8Array): void {
-    const destination = linkLocalDag(sid);
-    const source = this.dag(sid);
-    const packet = encodeXip({ nextHeader: NextHeader.TRANSPORT, destination, source, payload: [encodeDgramHeader(), payload] });
+    const addresses = { destination: linkLocalDag(sid), source: this.dag(sid) };
+    const packet = encodeXip({ nextHeader: NextHeader.TRANSPORT, ...addresses, payload: [encodeDgramHeader(), payload] });
     this.#path.sendLink(face, neighbour, packet);
-  }
-
-  /** Whether a guest that was given away has sent this. Its bindings are let in, so that they are heard of. */
-  #isFenced(face: number, neighbour: number, packet: Uint8Array): boolean {
-    return this.mobility.fences.blocks(face, neighbour) && !isForBootstrap(packet);
-  }
-
-  #routeOf(ad: Xid): NextHop | undefined {
-    if (this.engine.isLocal(ad)) return undefined;
-    return this.engine.nextHop(ad);
   }
 
   #handleMobility(event: MobilityEvent): void {
