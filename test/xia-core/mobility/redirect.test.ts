@@ -133,6 +133,7 @@ describe('a redirect that is refused', () => {
     ['with the ack of another host', 'mismatch', () => hear({ ack: { hid: hidOf(keys.mallory) } })],
     ['that the gateway had refused', 'mismatch', () => hear({ ack: { status: 'stale' } })],
     ['that has expired', 'expired', () => hear({ ack: { issuedMs: WALL - 61_000 } })],
+    ['of an old binding that a gateway acknowledges anew', 'old-binding', () => hear({ binding: { issuedMs: WALL - 61_000 } })],
     ['from a distant future', 'future', () => hear({ ack: { issuedMs: WALL + 90_000_000 } })],
     ['of a host that has left', 'detached', () => hear({ binding: { lifetimeMs: 0 } })],
     ['about this node itself', 'own-hid', () => hear({ binding: { hid: hidOf(keys.host) }, signer: keys.host })],

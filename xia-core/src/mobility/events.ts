@@ -57,4 +57,4 @@ export type CounterName =
   | `notice:${VerifyFault | Exclude<NoticeStatus, 'ok'> | 'accepted' | 'sent' | 'retransmitted' | 'not-access' | 'rate-limited' | 'wrong-gateway' | 'own-hid' | 'not-bound' | 'not-gateway' | 'stale'}`
   | `notice-ack:${'accepted' | 'unmatched' | 'from-access'}`
   | `redirect:${VerifyFault | 'sent' | 'unanswerable' | 'no-proof' | 'no-credit' | 'limited'}`
-  | `redirect:${'accepted' | 'followed' | 'stale' | 'unsolicited' | 'own-hid' | 'detached' | 'rate-limited' | 'by-record' | 'failed'}`;
+  | `redirect:${'accepted' | 'followed' | 'stale' | 'unsolicited' | 'old-binding' | 'own-hid' | 'detached' | 'rate-limited' | 'by-record' | 'failed'}`;

@@ -102,6 +102,8 @@ export class MovedHosts {
       this.#waitUntil[slot] = now + PENALTY_MS;
       return counters.count(`redirect:${proven.reason}`);
     }
+    // A gateway that the host has left could acknowledge an old binding anew.
+    if (!verifier.isCurrent(proven.value.binding, wallNow)) return counters.count('redirect:old-binding');
     if (proven.value.ack.lifetimeMs === 0) return counters.count('redirect:detached');
     this.#accept(slot, proven.value, now, wallNow);
   }

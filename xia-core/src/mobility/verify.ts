@@ -145,6 +145,11 @@ export class StatementVerifier {
     return matches(binding.value, ack.value) ? { ok: true, value: { binding: binding.value, ack: ack.value } } : refuse('mismatch');
   }
 
+  /** Whether a binding is not older than its lifetime by the clock of its node, too, which may have been stopped for long. */
+  isCurrent({ issuedMs, lifetimeMs }: Binding, wallNow: number): boolean {
+    return this.#age(issuedMs, lifetimeMs, wallNow) === undefined;
+  }
+
   /** Undefined when `issuedMs` is believable now. */
   #age(issuedMs: number, lifetimeMs: number, wallNow: number): 'expired' | 'future' | undefined {
     if (issuedMs + lifetimeMs + this.#skewMs < wallNow) return 'expired';
