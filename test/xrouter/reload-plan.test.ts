@@ -219,7 +219,7 @@ describe('the rules', () => {
 
   it('are in the documentation', async () => {
     const page = await readFile(new URL('../../docs/tools.md', import.meta.url), 'utf8');
-    const text = page.split(/^## /m).find((section) => section.startsWith('xrouter')) ?? '';
+    const text = page.split(/^## /m).find((section) => section.startsWith('xrouter: changes')) ?? '';
     const told = firstCells(text).flatMap((cell) => codeSpans(cell));
     const keys = new Set(Object.keys(reloadRules).map((path) => path.split(/[.[]/)[0]!));
     expect(new Set(told)).toEqual(keys);
