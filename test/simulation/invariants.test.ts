@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { RouteSource } from 'xia-core';
 import { RouteInvariants } from './invariants.js';
 import { Mesh } from './mesh.js';
 import type { SimNode } from './network.js';
@@ -13,9 +14,10 @@ function watched() {
   const ads = ['AD1', 'AD2', 'AD3'].map((name) => mesh.ad(name));
   const invariants = new RouteInvariants(mesh.network, [vm.stack.hid], ads);
   /** Lets a router send packets for the VM to another one. */
-  const turn = (name: string, to: string): void => {
+  const turn = (name: string, to: string, by: RouteSource = 'binding'): void => {
     const router = mesh.routers.get(name)!;
-    router.enter(() => router.stack.engine.route(vm.stack.hid, { face: faceTo(router, mesh.routers.get(to)!), neighbour: 1 }));
+    const hop = { face: faceTo(router, mesh.routers.get(to)!), neighbour: 1 };
+    router.enter(() => router.stack.rib.set(by, vm.stack.hid, hop, { sequence: Number.MAX_SAFE_INTEGER }));
   };
   return { mesh, host, vm, ads, invariants, turn };
 }
@@ -41,6 +43,17 @@ describe('the watch over the ways to a node that moves', () => {
     expect(invariants.fault).toBe(undefined);
     turn('R3', 'R1B');
     expect(invariants.fault).toMatch(/a loop: node 1 from .*R3 .*R1B .*loop/);
+  });
+
+  it.each(['link-state', 'binding'] as const)('tells a loop of routing alone from one that a binding has a part in: %s', (source) => {
+    const { invariants, turn } = watched();
+    turn('R1A', 'R2', 'link-state');
+    turn('R2', 'R3', source);
+    turn('R3', 'R1B', 'link-state');
+    turn('R1B', 'R1A', 'link-state');
+    if (source === 'binding') expect(invariants.fault).toMatch(/a loop/);
+    else expect(invariants.fault).toBe(undefined);
+    expect(invariants.routingLoops > 0).toBe(source === 'link-state');
   });
 
   it('takes no offence at a packet that would be sent back and is dropped', () => {

@@ -1,8 +1,22 @@
-import { PrincipalType, serviceDag, SID_NAME_SERVICE, Xid, type Dag, type MobilityEvent, type LinkShape } from 'xia-core';
+import {
+  MemoryRecordStore,
+  NameServerCore,
+  PrincipalType,
+  serviceDag,
+  SID_NAME_SERVICE,
+  Xid,
+  type Dag,
+  type MobilityEvent,
+  type LinkShape,
+} from 'xia-core';
 import { addApplication, addHost, addRouter } from './domains.js';
 import { SimNetwork, type SimNode, type SimNodeOptions } from './network.js';
+<<<<<<< HEAD
 import { simIdentity } from './sim-identity.js';
 import { serveNames } from './sim-names.js';
+=======
+import { simCrypto, simIdentity } from './sim-identity.js';
+>>>>>>> wt/moves
 import { Conversation, StreamRouter, Talker } from './stream-pair.js';
 import { VmTransfer } from './vm-transfer.js';
 
@@ -213,4 +227,17 @@ export class MigrationWorld {
 
 function route(node: SimNode, ads: readonly Xid[], faceName: string): void {
   for (const ad of ads) node.stack.addRoute(ad, { face: node.stack.faces.byName(faceName)!, neighbour: 0 });
+}
+
+export function serveNames(node: SimNode): void {
+  const socket = node.stack.datagrams.open(SID_NAME_SERVICE);
+  node.stack.bindService(SID_NAME_SERVICE);
+  const server = new NameServerCore({ crypto: simCrypto, store: new MemoryRecordStore(), send: (to, payload) => socket.send(to, payload) });
+  node.onEvent = (event) => {
+    if (event.layer !== 'datagram' || event.socket !== socket) return;
+    for (let datagram = socket.receive(); datagram !== undefined; datagram = socket.receive()) {
+      const { payload, source } = datagram;
+      node.enter((now) => server.handle(payload, source, now, now + node.stack.wallOffsetMs));
+    }
+  };
 }

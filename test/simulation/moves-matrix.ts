@@ -1,9 +1,9 @@
 import { serviceDag, SID_NAME_SERVICE, type Dag } from 'xia-core';
+import { serveNames } from './migration-world.js';
 import { Applications } from './moves-applications.js';
 import type { MovesPlan } from './moves-plan.js';
 import { MovesWorld } from './moves-world.js';
 import type { SimNode } from './network.js';
-import { serveNames } from './sim-names.js';
 
 const NAME = 'vm.xia';
 const LIMIT_MS = 20_000;

@@ -30,7 +30,10 @@ export function runMoves(seed: number, watch: (world: MovesWorld) => void = () =
   let settledMs = Number.NaN;
   const result = (fault: string | undefined): MovesResult => {
     const { packets, now } = network;
-    return { plan, fault: invariants.fault ?? fault, packets, endedAtMs: now, changes: invariants.changes, settledMs };
+    // Where no router restarts there is nothing that routing would have to hear of.
+    const isTurning = plan.style !== 'restart' && invariants.routingLoops > 0;
+    const looped = isTurning ? `${invariants.routingLoops} loops of routing` : undefined;
+    return { plan, fault: invariants.fault ?? fault ?? looped, packets, endedAtMs: now, changes: invariants.changes, settledMs };
   };
   if (!runUntil(world, START_LIMIT_MS)) return result(`did not begin: ${world.unsettled()}`);
   const startedAt = network.now;

@@ -5,6 +5,8 @@ import {
   encodeDgramHeader,
   encodeHave,
   encodeKindMessage,
+  encodeNotice,
+  encodeNoticeAck,
   encodePatch,
   encodeQuery,
   encodeRedirect,
@@ -75,6 +77,16 @@ describe('datagrams of the well-known services', () => {
     expect(recordText({}, decodePacket(packet))).toContain('(bad signature)');
   });
 
+  test('a notice and its answer', () => {
+    const packet = datagram(encodeNotice({ notice: statement('notice') }), SID_BOOTSTRAP);
+    expect(upperOf(packet)).toMatchObject({
+      message: { kind: 'notice', notice: { statement: 'notice', signatureValid: true, body: { phase: 'coming', lifetimeMs: 60_000 } } },
+    });
+    const hid = Xid.parse(`HID:${'d'.repeat(40)}`);
+    const answer = datagram(encodeNoticeAck({ hid, host: hid, sequence: 7, status: 'frozen' }), SID_BOOTSTRAP);
+    expect(upperOf(answer)).toMatchObject({ message: { kind: 'notice-ack', hid: hid.toString(), sequence: 7, status: 'frozen' } });
+  });
+
   test('a redirect', () => {
     const packet = datagram(encodeRedirect({ binding: statement('binding'), ack: statement('binding-ack') }), SID_BOOTSTRAP);
     expect(upperOf(packet)).toMatchObject({
@@ -131,8 +143,8 @@ describe('datagrams of the well-known services', () => {
     });
     const unknown = Uint8Array.from(statement('certificate'));
     unknown[0] = 33;
-    expect(upperOf(datagram(encodeKindMessage(9, { it: unknown }, 2048), SID_BOOTSTRAP))).toMatchObject({
-      message: { kind: 9, body: { it: { statement: 33, body: { notBefore: 1_800_000_000_000 } } } },
+    expect(upperOf(datagram(encodeKindMessage(99, { it: unknown }, 2048), SID_BOOTSTRAP))).toMatchObject({
+      message: { kind: 99, body: { it: { statement: 33, body: { notBefore: 1_800_000_000_000 } } } },
     });
   });
 

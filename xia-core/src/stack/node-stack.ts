@@ -1,12 +1,13 @@
 import { XiaError, type Gauge } from '../bytes/index.js';
 import type { Fetcher, LocalContent } from '../content/index.js';
 import { hostDag, linkLocalDag, serviceDag, type Dag } from '../dag/index.js';
-import { ForwardingEngine, HELD_FACE, type NextHop } from '../forwarding/index.js';
-import { Mobility, type AttachmentInfo, type Hop, type MobilityEvent, type NameClient } from '../mobility/index.js';
+import { ForwardingEngine, type NextHop } from '../forwarding/index.js';
+import { Mobility, type AttachmentInfo, type MobilityEvent, type NameClient } from '../mobility/index.js';
 import { DatagramEndpoint, StreamEndpoint, flatStreamCounters, type OutgoingPacket } from '../transport/index.js';
 import { encodeDgramHeader, encodeXip, NextHeader } from '../wire/index.js';
 import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, Xid, xidOf } from '../xid/index.js';
 import { AnswerBudget } from './answer-budget.js';
+import { BoundRoutes } from './bound-routes.js';
 import { ContentPart } from './content-part.js';
 import { Correspondents } from './correspondents.js';
 import { Delivery } from './delivery.js';
@@ -14,21 +15,17 @@ import { EchoEndpoint } from './echo-endpoint.js';
 import { isFenced } from './fenced-wire.js';
 import { FaceTable, type FaceSpec } from './face-table.js';
 import { DEFAULT_HOLD_LIMITS, type HoldLimits } from './hold-buffer.js';
+import { MtuPart } from './mtu-part.js';
 import { Naming } from './naming.js';
 import { Rib } from './rib.js';
 import { RoutingPart } from './routing-part.js';
-import { largestMtu, leastMtu, mobilityRole } from './role.js';
+import { leastMtu, mobilityRole } from './role.js';
 import type { NodeStackOptions, StackEvent } from './node-stack-options.js';
 import { PacketPath } from './packet-path.js';
-import { PathMtuTable } from './path-mtu.js';
 import { SourceMemo } from './source-memo.js';
-import { TooBigJudge } from './too-big.js';
 import { XcmpAnswers } from './xcmp-answers.js';
 
-/** No face carries more, and a packet to ourselves meets none. */
-const LARGEST_MTU = 65_507;
 /** Principal types that a host sends to its access point when it knows nothing better. */
-const HELD_HOP: NextHop = { face: HELD_FACE, neighbour: 0 };
 const DEFAULTED_TYPES = [PrincipalType.AD, PrincipalType.HID, PrincipalType.IP] as const;
 
 /**
@@ -55,9 +52,10 @@ export class NodeStack {
   #configuredNameServer: Dag | undefined;
   readonly #path: PacketPath;
   readonly #delivery: Delivery;
-  readonly #pathMtu = new PathMtuTable();
-  readonly #tooBig = new TooBigJudge({
-    table: this.#pathMtu,
+  readonly #mtu = new MtuPart({
+    isOwn: (hid) => hid.equals(this.hid),
+    faces: this.faces,
+    attachment: () => this.mobility.attachment,
     hasConnection: (destination, payload) => this.streams.hasConnection(destination, payload),
     hasChunk: (cid) => this.engine.isLocal(new Xid(PrincipalType.CID, cid)),
   });
@@ -129,7 +127,7 @@ export class NodeStack {
       rng,
       localDag: (sid) => this.dag(sid),
       mtu: (destination) => this.mtuTowards(destination),
-      onPathMtu: (destination, mtuBytes) => this.#learnMtu(destination, mtuBytes),
+      onPathMtu: (destination, mtuBytes) => this.#mtu.found(destination, mtuBytes, this.#now),
       output: ({ destination, source, payload }) => this.#originate(NextHeader.STREAM, destination, source, payload),
       onEvent: (event) => {
         this.#correspondents.streamEvent(event, this.#now);
@@ -171,15 +169,8 @@ export class NodeStack {
       send: (destination, payload) =>
         this.#originate(NextHeader.TRANSPORT, destination, this.dag(SID_BOOTSTRAP), [encodeDgramHeader(), payload]),
       salt,
-      routes: {
-        set: (hid, hop, sequence) => this.#routeBound(hid, hop, sequence),
-        delete: (hid, isHeld, sequence) => this.#routeBound(hid, isHeld ? undefined : 'none', sequence),
-        hold: (hid, from, towards, sequence) => {
-          this.rib.set('binding', hid, HELD_HOP, { sequence });
-          this.#path.hold(hid, from, towards);
-        },
-      },
-      adRoute: (ad) => this.#routeOf(ad),
+      routes: new BoundRoutes(this.rib, this.#path, () => this.#now),
+      adRoute: (ad) => this.engine.nextHop(ad),
       hidRoute: (hid) => this.rib.get('link-state', hid)?.hop,
       onEvent: (event) => this.#handleMobility(event),
       ...(options.mobilityLimits === undefined ? {} : { limits: options.mobilityLimits }),
@@ -222,7 +213,7 @@ export class NodeStack {
       datagrams: this.datagrams,
       streams: this.streams,
       unreachable: (destination, now) => this.unanswered(destination, now),
-      tooBig: (quote, destination, mtu, now) => this.#tooBig.heard(quote, destination, mtu, now),
+      tooBig: (quote, destination, mtu, now) => this.#mtu.tooBig(quote, destination, mtu, now),
     });
   }
 
@@ -362,14 +353,9 @@ export class NodeStack {
   /** Sends one XCMP echo. False when it could not leave. */
   sendEcho(destination: Dag, message: Uint8Array, hopLimit: number | undefined, now: number): boolean {
     this.#now = now;
-    const packet = encodeXip({
-      nextHeader: NextHeader.XCMP,
-      destination,
-      source: this.#dag,
-      payload: message,
-      ...(hopLimit === undefined ? {} : { hopLimit }),
-    });
-    this.#tooBig.sent(destination, packet.length);
+    const hops = hopLimit === undefined ? {} : { hopLimit };
+    const packet = encodeXip({ nextHeader: NextHeader.XCMP, destination, source: this.#dag, payload: message, ...hops });
+    this.#mtu.sent(destination, packet.length);
     return this.#path.originate(packet, now);
   }
 
@@ -380,10 +366,7 @@ export class NodeStack {
 
   /** The largest XIP packet that is known to pass towards an address, in bytes. */
   mtuTowards(destination: Dag): number {
-    if (destination.find(PrincipalType.HID)?.equals(this.hid) === true) return LARGEST_MTU;
-    const attachment = this.mobility.attachment;
-    const uplink = attachment === undefined ? largestMtu(this.faces) : Math.min(this.faces.mtu(attachment.hop.face), attachment.mtu);
-    return Math.min(uplink, this.#pathMtu.limit(destination.find(PrincipalType.HID), this.#now));
+    return this.#mtu.towards(destination, this.#now);
   }
 
   /** Makes a service of this node reachable. */
@@ -429,41 +412,17 @@ export class NodeStack {
       streams: flatStreamCounters(this.streams.counters),
       datagrams: this.datagrams.counters(),
       echoes: { ...this.echoes.counters },
-      pathMtu: { ...this.#tooBig.counters },
+      pathMtu: this.#mtu.counters(),
       names: this.names.counters.toJSON(),
     };
   }
 
   /** How full every queue and table is, and the most that each ever held. */
   gauges(): Gauge[] {
-    return [
-      ...this.faces.gauges(),
-      ...this.engine.gauges(),
-      ...this.#path.gauges(),
-      ...this.#content.gauges(),
-      ...this.streams.gauges(),
-      ...this.datagrams.gauges(),
-      ...this.echoes.gauges(),
-      ...this.xcmp.gauges(),
-      ...this.#pathMtu.gauges(),
-      ...this.mobility.gauges(),
-      ...this.#naming.gauges(),
-      ...this.rib.gauges(),
-      ...(this.routing?.gauges() ?? []),
-      ...this.#sources.gauges(),
-    ];
-  }
-
-  /** @param hop undefined: no way, and none is to be taken; 'none': whoever else knows a way decides */
-  #routeBound(hid: Xid, hop: Hop | undefined | 'none', sequence: number): void {
-    if (hop === 'none') this.rib.delete('binding', hid);
-    else this.rib.set('binding', hid, hop, { sequence });
-    this.#path.release(hid, this.#now);
-  }
-
-  #learnMtu(destination: Dag, mtuBytes: number): void {
-    const hid = destination.find(PrincipalType.HID);
-    if (hid !== undefined) this.#pathMtu.learn(hid, mtuBytes, this.#now);
+    const { faces, engine, streams, datagrams, echoes, xcmp, mobility, rib, routing } = this;
+    const [path, content, naming, mtu, sources] = [this.#path, this.#content, this.#naming, this.#mtu, this.#sources];
+    const parts = [faces, engine, path, content, streams, datagrams, echoes, xcmp, mtu, mobility, naming, rib, routing, sources];
+    return parts.flatMap((part) => part?.gauges() ?? []);
   }
 
   #faceLost(face: number, now: number, neighbour?: number): void {
@@ -483,20 +442,19 @@ export class NodeStack {
 
   #sendDatagram({ destination, source, payload }: OutgoingPacket): boolean {
     const packet = encodeXip({ nextHeader: NextHeader.TRANSPORT, destination, source, payload });
-    this.#tooBig.sent(destination, packet.length);
+    this.#mtu.sent(destination, packet.length);
     return this.#path.originate(packet, this.#now);
   }
 
   #sendLink(sid: Xid, face: number, neighbour: number, payload: Uint8Array): void {
-    const destination = linkLocalDag(sid);
-    const source = this.dag(sid);
-    const packet = encodeXip({ nextHeader: NextHeader.TRANSPORT, destination, source, payload: [encodeDgramHeader(), payload] });
+    const addresses = { destination: linkLocalDag(sid), source: this.dag(sid) };
+    const packet = encodeXip({ nextHeader: NextHeader.TRANSPORT, ...addresses, payload: [encodeDgramHeader(), payload] });
     this.#path.sendLink(face, neighbour, packet);
   }
 
-  #routeOf(ad: Xid): NextHop | undefined {
-    if (this.engine.isLocal(ad)) return undefined;
-    return this.engine.nextHop(ad);
+  /** Whether a guest that was given away has sent this. Its bindings are let in, so that they are heard of. */
+  #isFenced(face: number, neighbour: number, packet: Uint8Array): boolean {
+    return this.mobility.fences.blocks(face, neighbour) && !isForBootstrap(packet);
   }
 
   #handleMobility(event: MobilityEvent): void {
