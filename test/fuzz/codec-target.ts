@@ -7,6 +7,7 @@ import {
   decodeNameMessage,
   decodeXcmp,
   NextHeader,
+  noticeSchema,
   openStatement,
   parseArp,
   parseChunk,
@@ -96,6 +97,7 @@ function readStatements(bytes: Uint8Array): void {
   openStatement(bytes, StatementKind.BINDING, trusting, bindingSchema);
   openStatement(bytes, StatementKind.BINDING_ACK, trusting, bindingAckSchema);
   openStatement(bytes, StatementKind.RECORD, trusting, recordSchema);
+  openStatement(bytes, StatementKind.NOTICE, trusting, noticeSchema);
 }
 
 function readFrame(frame: Uint8Array): void {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { ETHERNET_HEADER_BYTES } from 'xia-core';
+import { encodeXip, ETHERNET_HEADER_BYTES, NextHeader, STREAM_RETRY_TOKEN_BYTES, StreamPacketWriter, XipView, type Dag } from 'xia-core';
 import { headerBytes, setPayloadLength } from './mutator.js';
 import { FuzzWorld } from './world.js';
 
@@ -14,13 +14,51 @@ export function capturedFrames(): Uint8Array[] {
     .map((line) => new Uint8Array(Buffer.from(line, 'hex')));
 }
 
+/** STREAM packets of frames that a small network hardly ever sends: it is not flooded, and no link of it swallows large packets. */
+export function rarePackets(destination: Dag, source: Dag): Uint8Array[] {
+  const writer = new StreamPacketWriter();
+  const token = new Uint8Array(STREAM_RETRY_TOKEN_BYTES).fill(0x7e);
+  const parameters = { sid: destination.intent.id, windowBytes: 65_536, idleTimeoutMs: 60_000, maxAckDelayMs: 25 };
+  // Each writes a packet, and tells how many bytes follow.
+  const write: readonly (() => number)[] = [
+    () => {
+      writer.beginOpening(1, 2, 0, 0, 0);
+      writer.retry(token);
+      return 0;
+    },
+    () => {
+      writer.beginOpening(0, 0, 1, 2, 1);
+      writer.open({ ...parameters, token });
+      return 0;
+    },
+    () => {
+      writer.beginData(1, 2, 17);
+      writer.ping();
+      writer.padding(100);
+      return 100;
+    },
+  ];
+  return write.map((begin) => {
+    const trailing = begin();
+    return encodeXip({ nextHeader: NextHeader.STREAM, destination, source, payload: [writer.finish(), new Uint8Array(trailing)] });
+  });
+}
+
 let packets: readonly Uint8Array[] | undefined;
 
 /** XIP packets of every kind: captured ones, and those of a simulated network. */
 export function realPackets(): readonly Uint8Array[] {
   if (packets === undefined) {
     const recorded = [...new FuzzWorld(1, false).sent.values()].flatMap((ofKind) => ofKind.map(({ packet }) => packet));
-    packets = [...capturedFrames().map((frame) => frame.slice(ETHERNET_HEADER_BYTES)), ...recorded];
+    const view = new XipView();
+    const ofStreams = recorded.find((packet) => view.reset(packet) === undefined && view.nextHeader === NextHeader.STREAM);
+    if (ofStreams === undefined) throw new Error('the simulated network sent no STREAM packet');
+    view.reset(ofStreams);
+    packets = [
+      ...rarePackets(view.tryDestinationDag()!, view.trySourceDag()!),
+      ...capturedFrames().map((frame) => frame.slice(ETHERNET_HEADER_BYTES)),
+      ...recorded,
+    ];
   }
   return packets;
 }

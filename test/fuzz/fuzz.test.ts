@@ -1,5 +1,6 @@
-import type { SeededRandom } from 'xia-core';
+import { Dag, StreamFrame, StreamPacketView, XipView, type SeededRandom } from 'xia-core';
 import { describe, expect, it } from 'vitest';
+import { rarePackets } from './corpus.js';
 import { failureText, runBatch } from './fuzz.js';
 import type { Target } from './target.js';
 
@@ -32,5 +33,21 @@ describe('a batch', () => {
   it('tells what does not add up at its end', () => {
     expect(runBatch(brittle(-1, ['one packet is missing']), 1, 0).failure).toMatchObject({ atCase: 5000, reason: 'one packet is missing' });
     expect(runBatch(brittle(-1), 1, 0).failure).toBeUndefined();
+  });
+});
+
+describe('the packets that are changed', () => {
+  it('have the STREAM frames that nobody sends in a quiet network', () => {
+    const service = (digit: string): Dag => Dag.parse(`RE HID:${digit.repeat(40)} SID:${digit.repeat(40)}`);
+    const [view, stream] = [new XipView(), new StreamPacketView()];
+    const frames = rarePackets(service('1'), service('2')).map((packet) => {
+      expect(view.reset(packet)).toBeUndefined();
+      expect(stream.reset(view.payload())).toBeUndefined();
+      const found: number[] = [];
+      while (stream.nextFrame()) found.push(stream.frame);
+      return found;
+    });
+    const { OPEN, PADDING, PING, RETRY, TOKEN } = StreamFrame;
+    expect(frames).toEqual([[RETRY], [OPEN, TOKEN], [PING, PADDING]]);
   });
 });

@@ -1,10 +1,14 @@
 import {
   contentDag,
+  encodeDgramHeader,
+  encodeRedirect,
+  encodeXip,
   MemoryRecordStore,
   NameServerCore,
   NextHeader,
   PrincipalType,
   serviceDag,
+  SID_BOOTSTRAP,
   SID_NAME_SERVICE,
   Xid,
   type ConnectionHandle,
@@ -111,12 +115,27 @@ export class FuzzWorld {
     for (const bytes of [3000, 60_000]) this.publish(bytes);
     for (let index = 0; index < 2; index++) this.connect();
     this.fetch(1);
+    this.#redirect();
     client.enter((now) => client.stack.keepName('client.xia', undefined, 1000, 1, now));
     client.enter(() => this.sockets[1]!.send(server.stack.dag(DATAGRAM_SID), network.rng.bytes(300)));
     client.enter((now) =>
       client.stack.sendEcho(server.stack.dag(), client.stack.echoes.message(7, 1, network.rng.bytes(40)), undefined, now),
     );
     client.enter((now) => client.stack.sendEcho(server.stack.dag(), client.stack.echoes.message(7, 2, network.rng.bytes(40)), 2, now));
+  }
+
+  /** Tells the client that the server has moved, with what the router knows of it; another sequence makes it news. */
+  #redirect(): void {
+    const proof = this.router.stack.mobility.proofOf(this.host.stack.hid);
+    if (proof === undefined) return;
+    const packet = encodeXip({
+      nextHeader: NextHeader.TRANSPORT,
+      destination: this.client.stack.dag(SID_BOOTSTRAP),
+      source: this.router.stack.dag(SID_BOOTSTRAP),
+      payload: [encodeDgramHeader(), encodeRedirect({ binding: proof.bindingBytes, ack: proof.ackBytes })],
+    });
+    this.client.enter((now) => this.client.stack.sendEcho(this.host.stack.dag(), new Uint8Array(8), undefined, now));
+    this.#remember({ packet, node: this.client, face: this.client.stack.faces.byName('up')! });
   }
 
   /** Publishes a chunk of random content at the server. */

@@ -29,6 +29,7 @@ function matches(pattern: string, name: string): boolean {
 async function allGauges(): Promise<Gauge[]> {
   const folder = await temporaryFolder();
   await using node = await XiaNode.start({
+    role: 'host',
     attachTimeoutMs: 0,
     faces: [
       { name: 'udp', role: 'uplink', udp: { listen: LOOPBACK, offload: 'auto' } },

@@ -14,6 +14,8 @@ const MOBILITY_OUTPUTS = new Set([
   'patch:retransmitted',
   'patch:unanswered',
   'patch:too-many-pending',
+  'notice:sent',
+  'notice:retransmitted',
 ]);
 
 /** What routing counts of messages that came in; the rest is about what it made of them, or sent. */

@@ -12,6 +12,7 @@ import {
   type LinkShape,
   type Topology,
 } from 'xia-core';
+import { DgramFlow } from './lab-dgram.js';
 import { FetchFlow } from './lab-fetch.js';
 import type { Flow } from './lab-flow.js';
 import { StreamFlow, type Part } from './lab-stream.js';
@@ -25,9 +26,12 @@ export const labFlows = {
   fetch: ['fetch'],
   'stream+fetch': ['stream', 'fetch'],
   'two-streams': ['stream', 'stream'],
+  dgram: ['dgram'],
 } as const;
 export type LabTransport = keyof typeof labFlows;
 export const labTransports = Object.keys(labFlows) as LabTransport[];
+/** Those that promise to deliver everything. */
+export const labReliableTransports = labTransports.filter((name) => name !== 'dgram');
 
 /**
  * `small`: some 10 kB each way over one router, everything about it chosen by the seed, when a blackout comes as well; to find
@@ -59,6 +63,9 @@ export interface LabWorld {
 }
 
 const MTU = 1500;
+/** How much of the link datagrams take, their content only. */
+const DGRAM_SHARE = 0.5;
+const FASTEST = 125_000_000;
 /** An opening, and the end of a connection, may have to wait for the longest blackout. */
 const STREAM_LIMITS = { openTimeoutMs: 30_000, lingerMs: 20_000 };
 
@@ -133,18 +140,22 @@ export function buildLab({ preset, transport, controller, seed, size }: LabCase)
   const routers = { client: new StreamRouter(client), server: new StreamRouter(server) };
   const now = (): number => network.now;
   const sid = (): Xid => new Xid(PrincipalType.SID, rng.bytes(20));
+  const { restart, back } = linkPresets[preset] as LinkPreset;
+  const { bytesPerSecond = Infinity } = back;
   const flows: Flow[] = [];
   for (const [index, name] of labFlows[transport].entries()) {
     const salt = 10 * index + 1;
     const { up, down } = parts(size, rng);
     if (name === 'stream') flows.push(new StreamFlow({ client, server, routers, up, down, sids: [sid(), sid()], salt, now }));
-    else {
+    else if (name === 'dgram') {
+      const { queue } = network;
+      const pace = { bytesPerSecond: DGRAM_SHARE * Math.min(bytesPerSecond, FASTEST), now, at: queue.at.bind(queue) };
+      flows.push(new DgramFlow({ client, server, sids: [sid(), sid()], bytes: size === 'small' ? 1 + down.bytes : size, salt, ...pace }));
+    } else {
       const bytes = size === 'small' ? 1 + down.bytes : size;
       flows.push(new FetchFlow({ client, server, bytes, chunkBytes: size === 'small' ? 1000 + rng.below(30_000) : 250_000, salt, now }));
     }
   }
-  const { restart, back } = linkPresets[preset] as LinkPreset;
-  const { bytesPerSecond = Infinity } = back;
   const restarts = restart === undefined || size !== 'small' ? restart : { atMs: rng.unit() * 200, forMs: 20 + rng.unit() * 400 };
   return { topology, restart: restarts, rate: bytesPerSecond, flows, bottleneck: ['r1', size === 'small' ? 'server' : 'r2'] };
 }

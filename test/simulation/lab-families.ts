@@ -1,5 +1,5 @@
 import type { LinkPresetName } from 'xia-core';
-import { labControllers, labTransports, type LabCase } from './lab-case.js';
+import { labControllers, labReliableTransports, type LabCase } from './lab-case.js';
 import { replayLine, runLab } from './lab-run.js';
 
 /** Presets that are much alike. Each family is simulated as often as the others. */
@@ -29,8 +29,8 @@ function caseOf(family: LabFamily, seed: number): LabCase {
   const presets = labFamilies[family];
   const preset = presets[seed % presets.length]!;
   const round = Math.floor(seed / presets.length);
-  const transport = labTransports[round % labTransports.length]!;
-  const controller = labControllers[Math.floor(round / labTransports.length) % labControllers.length]!;
+  const transport = labReliableTransports[round % labReliableTransports.length]!;
+  const controller = labControllers[Math.floor(round / labReliableTransports.length) % labControllers.length]!;
   return { preset, transport, controller, seed, size: 'small' };
 }
 

@@ -1,5 +1,6 @@
 import { linkDropReasons, type LinkCounters } from 'xia-core';
 import { imbalances } from './accounts.js';
+import { DgramFlow, type DgramTally } from './lab-dgram.js';
 import { buildLab, type LabCase, type LabWorld } from './lab-case.js';
 
 /** What came of a run. Shares are 0 to 1. */
@@ -16,6 +17,8 @@ export interface LabResult {
   /** Jain's index of what each flow had when the first was complete: 1 is even, 1/n all for one. */
   readonly fairness: number;
   readonly queueMaxBytes: number;
+  /** Of datagrams only. */
+  readonly tally: DgramTally | undefined;
   /** Packets that the link between the ends lost, flipped a bit of, held back or doubled, and those that a stopped router lost. */
   readonly harmed: number;
 }
@@ -54,6 +57,7 @@ export function runLab(what: LabCase, watch: (world: LabWorld) => void = () => {
     resentShare: sent === 0 ? 0 : resent / sent,
     fairness: jain(whenFirst ?? []),
     queueMaxBytes: Math.max(...ways.map(({ queueMaxBytes }) => queueMaxBytes)),
+    tally: flows.find((flow) => flow instanceof DgramFlow)?.tally,
     harmed: ways.reduce((sum, { counters }) => sum + harmOf(counters), network.undelivered),
   };
 }

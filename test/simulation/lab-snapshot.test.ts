@@ -13,6 +13,8 @@ function seedsOf({ loss, burst, reorder }: LinkShape): readonly number[] {
 
 /** Beside each other those that may be the default are compared. */
 function controllersOf(transport: LabTransport): readonly CongestionName[] {
+  // Datagrams have none.
+  if (transport === 'dgram') return ['bbr'];
   return labFlows[transport].length === 1 ? labControllers : labControllers.filter((name) => name !== 'new-reno');
 }
 
@@ -35,4 +37,18 @@ describe('2 MB over each of the named links', () => {
     },
     240_000,
   );
+
+  it.each([
+    ['lan', 1, 1],
+    ['wan', 1, 1],
+    ['loss5', 0.93, 0.97],
+    ['reorder10', 1, 1],
+    ['smoltcp', 0.68, 0.77],
+  ] as const)('lose as many datagrams as the link does: %s', (preset, least, most) => {
+    const { tally } = runLab({ preset, transport: 'dgram', controller: 'bbr', seed: 3, size: BYTES });
+    expect(tally!.sent).toBe(BYTES / 1000);
+    expect(tally!.arrived / tally!.sent).toBeGreaterThanOrEqual(least);
+    expect(tally!.arrived / tally!.sent).toBeLessThanOrEqual(most);
+    expect(tally!.late > 0).toBe(preset === 'reorder10');
+  });
 });

@@ -54,6 +54,9 @@ function textOf(event: MobilityEvent, nameOf: (hid: Xid) => string, beyond: (fac
       return `${event.kind} ${nameOf(event.hid)} by ${beyond(event.hop.face)} sequence ${event.sequence}`;
     case 'expired':
     case 'frozen':
+    case 'fenced':
+    case 'noticed':
+    case 'redirected':
       return `${event.kind} ${nameOf(event.hid)}`;
   }
 }

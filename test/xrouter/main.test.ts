@@ -39,7 +39,7 @@ describe('xrouter key', () => {
 });
 
 describe('the help of xrouter', () => {
-  it.each(['run', 'reload', 'sample', 'check', 'show', 'info', 'key'])('shows an example of %s', async (command) => {
+  it.each(['run', 'reload', 'sample', 'check', 'show', 'info', 'fence', 'unfence', 'key'])('shows an example of %s', async (command) => {
     const { output } = await run(command, '--help');
     expect(output).toMatch(new RegExp(`Example:\\n {2}xrouter ${command}`));
   });

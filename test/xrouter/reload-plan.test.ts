@@ -45,6 +45,7 @@ const config = faces.chain((list) =>
     routes: fc.array(fc.record({ to: fc.constantFrom(...ads), via: fc.constantFrom(...list.map(({ name }) => name)) })),
     cache: fc.record({ bytes: fc.constantFrom(0, 1000), policy: fc.constantFrom('fifo' as const, 'lru' as const) }),
     beacon: fc.record({ intervalMs: fc.constantFrom(50, 100), lifetimeMs: fc.constant(1000) }),
+    holding: fc.record({ enabled: fc.boolean(), ageMs: fc.constant(2000), bytes: fc.constantFrom(1000, 2000) }),
     moves: fc.record({ limit: fc.constantFrom(5, 6), windowMs: fc.constant(180_000) }),
     control: fc.constantFrom(undefined, '/R.ctl', '/other.ctl'),
     log: fc.record({ level: fc.constantFrom('info' as const, 'debug' as const), file: fc.constantFrom(undefined, '/R.log') }),
@@ -146,6 +147,7 @@ describe('a plan of one router', () => {
     routing: { enabled: true, helloMs: 150, deadMs: 600 },
     cache: { bytes: 0, policy: 'fifo', admit: 'always' },
     beacon: { intervalMs: 100, lifetimeMs: 1000 },
+    holding: { enabled: true, ageMs: 2000, bytes: 1_048_576 },
     moves: { limit: 5, windowMs: 180_000 },
     log: { level: 'info' },
   };

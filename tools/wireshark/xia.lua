@@ -24,10 +24,10 @@ local frame_names = {
   "PING", "ACK", "DATA", "MAX_DATA", "DATA_BLOCKED", "OPEN", "ACCEPT", "REFUSE", "RESET", "CLOSE", "REBIND", "PATH_CHALLENGE", "PATH_RESPONSE",
   "RETRY", "TOKEN", "PADDING",
 }
-local statement_names = { "certificate", "beacon", "relay", "binding", "binding-ack", "record", "hello", "link-state" }
+local statement_names = { "certificate", "beacon", "relay", "binding", "binding-ack", "record", "hello", "link-state", "notice" }
 local services = {
   ["1110000000000000000000000000000000001111"] = {
-    name = "bootstrap", kinds = { "beacon", "solicit", "binding", "binding-ack", "patch", "patch-ack" },
+    name = "bootstrap", kinds = { "beacon", "solicit", "binding", "binding-ack", "patch", "patch-ack", "notice", "notice-ack", "redirect" },
   },
   ["1110000000000000000000000000000000001112"] = { name = "routing", kinds = { "hello", "link-state", "have" } },
   ["1110000000000000000000000000000000001113"] = { name = "name-service", kinds = { "register", "query", "reply" } },

@@ -6,7 +6,6 @@ export {
   defaultLimits,
   MAX_CHUNK_BYTES,
   MIN_CHUNK_BYTES,
-  TAG_BYTES,
   type TransferLimits,
 } from './limits.js';
 export { TRANSFER_ID_BYTES, vmNameSchema } from './messages.js';

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import type { Xid } from 'xia-core';
 import type { MigrationProgress, QmpClient } from '../qemu/index.js';
 
 /** One of the two places of a migration. */
@@ -11,6 +12,8 @@ export interface MigrationSide {
   readonly stateDirectory: string;
   /** PEM file of the identity that `xmigrate` uses here; default: a fresh one. */
   readonly keyFile?: string;
+  /** Control socket of the `xrouter` of that host, which is told what becomes of the guest; needs `guest`. */
+  readonly control?: string;
 }
 
 /** What `runMigration` needs to know. Sizes in bytes, times in milliseconds. */
@@ -18,6 +21,8 @@ export interface RunMigrationOptions {
   readonly vm: string;
   readonly source: MigrationSide;
   readonly destination: MigrationSide;
+  /** The HID of the guest: the hosts are told of it, and the one that gave it away refuses its copy (see `control`). */
+  readonly guest?: Xid;
   /** ADs that both ends believe, comma separated; default: any. */
   readonly trust?: string;
   /** The command that starts `xmigrate`, as both QEMUs see it; default: this installation's. */

@@ -5,6 +5,9 @@ import { ownXmigrate, type MigrationSide, type RunMigrationOptions } from './mig
 function commonArguments(options: RunMigrationOptions, side: MigrationSide, eventsFile: string): string[] {
   const words = ['--vm', options.vm, '--host', side.host, '--state', resolve(side.stateDirectory), '--events', resolve(eventsFile)];
   if (side.keyFile !== undefined) words.push('--key', resolve(side.keyFile));
+  if (side.control !== undefined && options.guest !== undefined) {
+    words.push('--host-control', resolve(side.control), '--guest', options.guest.toString());
+  }
   if (options.trust !== undefined) words.push('--trust', options.trust);
   if (options.windowBytes !== undefined) words.push('--window', String(options.windowBytes));
   return words;

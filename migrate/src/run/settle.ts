@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { queryRunState } from '../qemu/index.js';
-import { OwnershipFile } from '../state/index.js';
+import { GuestFence, OwnershipFile } from '../state/index.js';
 import type { GuestWatch } from './guest-watch.js';
 import type { ProgramFollower } from './program-follower.js';
 import type { RunMigrationOptions, RunResult } from './migration-plan.js';
@@ -65,6 +65,7 @@ async function keepAtSource({ options, source, destination, wasRunning }: Settle
   const file = new OwnershipFile(options.source.stateDirectory, options.vm);
   const record = file.read();
   if (record?.role === 'source' && record.phase !== 'running') file.write({ role: 'source', phase: 'running' }, { reason });
+  await liftFence(options);
   if (!destination.qmp.closed) {
     const copy = await queryRunState(destination.qmp).catch(() => undefined);
     if (copy?.running)
@@ -78,4 +79,12 @@ async function keepAtSource({ options, source, destination, wasRunning }: Settle
     state = await queryRunState(source.qmp);
   }
   return { outcome: 'stayed', runner: state.running ? 'source' : 'none', reason };
+}
+
+/** The source may have had its copy fenced before the VM turned out to stay. A host that does not hear of it forgets in a minute. */
+async function liftFence({ source, guest }: RunMigrationOptions): Promise<void> {
+  if (source.control === undefined || guest === undefined) return;
+  const fence = new GuestFence({ control: source.control, guest: guest.toString(), onFault: () => undefined });
+  fence.lift();
+  await fence.settled();
 }

@@ -1,3 +1,4 @@
+export { GuestFence } from './guest-fence.js';
 export { ownershipAdvice, type Owner, type OwnershipAdvice } from './ownership-advice.js';
 export { listOwnership, OwnershipFile, type OwnershipDetails } from './ownership-file.js';
 export {

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { ExitCode, ExitRequest, PrincipalType, toHex, Xid, XiaError } from 'xia-core';
 import { DEFAULT_HOLD_BACK_BYTES, type ReceiverOutcome } from '../protocol/index.js';
 import { checkMayReceive, OwnershipFile } from '../state/index.js';
@@ -8,8 +8,9 @@ import { outcomeExitCode } from './outcome-code.js';
 import { qemuParentGone } from './qemu-parent.js';
 import { receiveStream } from './receive-stream.js';
 import { startNode } from './start-node.js';
-import { addTransferOptions, giveWay, limitsOf, type TransferCommandOptions } from './transfer-options.js';
+import { addTransferOptions, fenceOf, giveWay, limitsOf, type TransferCommandOptions } from './transfer-options.js';
 import { TransferReport } from './transfer-report.js';
+import { xidArgument } from './xid-argument.js';
 
 interface RecvCommandOptions extends TransferCommandOptions {
   readonly listen?: Xid;
@@ -19,18 +20,6 @@ interface RecvCommandOptions extends TransferCommandOptions {
 }
 
 const MIB = 1024 ** 2;
-
-function xidArgument(type: number, name: string): (text: string) => Xid {
-  return (text) => {
-    try {
-      const xid = Xid.parse(text);
-      if (xid.type === type) return xid;
-    } catch {
-      // Said below.
-    }
-    throw new InvalidArgumentError(`"${text}" is not a ${name} (${name}: and 40 hex digits).`);
-  };
-}
 
 function describe(outcome: ReceiverOutcome, vm: string): string {
   switch (outcome.kind) {
@@ -50,6 +39,9 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
   const file = new OwnershipFile(options.state, options.vm);
   checkMayReceive(file);
   const report = new TransferReport({ role: 'recv', vm: options.vm, eventsFile: options.events, json: options.json === true });
+  const fence = fenceOf(options, (reason) =>
+    report.event('fence-failed', { reason }, `the host was not told that ${options.vm} comes: ${reason}`),
+  );
   report.event('started', { pid: process.pid, vm: options.vm });
   let outcome: ReceiverOutcome;
   try {
@@ -74,7 +66,10 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
       fetcher: node,
       output: process.stdout,
       allows: (source) => options.from === undefined || options.from.some((hid) => source !== undefined && hid.equals(source)),
-      persist: (phase, reason) => void file.write({ role: 'destination', phase }, { ...figures(), transfer, peer, reason }),
+      persist: (phase, reason) => {
+        file.write({ role: 'destination', phase }, { ...figures(), transfer, peer, reason });
+        if (phase === 'running') fence?.lift();
+      },
       onPeer: (dag) => {
         peer = dag.toString();
         report.event('connected', { peer }, `receiving from ${peer}`);
@@ -95,6 +90,7 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
     const sha256 = outcome.kind === 'taken' ? toHex(outcome.sha256) : undefined;
     const { kind, ...rest } = outcome;
     report.summary({ ...rest, outcome: kind, sha256, exitCode: outcomeExitCode(outcome) }, describe(outcome, options.vm));
+    await fence?.settled();
     await closeNode(node);
   } catch (error) {
     report.summary({ outcome: 'error', reason: (error as Error).message, exitCode: ExitCode.FAILED }, `${options.vm} did not come`);

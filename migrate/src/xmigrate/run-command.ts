@@ -1,9 +1,10 @@
 import { Command, Option } from 'commander';
 import { SingleBar } from 'cli-progress';
-import { ExitCode, ExitRequest, integerArgument } from 'xia-core';
+import { ExitCode, ExitRequest, integerArgument, PrincipalType, type Xid } from 'xia-core';
 import { MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from '../protocol/index.js';
 import { runMigration, type RunMigrationOptions, type RunProgress, type RunResult } from '../run/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
+import { xidArgument } from './xid-argument.js';
 
 const MIB = 1024 ** 2;
 
@@ -17,6 +18,9 @@ interface RunCommandOptions {
   readonly destinationState: string;
   readonly sourceKey?: string;
   readonly destinationKey?: string;
+  readonly guest?: Xid;
+  readonly sourceControl?: string;
+  readonly destinationControl?: string;
   readonly trust?: string;
   readonly downtimeLimit?: number;
   readonly maxBandwidth?: number;
@@ -28,6 +32,7 @@ interface RunCommandOptions {
 
 function planOf(options: RunCommandOptions, signal: AbortSignal): RunMigrationOptions {
   const optional = {
+    guest: options.guest,
     trust: options.trust,
     downtimeLimitMs: options.downtimeLimit,
     maxBandwidthBytesPerSecond: options.maxBandwidth,
@@ -36,15 +41,23 @@ function planOf(options: RunCommandOptions, signal: AbortSignal): RunMigrationOp
     eventsDirectory: options.eventsDir,
   };
   const given = Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined));
-  const key = (file: string | undefined) => (file === undefined ? {} : { keyFile: file });
+  const key = (file: string | undefined, control: string | undefined) => ({
+    ...(file === undefined ? {} : { keyFile: file }),
+    ...(control === undefined ? {} : { control }),
+  });
   return {
     vm: options.vm,
-    source: { qmp: options.sourceQmp, host: options.sourceHost, stateDirectory: options.sourceState, ...key(options.sourceKey) },
+    source: {
+      qmp: options.sourceQmp,
+      host: options.sourceHost,
+      stateDirectory: options.sourceState,
+      ...key(options.sourceKey, options.sourceControl),
+    },
     destination: {
       qmp: options.destinationQmp,
       host: options.destinationHost,
       stateDirectory: options.destinationState,
-      ...key(options.destinationKey),
+      ...key(options.destinationKey, options.destinationControl),
     },
     signal,
     ...given,
@@ -117,6 +130,17 @@ export function runCommand(signal: AbortSignal): Command {
     .requiredOption('--destination-state <dir>', "directory of the destination's state files")
     .option('--source-key <file>', 'PEM file of the identity at the source (default: a fresh one)')
     .option('--destination-key <file>', 'PEM file of the identity at the destination (default: a fresh one)')
+    .addOption(
+      new Option(
+        '--guest <hid>',
+        'HID of the VM: the hosts are told when it is coming and when it stands still, and the one that gave it away refuses its copy',
+      ).argParser(xidArgument(PrincipalType.HID, 'HID')),
+    )
+    .option(
+      '--source-control <socket>',
+      "control socket of the XIA host that the VM's network card is plugged into at the source (with --guest)",
+    )
+    .option('--destination-control <socket>', 'the same at the destination')
     .addOption(new Option('--trust <ads>', 'the ADs to believe, separated by commas (default: any)').env('XIA_TRUST'))
     .addOption(
       new Option('--downtime-limit <ms>', 'stop the guest when the rest takes no longer than this').argParser(

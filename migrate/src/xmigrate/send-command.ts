@@ -9,7 +9,7 @@ import { closeNode } from './close-node.js';
 import { outcomeExitCode } from './outcome-code.js';
 import { sendStream } from './send-stream.js';
 import { startNode } from './start-node.js';
-import { addTransferOptions, giveWay, limitsOf, type TransferCommandOptions } from './transfer-options.js';
+import { addTransferOptions, fenceOf, giveWay, limitsOf, type TransferCommandOptions } from './transfer-options.js';
 import { TransferReport } from './transfer-report.js';
 import { openVmInput } from './vm-input.js';
 
@@ -37,6 +37,9 @@ async function send(options: SendCommandOptions, signal: AbortSignal): Promise<v
   const file = new OwnershipFile(options.state, options.vm);
   checkMaySend(file);
   const report = new TransferReport({ role: 'send', vm: options.vm, eventsFile: options.events, json: options.json === true });
+  const fence = fenceOf(options, (reason) =>
+    report.event('fence-failed', { reason }, `the host was not told that ${options.vm} goes: ${reason}`),
+  );
   report.event('started', { pid: process.pid, vm: options.vm, to: options.to });
   let outcome: SenderOutcome | undefined;
   try {
@@ -63,7 +66,11 @@ async function send(options: SendCommandOptions, signal: AbortSignal): Promise<v
           return stream;
         },
         publisher: node,
-        persist: (phase, reason) => void file.write({ role: 'source', phase }, { ...figures(), reason }),
+        persist: (phase, reason) => {
+          file.write({ role: 'source', phase }, { ...figures(), reason });
+          if (phase === 'handed-over') fence?.raise();
+          else fence?.lift();
+        },
         onStart: (stats) => {
           figures = stats;
           report.follow(stats);
@@ -83,6 +90,7 @@ async function send(options: SendCommandOptions, signal: AbortSignal): Promise<v
     const sha256 = outcome.kind === 'handed-over' ? toHex(outcome.sha256) : undefined;
     const { kind, ...rest } = outcome;
     report.summary({ ...rest, outcome: kind, sha256, exitCode: outcomeExitCode(outcome) }, describe(outcome, options.vm));
+    await fence?.settled();
     await closeNode(node);
   } catch (error) {
     report.summary({ outcome: 'error', reason: (error as Error).message, exitCode: ExitCode.FAILED }, `${options.vm} stays here`);

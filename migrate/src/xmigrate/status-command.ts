@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { isProcessAlive, listOwnership, OwnershipFile, ownershipAdvice, takeBack, type OwnershipRecord } from '../state/index.js';
 import { megabytes } from './byte-size.js';
-import { stateOption } from './transfer-options.js';
+import { addFenceOptions, fenceOf, stateOption, type FenceCommandOptions } from './transfer-options.js';
 
 interface StateCommandOptions {
   readonly state: string;
@@ -51,14 +51,18 @@ export function statusCommand(): Command {
 
 /** `xmigrate take-back`: the operator's decision for a VM whose handing over was not confirmed. */
 export function takeBackCommand(): Command {
-  return new Command('take-back')
+  const command = new Command('take-back')
     .description("declare a VM to be this host's again after the destination is known not to run it")
     .requiredOption('--vm <name>', 'the VM')
     .addOption(stateOption())
-    .addOption(new Option('--destination-does-not-run-it', 'you have looked: "xmigrate status" there says so').makeOptionMandatory())
+    .addOption(new Option('--destination-does-not-run-it', 'you have looked: "xmigrate status" there says so').makeOptionMandatory());
+  return addFenceOptions(command)
     .addHelpText('after', '\nExample:\n  xmigrate take-back --vm vm1 --destination-does-not-run-it')
-    .action((options: StateCommandOptions & { vm: string }) => {
+    .action(async (options: StateCommandOptions & FenceCommandOptions & { vm: string }) => {
+      const fence = fenceOf(options, (reason) => void process.stderr.write(`the host was not told: ${reason}\n`));
       takeBack(new OwnershipFile(options.state, options.vm), options.vm);
+      fence?.lift();
+      await fence?.settled();
       process.stdout.write(`${options.vm} is this host's again; "cont" in its QEMU resumes it\n`);
     });
 }

@@ -2,13 +2,20 @@ import { readdirSync } from 'node:fs';
 import { getPriority, homedir, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
-import { addAttachOptions, integerArgument, type AttachOptions } from 'xia-core';
+import { addAttachOptions, integerArgument, PrincipalType, XiaError, type AttachOptions, type Xid } from 'xia-core';
 import { defaultLimits, type TransferLimits } from '../protocol/index.js';
+import { GuestFence } from '../state/index.js';
 import { sizeArgument } from './byte-size.js';
+import { xidArgument } from './xid-argument.js';
 
 const MIB = 1024 ** 2;
 
-export interface TransferCommandOptions extends AttachOptions {
+export interface FenceCommandOptions {
+  readonly hostControl?: string;
+  readonly guest?: Xid;
+}
+
+export interface TransferCommandOptions extends AttachOptions, FenceCommandOptions {
   readonly vm: string;
   readonly state: string;
   readonly events?: string;
@@ -29,9 +36,30 @@ export function stateOption(): Option {
   return new Option('--state <dir>', "directory of this host's state files").env('XMIGRATE_STATE').default(defaultStateDirectory());
 }
 
+/** `--host-control` and `--guest`: who is told that a VM was given away. */
+export function addFenceOptions(command: Command): Command {
+  return command
+    .option('--host-control <socket>', "control socket of the XIA host that the VM's network card is plugged into, with --guest")
+    .addOption(
+      new Option('--guest <hid>', 'HID of the VM: its copy at the place that gave it away is refused there').argParser(
+        xidArgument(PrincipalType.HID, 'HID'),
+      ),
+    );
+}
+
+/** @throws XiaError `usage` when only one of the two options is there */
+export function fenceOf({ hostControl, guest }: FenceCommandOptions, onFault: (reason: string) => void): GuestFence | undefined {
+  if (hostControl === undefined && guest === undefined) return undefined;
+  if (hostControl === undefined || guest === undefined) {
+    throw new XiaError('usage', '--host-control and --guest belong together: which host, and which guest');
+  }
+  return new GuestFence({ control: hostControl, guest: guest.toString(), onFault });
+}
+
 /** The options that `send` and `recv` share. */
 export function addTransferOptions(command: Command): Command {
   addAttachOptions(command);
+  addFenceOptions(command);
   return command
     .requiredOption('--vm <name>', 'the VM; both ends must name the same')
     .addOption(stateOption())

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { PrincipalType, Xid } from 'xia-core';
 import type { RunMigrationOptions } from '../../../migrate/src/run/migration-plan.js';
 import { receiveArguments, sendArguments } from '../../../migrate/src/run/program-arguments.js';
 
@@ -21,5 +22,14 @@ describe('the command lines that QEMU runs', () => {
     expect(after(words, '--state')).toBe(resolve(`state-${name}`));
     expect(after(words, '--events')).toBe(resolve(`events/${program}.jsonl`));
     expect(after(words, '--key')).toBe(`/keys/${name}.key`);
+    expect(words).not.toContain('--host-control');
+  });
+
+  it('name the host that is to fence the guest, where both are known', () => {
+    const guest = Xid.of(PrincipalType.HID, 'a'.repeat(40));
+    const fenced = { ...options, guest, source: { ...options.source, control: 'a.ctl' } };
+    const words = sendArguments(fenced, 'RE AD:1', 'events/send.jsonl');
+    expect([after(words, '--host-control'), after(words, '--guest')]).toEqual([resolve('a.ctl'), guest.toString()]);
+    expect(receiveArguments(fenced, 'events/recv.jsonl')).not.toContain('--guest');
   });
 });

@@ -59,6 +59,7 @@ describe('xmigrate', () => {
     ['a chunk that is too large', ['send', '--vm', 'vm1', '--to', 'x', '--chunk', '2M']],
     ['a window that is no size', ['recv', '--vm', 'vm1', '--window', 'much']],
     ['a service that is no SID', ['recv', '--vm', 'vm1', '--listen', `HID:${'0'.repeat(40)}`]],
+    ['a guest without its host', ['send', '--vm', 'vm1', '--to', 'x', '--guest', `HID:${'0'.repeat(40)}`]],
     ['a VM name that is a path', ['status', '--vm', '../x']],
     ['a node without a host', ['send', '--vm', 'vm1', '--to', 'x', '--state', '/nonexistent']],
   ])('exits with a usage error on %s', async (_what, words) => {

@@ -20,7 +20,7 @@ const frameCodes: readonly (string | undefined)[] = [
   'TOKEN',
   'PADDING',
 ];
-const statementCodes = ['', 'certificate', 'beacon', 'relay', 'binding', 'binding-ack', 'record'];
+const statementCodes = ['', 'certificate', 'beacon', 'relay', 'binding', 'binding-ack', 'record', 'hello', 'link-state', 'notice'];
 const opcodes: Readonly<Record<string, number>> = { request: 1, response: 2, push: 6 };
 const streamKinds = ['data', 'opening', 'gone'];
 

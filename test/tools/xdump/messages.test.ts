@@ -5,8 +5,11 @@ import {
   encodeDgramHeader,
   encodeHave,
   encodeKindMessage,
+  encodeNotice,
+  encodeNoticeAck,
   encodePatch,
   encodeQuery,
+  encodeRedirect,
   encodeReply,
   encodeRoutingStatement,
   encodeXip,
@@ -74,6 +77,28 @@ describe('datagrams of the well-known services', () => {
     expect(recordText({}, decodePacket(packet))).toContain('(bad signature)');
   });
 
+  test('a notice and its answer', () => {
+    const packet = datagram(encodeNotice({ notice: statement('notice') }), SID_BOOTSTRAP);
+    expect(upperOf(packet)).toMatchObject({
+      message: { kind: 'notice', notice: { statement: 'notice', signatureValid: true, body: { phase: 'coming', lifetimeMs: 60_000 } } },
+    });
+    const hid = Xid.parse(`HID:${'d'.repeat(40)}`);
+    const answer = datagram(encodeNoticeAck({ hid, host: hid, sequence: 7, status: 'frozen' }), SID_BOOTSTRAP);
+    expect(upperOf(answer)).toMatchObject({ message: { kind: 'notice-ack', hid: hid.toString(), sequence: 7, status: 'frozen' } });
+  });
+
+  test('a redirect', () => {
+    const packet = datagram(encodeRedirect({ binding: statement('binding'), ack: statement('binding-ack') }), SID_BOOTSTRAP);
+    expect(upperOf(packet)).toMatchObject({
+      message: {
+        kind: 'redirect',
+        binding: { statement: 'binding', signatureValid: true },
+        ack: { statement: 'binding-ack', signatureValid: true },
+      },
+    });
+    expect(recordText({}, decodePacket(packet))).toMatch(/^DGRAM bootstrap redirect /);
+  });
+
   test('names, asked for and answered', () => {
     expect(upperOf(datagram(encodeQuery({ id: 7, name: 'vm.xia' }), SID_NAME_SERVICE))).toMatchObject({
       service: 'name-service',
@@ -118,8 +143,8 @@ describe('datagrams of the well-known services', () => {
     });
     const unknown = Uint8Array.from(statement('certificate'));
     unknown[0] = 33;
-    expect(upperOf(datagram(encodeKindMessage(9, { it: unknown }, 2048), SID_BOOTSTRAP))).toMatchObject({
-      message: { kind: 9, body: { it: { statement: 33, body: { notBefore: 1_800_000_000_000 } } } },
+    expect(upperOf(datagram(encodeKindMessage(99, { it: unknown }, 2048), SID_BOOTSTRAP))).toMatchObject({
+      message: { kind: 99, body: { it: { statement: 33, body: { notBefore: 1_800_000_000_000 } } } },
     });
   });
 

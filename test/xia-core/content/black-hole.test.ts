@@ -24,10 +24,10 @@ describe('segments that are too large for the path', () => {
     const net = new ChunkNetwork(1, { ...path, hole: { mtu: 1252, fromMs: 100 } });
     const times = fetchAll(
       net,
-      Array.from({ length: 12 }, () => 200_000),
+      Array.from({ length: 24 }, () => 200_000),
     );
-    expect(Math.max(...times)).toBeLessThan(2500);
-    // Found out: from then on a chunk costs what it did before, but for a request for each segment.
+    expect(Math.max(...times)).toBeLessThan(500);
+    // A test goes beside a chunk or two, so it takes some until the size is known. Found out: from then on a chunk costs what it did before, but for a request for each segment.
     expect(times.at(-1)).toBeLessThan(3 * times[0]!);
     expect(net.fetcher.counters.blackHoles).toBe(1);
     const before = net.swallowed;

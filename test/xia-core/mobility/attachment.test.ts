@@ -153,18 +153,18 @@ describe('an attachment', () => {
   });
 
   it('renews at once when the host between it and its router has begun anew', () => {
-    const hear = (sequence: number, life: number) => {
-      const beacon = beaconBytes({ sequence });
+    const hearRelayed = (number: number, life: number) => {
+      const beacon = beaconBytes({ sequence: number });
       const fields = { hid: hidOf(keys.host), beacon: nodeCrypto.hash(beacon), mtu: 1400, life: new Uint8Array(8).fill(life) };
       node.receive(UPLINK, 1, encodeBeaconMessage({ beacon, relays: [sealRelay(fields, keys.host)] }));
     };
-    hear(1, 1);
+    hearRelayed(1, 1);
     answer();
     node.pass(100);
-    hear(2, 1);
+    hearRelayed(2, 1);
     expect(bindings()).toHaveLength(1);
     node.pass(100);
-    hear(3, 2);
+    hearRelayed(3, 2);
     expect(bindings()).toHaveLength(2);
   });
 

@@ -7,6 +7,9 @@ import {
   bindingSchema,
   bindingStatuses,
   certificateSchema,
+  noticePhases,
+  noticeSchema,
+  noticeStatuses,
   relaySchema,
 } from '../../../xia-core/src/wire/mobility-statements.js';
 import { NameKind, nameStatuses, recordSchema } from '../../../xia-core/src/wire/name-messages.js';
@@ -32,6 +35,7 @@ describe('docs/mobility.md', () => {
     [StatementKind.BINDING, 'binding', bindingSchema.entries],
     [StatementKind.BINDING_ACK, 'binding-ack', bindingAckSchema.entries],
     [StatementKind.RECORD, 'record', recordSchema.entries],
+    [StatementKind.NOTICE, 'notice', noticeSchema.entries],
   ])('lists the fields of statement %i, %s', (kind, name, entries) => {
     expect(fieldsIn(row(kind, name)[4])).toEqual(Object.keys(entries));
   });
@@ -41,6 +45,6 @@ describe('docs/mobility.md', () => {
   });
 
   it('lists every status', () => {
-    for (const status of [...bindingStatuses, ...nameStatuses]) expect(text).toContain(`\`${status}\``);
+    for (const status of [...bindingStatuses, ...nameStatuses, ...noticeStatuses, ...noticePhases]) expect(text).toContain(`\`${status}\``);
   });
 });

@@ -5,10 +5,13 @@ import {
   decodeMobilityMessage,
   encodeBeaconMessage,
   encodeBindingAckMessage,
+  encodeNotice,
+  encodeNoticeAck,
   encodePatch,
   encodePatchAck,
   encodeSolicit,
 } from '../../../xia-core/src/wire/mobility-messages.js';
+import { sealNotice } from '../../../xia-core/src/wire/mobility-statements.js';
 import { decodeNameMessage } from '../../../xia-core/src/wire/name-messages.js';
 import { ACCESS, Bench, PEER, UPLINK, bindingMessage, bindingOf, hidOf, keys } from './support/bench.js';
 
@@ -18,6 +21,18 @@ describe('messages that nobody sent', () => {
   const beacon = router.sentOf(MobilityKind.BEACON)[0]!.message;
   router.receive(ACCESS, 7, bindingMessage(binding));
   const { message: ack } = router.sentOf(MobilityKind.BINDING_ACK)[0]!;
+  const notice = sealNotice(
+    {
+      hid: hidOf(keys.guest),
+      host: hidOf(keys.host),
+      router: hidOf(keys.router),
+      phase: 'paused',
+      sequence: 1,
+      issuedMs: router.wall(),
+      lifetimeMs: 5000,
+    },
+    keys.host,
+  );
   const real = [
     bindingMessage(binding),
     encodeBeaconMessage(beacon),
@@ -25,6 +40,8 @@ describe('messages that nobody sent', () => {
     encodePatch({ binding, ack: ack.ack }),
     encodePatchAck({ hid: hidOf(keys.guest), sequence: 1 }),
     encodeSolicit(hidOf(keys.guest)),
+    encodeNotice({ notice }),
+    encodeNoticeAck({ hid: hidOf(keys.guest), host: hidOf(keys.host), sequence: 1, status: 'ok' }),
   ];
 
   it('never throw, and turn no route', () => {
@@ -52,7 +69,7 @@ describe('messages that nobody sent', () => {
 
   it('are decoded or refused, whatever they are', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat(8), (bytes, kind) => {
+      fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat(10), (bytes, kind) => {
         const payload = Uint8Array.of(kind, ...bytes);
         expect(typeof decodeMobilityMessage(payload).ok).toBe('boolean');
         expect(typeof decodeNameMessage(payload).ok).toBe('boolean');

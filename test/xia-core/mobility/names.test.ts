@@ -179,6 +179,7 @@ describe('a name server', () => {
 describe('a name client', () => {
   let sent: Array<{ destination: Dag; payload: Uint8Array }>;
   let events: NameEvent[];
+  let changes: string[][];
   let client: NameClient;
   let server: NameServerCore;
   let nameServer: Dag | undefined;
@@ -187,6 +188,7 @@ describe('a name client', () => {
   beforeEach(() => {
     sent = [];
     events = [];
+    changes = [];
     now = 0;
     nameServer = serverDag;
     client = new NameClient({
@@ -195,6 +197,7 @@ describe('a name client', () => {
       nameServer: () => nameServer,
       send: (destination, payload) => sent.push({ destination, payload }),
       onEvent: (event) => events.push(event),
+      onChanged: (before, { dag }) => changes.push([before.toString(), dag.toString()]),
       maxCached: 2,
     });
     server = new NameServerCore({
@@ -251,6 +254,48 @@ describe('a name client', () => {
     exchange();
     expect(client.cached('alice.example', WALL)).toEqual(home);
     expect(client.cached('alice.example', WALL + 60_001)).toBeUndefined();
+  });
+
+  describe('of a host that has moved', () => {
+    const host = hidOf(alice);
+    beforeEach(() => {
+      register();
+      exchange();
+      client.query('alice.example', 2, now, WALL + now);
+      exchange();
+      now += 10;
+    });
+
+    it('asks anew, and gives out what it has meanwhile', () => {
+      client.hostMoved(hidOf(mallory), now);
+      expect(sent).toEqual([]);
+      client.hostMoved(host, now);
+      expect([sent.length, client.cached('alice.example', WALL + now)]).toEqual([1, home]);
+      register(away);
+      exchange();
+      expect(client.cached('alice.example', WALL + now)?.equals(home)).toBe(true);
+      now += 2000;
+      client.hostMoved(host, now);
+      exchange();
+      expect(client.cached('alice.example', WALL + now)?.equals(away)).toBe(true);
+      expect(changes).toEqual([[home.toString(), away.toString()]]);
+    });
+
+    it('asks anew when it does not answer, and gives out nothing until it knows', () => {
+      client.hostFailed(host, now);
+      expect([sent.length, client.cached('alice.example', WALL + now)]).toEqual([1, undefined]);
+      exchange();
+      expect(client.cached('alice.example', WALL + now)).toEqual(home);
+    });
+
+    it('asks for a name every two seconds at most, whatever it is told', () => {
+      for (let n = 0; n < 100; n++) {
+        client.hostFailed(host, now);
+        exchange();
+        now += 50;
+      }
+      expect(client.counters.get('cache:refreshed')).toBe(3);
+    });
   });
 
   it('does not go back to an older record', () => {

@@ -173,6 +173,39 @@ describe('a hello', () => {
   });
 });
 
+describe('a HAVE, which nobody signs', () => {
+  const told = ({ friend, world }: Scene): boolean =>
+    [...friend.machine.lsdb(world.now)].some(({ router, hosts }) => router.equals(hidOf(1)) && hosts === 1);
+  const forged = (sequence: number): Uint8Array => encodeHave([0, 16].map((fragment) => ({ router: hidOf(1), fragment, sequence })));
+
+  /** The victim has news for its friend, and the link loses it; then somebody says that the friend has it. */
+  function withNews(neighbour: number): Scene {
+    const all = scene();
+    const { world, victim, attack } = all;
+    world.loss = 1;
+    victim.machine.setHost(hostOf(1), 5, world.now);
+    world.run(10);
+    attack(forged(Number.MAX_SAFE_INTEGER), neighbour);
+    world.run(1);
+    world.loss = 0;
+    return all;
+  }
+
+  it('of a stranger keeps no news from a neighbour', () => {
+    const all = withNews(77);
+    all.world.run(2000);
+    expect(told(all)).toBe(true);
+  });
+
+  it('of who poses as the neighbour keeps news from it until the next refresh at most', () => {
+    const all = withNews(2);
+    all.world.run(1000);
+    expect(told(all)).toBe(false);
+    all.world.run(25_000);
+    expect(told(all)).toBe(true);
+  });
+});
+
 describe('messages without end', () => {
   it('are cut off before a signature is looked at', () => {
     const { victim, attack } = scene({ limits: { messagesPerSecond: 50 } });

@@ -55,10 +55,18 @@ function recordingPath(options: { runs: boolean; observes: boolean }) {
       if (view.nextHeader !== NextHeader.CHUNK) expect(view.bytes.byteLength).toBe(view.bytes.buffer.byteLength);
       lines.push(`deliver ${face} ${neighbour} ${view.last} ${hex(view.bytes)} ${hex(view.payload())}`);
     },
+    deliverRun: (view, run, segmentBytes, face, neighbour) => {
+      for (let at = 0; at < run.length; at += segmentBytes) {
+        expect(view.reset(run.subarray(at, Math.min(at + segmentBytes, run.length)))).toBeUndefined();
+        lines.push(`deliver ${face} ${neighbour} ${view.last} ${hex(view.bytes)} ${hex(view.payload())}`);
+      }
+    },
     observesChunks: () => options.observes,
     observe: (view) => {
       if (view.nextHeader === NextHeader.CHUNK) observed.push(hex(view.bytes));
     },
+    leaving: () => false,
+    passed: () => {},
     redirect: () => {},
     report: (type, code, view, _face, _neighbour, _now, mtu) => void reports.push(`report ${type} ${code} ${hex(view.bytes)} ${mtu}`),
   });
@@ -139,6 +147,29 @@ test.each([true, false])('a run has the effect of its packets one by one (faces 
   );
 });
 
+const originated = fc.record({
+  kind,
+  segmentBytes: fc.integer({ min: 150, max: 400 }),
+  packets: fc.integer({ min: 1, max: 20 }),
+  lastBytes: fc.integer({ min: 120, max: 400 }),
+});
+
+test.each([true, false])('a run that starts here has the effect of its packets one by one (faces that take runs: %s)', (runs) => {
+  fc.assert(
+    fc.property(originated, ({ kind: like, segmentBytes, packets, lastBytes }) => {
+      const run = Array.from({ length: packets }, (_, at) =>
+        packetOf(like, at === packets - 1 ? Math.min(lastBytes, segmentBytes) : segmentBytes, at),
+      );
+      const together = recordingPath({ runs, observes: false });
+      together.path.originateRun(Uint8Array.from(Buffer.concat(run)), segmentBytes, 0);
+      const singly = recordingPath({ runs: false, observes: false });
+      for (const packet of run) singly.path.originate(Uint8Array.from(packet), 0);
+      expect(together.effects()).toEqual(singly.effects());
+    }),
+    { numRuns: 200 },
+  );
+});
+
 test('packets that are alike leave as one run, and are decided once', () => {
   const engine = new ForwardingEngine();
   const faces = new FaceTable();
@@ -154,9 +185,12 @@ test('packets that are alike leave as one run, and are decided once', () => {
       return Math.ceil(bytes.length / segmentBytes);
     },
     deliver: () => {},
+    deliverRun: () => {},
     observesChunks: () => false,
     observe: () => {},
     report: () => {},
+    leaving: () => false,
+    passed: () => {},
     redirect: () => {},
   });
   const like = { to: FAR, viaOurAd: false, hopLimit: 9, nextHeader: NextHeader.TRANSPORT, chunkStart: '' };

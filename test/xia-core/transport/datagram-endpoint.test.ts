@@ -45,6 +45,12 @@ describe('DatagramEndpoint', () => {
     expect(to.receive()).toBeUndefined();
   });
 
+  it('has 208 bytes before its content between two services with an AD each, as docs/tools.md says', () => {
+    const socket = endpoint().datagrams.open();
+    expect(socket.largestPayload(PEER)).toBe(1400 - 208);
+    expect([socket.send(PEER, pattern(1400 - 208)), socket.send(PEER, pattern(1400 - 207))]).toEqual([true, false]);
+  });
+
   it('makes up SIDs that differ, and lends each SID once', () => {
     const { datagrams } = endpoint();
     const sids = new Set(Array.from({ length: 20 }, () => datagrams.open().sid.key));

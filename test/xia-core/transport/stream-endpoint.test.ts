@@ -208,8 +208,8 @@ describe('data', () => {
     p.network.run(2000);
     const probes = p.network.log.map(({ atMs }) => atMs);
     for (let i = 1; i < probes.length; i++) expect(probes[i]! - probes[i - 1]!).toBeLessThanOrEqual(401);
-    // The first timeout sends two probes. Later ones are small, and what they leave of the first packet follows them.
-    expect(probes.length).toBeLessThan(24);
+    // The first timeout sends two probes, each later one a single one.
+    expect(probes.length).toBeLessThan(16);
     p.network.link = {};
     const backMs = p.network.now;
     expect(p.network.run(1000, () => p.accepted().readable() === 2000)).toBe(true);

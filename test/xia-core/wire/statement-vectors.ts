@@ -1,6 +1,13 @@
 import { hostDag, serviceDag } from '../../../xia-core/src/dag/index.js';
 import { nodeCrypto } from '../../../xia-core/src/io/node-crypto.js';
-import { sealBeacon, sealBinding, sealBindingAck, sealCertificate, sealRelay } from '../../../xia-core/src/wire/mobility-statements.js';
+import {
+  sealBeacon,
+  sealBinding,
+  sealBindingAck,
+  sealCertificate,
+  sealNotice,
+  sealRelay,
+} from '../../../xia-core/src/wire/mobility-statements.js';
 import { sealRecord } from '../../../xia-core/src/wire/name-messages.js';
 import { sealHello, sealLinkState } from '../../../xia-core/src/wire/routing-statements.js';
 import { PrincipalType, SID_NAME_SERVICE, Xid, type Identity } from '../../../xia-core/src/xid/index.js';
@@ -107,6 +114,18 @@ export function makeStatementVectors(): readonly StatementVector[] {
     },
     identityOf('router'),
   );
+  const notice = sealNotice(
+    {
+      hid: hid('mobile'),
+      host: hid('host'),
+      router: hid('router'),
+      phase: 'coming',
+      sequence: NOW + 3,
+      issuedMs: NOW + 3,
+      lifetimeMs: 60_000,
+    },
+    identityOf('host'),
+  );
   return [
     { kind: 1, name: 'certificate', signer: 'ad', bytes: certificate },
     { kind: 2, name: 'beacon', signer: 'router', bytes: beacon },
@@ -116,5 +135,6 @@ export function makeStatementVectors(): readonly StatementVector[] {
     { kind: 6, name: 'record', signer: 'mobile', bytes: record },
     { kind: 7, name: 'hello', signer: 'router', bytes: hello },
     { kind: 8, name: 'link-state', signer: 'router', bytes: linkState },
+    { kind: 9, name: 'notice', signer: 'host', bytes: notice },
   ];
 }

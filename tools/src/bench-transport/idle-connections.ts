@@ -45,7 +45,8 @@ export interface IdleTimers {
 
 let collector: (() => void) | undefined;
 
-function usedBytes(): { readonly bytes: number; readonly residentBytes: number } {
+/** What this process uses once everything that nobody needs is collected. */
+export function usedBytes(): { readonly bytes: number; readonly residentBytes: number } {
   if (collector === undefined) {
     setFlagsFromString('--expose-gc');
     collector = runInNewContext('gc') as () => void;
@@ -161,7 +162,7 @@ async function nodePair(connections: number): Promise<{ readonly client: XiaNode
   const hid = xidOf(PrincipalType.HID, identity);
   const certificate = sealCertificate({ ad, hid, notBefore: 0, notAfter: Date.now() + DAY_MS }, adIdentity);
   const [here, there] = [new MemoryFace({ name: 'access', role: 'access' }), new MemoryFace({ name: 'host', role: 'uplink' })];
-  const streamLimits = { maxConnections: connections + 1 };
+  const streamLimits = { maxConnections: connections };
   const faceOf = (face: MemoryFace) => ({ name: face.name, role: face.role, face });
   const router = { certificate, beacon: { intervalMs: 50 } };
   const server = await XiaNode.start({ identity, role: 'router', router, streamLimits, faces: [faceOf(here)] });
@@ -187,32 +188,54 @@ async function exchange(a: XiaStream, b: XiaStream): Promise<void> {
   await Promise.all(heard);
 }
 
-/** Streams of two nodes in this process, in the clear or secure. */
-export async function measureIdleStreams(connections: number, secure: boolean): Promise<IdleConnectionCost> {
+/** One stream, by both of its ends. */
+export interface StreamPair {
+  readonly ours: XiaStream;
+  readonly theirs: XiaStream;
+}
+
+/** Two nodes of this process that streams may be opened between; disposing of it ends them all. */
+export interface StreamWorld extends AsyncDisposable {
+  readonly open: () => Promise<StreamPair>;
+}
+
+/** @param connections how many will be opened */
+export async function streamWorld(connections: number, secure: boolean): Promise<StreamWorld> {
   const { client, server } = await nodePair(connections);
-  await using listening = await server.listen(SERVICE, { secure, backlog: 4 * OPENING_AT_ONCE });
+  const listening = await server.listen(SERVICE, { secure, backlog: 4 * OPENING_AT_ONCE });
   const streams: XiaStream[] = [];
-  const open = async (): Promise<void> => {
+  const open = async (): Promise<StreamPair> => {
     const [ours, theirs] = await Promise.all([client.connect(listening.dag, { secure }), listening.accept()]);
     streams.push(ours, theirs!);
+    return { ours, theirs: theirs! };
   };
-  try {
-    await open(); // what is made once is not counted
-    await exchange(streams[0]!, streams[1]!);
-    const before = usedBytes();
-    const first = streams.length;
-    for (let made = 0; made < connections; made += OPENING_AT_ONCE) {
-      await Promise.all(Array.from({ length: Math.min(OPENING_AT_ONCE, connections - made) }, open));
-    }
-    const pairs: Promise<void>[] = [];
-    // Whom a stream was accepted from is its peer's matter: all say the same.
-    for (let at = first; at < streams.length; at += 2) pairs.push(exchange(streams[at]!, streams[at + 1]!));
-    await Promise.all(pairs);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    return costOf(connections, before);
-  } finally {
+  const dispose = async (): Promise<void> => {
     for (const stream of streams) stream.on('error', () => {}).destroy();
+    await listening.close();
     await client.close();
     await server.close();
+  };
+  return { open, [Symbol.asyncDispose]: dispose };
+}
+
+/** Opens so many streams, a few at a time. Of those opened together it is open which two ends are of one stream. */
+export async function openStreams({ open }: StreamWorld, connections: number): Promise<StreamPair[]> {
+  const pairs: StreamPair[] = [];
+  for (let made = 0; made < connections; made += OPENING_AT_ONCE) {
+    pairs.push(...(await Promise.all(Array.from({ length: Math.min(OPENING_AT_ONCE, connections - made) }, open))));
   }
+  return pairs;
+}
+
+/** Streams of two nodes in this process, in the clear or secure. */
+export async function measureIdleStreams(connections: number, secure: boolean): Promise<IdleConnectionCost> {
+  await using world = await streamWorld(connections + 1, secure);
+  const first = await world.open(); // what is made once is not counted
+  await exchange(first.ours, first.theirs);
+  const before = usedBytes();
+  const pairs = await openStreams(world, connections);
+  // Whom a stream was accepted from is its peer's matter: all say the same.
+  await Promise.all(pairs.map(async ({ ours, theirs }) => exchange(ours, theirs)));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  return costOf(connections, before);
 }

@@ -33,13 +33,14 @@ function between(result: RunResult, from: string, to: string): number {
 export async function moveVm({ lab, vm, destination, downtimeLimitMs, onProgress, signal }: MoveOptions): Promise<Move> {
   const { testbed } = lab;
   const side = (place: PlacedVm) => {
-    const { access = '' } = testbed.node(place.host);
-    return { qmp: place.qemu.files.qmpSocket, host: access, stateDirectory: lab.stateDirectory(place.host) };
+    const { access = '', control } = testbed.node(place.host);
+    return { qmp: place.qemu.files.qmpSocket, host: access, control, stateDirectory: lab.stateDirectory(place.host) };
   };
   let zeroWallMs: number | undefined;
   const result = await runMigration(
     {
       vm: 'vm',
+      guest: lab.vmHid,
       source: side(vm),
       destination: side(destination),
       trust: Object.values(testbed.state.ads).join(','),

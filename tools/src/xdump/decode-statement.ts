@@ -7,6 +7,7 @@ import {
   helloSchema,
   linkStateSchema,
   nodeCrypto,
+  noticeSchema,
   openStatement,
   recordSchema,
   relaySchema,
@@ -32,6 +33,7 @@ const knownKinds: ReadonlyMap<number, KnownKind> = new Map<number, KnownKind>([
   [StatementKind.RECORD, { name: 'record', schema: recordSchema }],
   [StatementKind.HELLO, { name: 'hello', schema: helloSchema }],
   [StatementKind.LINK_STATE, { name: 'link-state', schema: linkStateSchema }],
+  [StatementKind.NOTICE, { name: 'notice', schema: noticeSchema }],
 ]);
 
 /** Statements inside of statements: a certificate in a beacon, and no deeper. */

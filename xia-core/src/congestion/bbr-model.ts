@@ -73,6 +73,12 @@ export class BbrModel {
     this.#roundLost += bytes;
   }
 
+  /** The path was away. It is empty now, so the round trips of now are the shortest, and nothing needs to be done for that. */
+  interrupted(now: number): void {
+    this.forgive();
+    this.rtt.probed(now);
+  }
+
   /** What was taken for lost was not. */
   forgive(): void {
     this.#roundLost = 0;

@@ -102,6 +102,20 @@ export class Bbr implements CongestionController {
     }
   }
 
+  interrupted(_bytes: number, _newestSentMs: number, _inFlightBytes: number, now: number): void {
+    this.#windowBytes = Math.max(this.#leastBytes, initialWindowBytes(this.#packetBytes));
+    this.#model.interrupted(now);
+    if (this.#phase === BbrPhase.STARTUP) {
+      // The bandwidth of the time before would look like one that has stopped growing.
+      this.#model.bandwidth.clear();
+      this.#plateau.clear();
+      return;
+    }
+    // The window doubles by round trips up to what the model says.
+    this.#cycleMs = now;
+    if (this.#phase !== BbrPhase.DRAIN) this.#enter(BbrPhase.CRUISE);
+  }
+
   spurious(_now: number): void {
     this.#model.forgive();
     this.#bounds.undo();

@@ -51,6 +51,11 @@ export interface CongestionController {
    * @param inFlightBytes what is in flight without them
    */
   lost(bytes: number, newestSentMs: number, inFlightBytes: number, now: number): void;
+  /**
+   * The path was away: all that was in flight is lost, and nothing came back meanwhile. A full queue goes on delivering.
+   * Takes the place of {@link lost}.
+   */
+  interrupted(bytes: number, newestSentMs: number, inFlightBytes: number, now: number): void;
   /** What was last told lost has arrived after all: all of it, late. */
   spurious(now: number): void;
   /** Nothing came through for so long that the path must be taken as a new one (RFC 9002 section 7.6). */

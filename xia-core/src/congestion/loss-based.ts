@@ -61,6 +61,10 @@ export abstract class LossBasedController implements CongestionController {
     this.thresholdBytes = this.window;
   }
 
+  interrupted(bytes: number, newestSentMs: number, inFlightBytes: number, now: number): void {
+    this.lost(bytes, newestSentMs, inFlightBytes, now);
+  }
+
   spurious(_now: number): void {
     if (this.#formerWindow <= this.window) return;
     this.window = this.#formerWindow;
@@ -70,9 +74,12 @@ export abstract class LossBasedController implements CongestionController {
     this.restore();
   }
 
-  collapsed(_now: number): void {
+  collapsed(now: number): void {
     this.window = minimumWindowBytes(this.packetSize);
-    this.#recoveryStartMs = -Infinity;
+    // What else was lost up to now must not lower the threshold from here.
+    this.#recoveryStartMs = now;
+    // It had never met a full path, so it begins as a new connection does.
+    if (this.#formerWindow > 0 && this.#formerThreshold === Infinity) this.thresholdBytes = Infinity;
     this.#formerWindow = 0;
     this.forget();
   }

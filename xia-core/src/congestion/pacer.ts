@@ -23,6 +23,7 @@ export class Pacer {
   /** At least two packets may always leave together. */
   setPacketBytes(packetBytes: number): void {
     this.#packetBytes = packetBytes;
+    this.#boundDebt();
   }
 
   /** At the last {@link nextSendMs} the sender came so late that some of its time is lost: the path could have had more. */
@@ -33,6 +34,7 @@ export class Pacer {
   /** A packet has left. */
   sent(bytes: number): void {
     this.#creditBytes -= bytes;
+    this.#boundDebt();
   }
 
   /**
@@ -54,6 +56,11 @@ export class Pacer {
     // Waits for a whole quantum, so that the timer fires once for all of it.
     this.#dueMs = now + (quantumBytes - this.#creditBytes) / rateBytesPerMs;
     return this.#dueMs;
+  }
+
+  /** Probes do not wait for the pacer. Many of them, or large ones on a path that then turns out narrow, must not close it for seconds. */
+  #boundDebt(): void {
+    this.#creditBytes = Math.max(this.#creditBytes, -2 * this.#packetBytes);
   }
 
   #earn(now: number, rateBytesPerMs: number): void {

@@ -28,8 +28,8 @@ export interface ChunkPath {
   dequeue(chunk: ChunkFetch): void;
   /** The first segment of a range came. */
   learnSegment(bytes: number, isWholeRange: boolean): void;
-  /** New bytes of a flight came, in a segment that ends at `segmentEnd`. */
-  progress(flight: Flight, arrived: number, segmentEnd: number, now: number): void;
+  /** New bytes of a flight came, in segments of so many bytes of which the last one ends at `segmentEnd`. */
+  progress(flight: Flight, arrived: number, segmentEnd: number, segmentBytes: number, now: number): void;
   /** Bytes were given up that came after all. */
   wasHasty(bytes: number, now: number): void;
   /** Cuts off what a flight asked for behind the end of its chunk. */

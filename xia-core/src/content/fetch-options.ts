@@ -60,7 +60,10 @@ export interface FetchLimits extends CongestionOptions {
    * a loss; with more, the loss of the very last range is noticed later.
    */
   readonly timeoutMarginMs?: number;
-  /** No timeout is longer, however often it was doubled; 1 s by default. It is how long an outage is noticed to be over. */
+  /**
+   * No timeout is longer, however often it was doubled; 1 s by default. Of a chunk that has begun to come, it is about 250 ms, or four round
+   * trips if that is more: so long it takes to notice that an outage is over.
+   */
   readonly maxTimeoutMs?: number;
   /** How often a chunk of wrong content is fetched again, from the publishing host; 3 by default. */
   readonly maxRefetches?: number;

@@ -57,8 +57,8 @@ export class FetchPath implements ChunkPath {
     this.flights.learnSegment(bytes, isWholeRange);
   }
 
-  progress(flight: Flight, arrived: number, segmentEnd: number, now: number): void {
-    this.flights.progress(flight, arrived, segmentEnd, now);
+  progress(flight: Flight, arrived: number, segmentEnd: number, segmentBytes: number, now: number): void {
+    this.flights.progress(flight, arrived, segmentEnd, segmentBytes, now);
   }
 
   wasHasty(bytes: number, now: number): void {

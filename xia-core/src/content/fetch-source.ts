@@ -1,10 +1,24 @@
-import { equalBytes } from '../bytes/index.js';
+import { equalBytes, XiaError } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
-import { PrincipalType } from '../xid/index.js';
+import { PrincipalType, type Xid } from '../xid/index.js';
 import { originDag } from './origin-dag.js';
 
 /** Round trips without any answer after which a source is silent: asked with single small probes only. */
 const SILENT_ROUNDS = 2;
+
+/**
+ * The CID that all addresses of a chunk end in.
+ * @throws XiaError `bad-argument` when they do not
+ */
+export function chunkIdOf(dag: Dag, sources: readonly Dag[] = []): Xid {
+  const cid = dag.intent;
+  if (cid.type !== PrincipalType.CID) {
+    throw new XiaError('bad-argument', 'the address of a chunk ends in a CID', { dag: dag.toString() });
+  }
+  const stray = sources.find(({ intent }) => !intent.equals(cid));
+  if (stray !== undefined) throw new XiaError('bad-argument', 'a source is the address of another chunk', { dag: stray.toString() });
+  return cid;
+}
 
 /** One of those who may be asked for a chunk, as far as it concerns this chunk. */
 export class FetchSource<Path> {

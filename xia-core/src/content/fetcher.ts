@@ -1,7 +1,6 @@
 import { equalBytes, XiaError, type Gauge } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import type { ChunkResponse } from '../wire/index.js';
-import { PrincipalType } from '../xid/index.js';
 import { noteArrival } from './arrival.js';
 import { freshBuffers } from './buffer-pool.js';
 import { ChunkFetch, LENGTH_UNKNOWN, NOBODY } from './chunk-fetch.js';
@@ -15,7 +14,7 @@ import {
   type FetchRequest,
 } from './fetch-options.js';
 import type { FetchPath } from './fetch-path.js';
-import { FetchSource } from './fetch-source.js';
+import { chunkIdOf, FetchSource } from './fetch-source.js';
 import { IdMap } from './id-map.js';
 import { PathTable } from './path-table.js';
 import { RequestPump } from './request-pump.js';
@@ -88,12 +87,7 @@ export class Fetcher {
    */
   fetch(dag: Dag, now: number, request: FetchRequest): void {
     const { id, length = LENGTH_UNKNOWN } = request;
-    const cid = dag.intent;
-    if (cid.type !== PrincipalType.CID) {
-      throw new XiaError('bad-argument', 'the address of a chunk ends in a CID', { dag: dag.toString() });
-    }
-    const stray = request.sources?.find(({ intent }) => !intent.equals(cid));
-    if (stray !== undefined) throw new XiaError('bad-argument', 'a source is the address of another chunk', { dag: stray.toString() });
+    const cid = chunkIdOf(dag, request.sources);
     if (this.#byId.has(id)) throw new XiaError('bad-argument', `fetch ${id} is under way already`, { id });
     if (this.#byId.size >= this.#limits.maxFetches) {
       this.#refused++;
@@ -131,18 +125,26 @@ export class Fetcher {
   }
 
   /**
-   * Takes in a segment; the data is copied.
+   * Takes in a segment, or several that continue each other; the data is copied.
    * @param cid the 20 bytes of the intent of its source address
    * @param header what it says about itself
    * @param hid the HID, 20 bytes, of the node that it says it comes from
+   * @param segmentBytes of data in each segment, the last one of several has as many or less
    */
-  handleResponse(cid: Uint8Array, header: ChunkResponse, data: Uint8Array, now: number, hid: Uint8Array = NOBODY): void {
+  handleResponse(
+    cid: Uint8Array,
+    header: ChunkResponse,
+    data: Uint8Array,
+    now: number,
+    hid: Uint8Array = NOBODY,
+    segmentBytes: number = data.length,
+  ): void {
     const chunk = this.#chunks.get(cid);
     if (chunk === undefined || this.#memory.waiting.has(chunk)) {
       this.counters.unexpected++;
       return;
     }
-    this.counters.segments++;
+    this.counters.segments += segmentsIn(data, segmentBytes);
     if (data.length !== header.length || header.offset + header.length > header.chunkLength) {
       this.counters.contradictory++;
       return;
@@ -158,7 +160,7 @@ export class Fetcher {
       return;
     }
     chunk.ttlSeconds = header.ttlSeconds;
-    this.#takeIn(chunk, header.offset, data, hid, now);
+    this.#takeIn(chunk, header.offset, data, segmentBytes, hid, now);
     if (chunk.complete) this.#verify(chunk, now);
     this.#ask(now);
   }
@@ -178,7 +180,7 @@ export class Fetcher {
     for (const path of this.#paths.used) {
       for (const chunk of path.expire(now)) {
         if (chunk.includeSomebody()) chunk.enqueue();
-        if (chunk.over || now - chunk.silentSince < this.#limits.giveUpMs) continue;
+        if (chunk.over || now < chunk.silentSince + this.#limits.giveUpMs) continue;
         // A length that only a segment told may have been a lie, which the true segments were measured by.
         if (chunk.contradictions > 0 && !chunk.lengthGiven) this.#refetch(chunk, now);
         else this.#fail(chunk, 'timeout', now);
@@ -246,15 +248,15 @@ export class Fetcher {
     return true;
   }
 
-  #takeIn(chunk: ChunkFetch, start: number, data: Uint8Array, hid: Uint8Array, now: number): void {
+  #takeIn(chunk: ChunkFetch, start: number, data: Uint8Array, segmentBytes: number, hid: Uint8Array, now: number): void {
     const end = start + data.length;
     // What is here already stays: a segment that covers it again may be a liar's.
     const gaps = chunk.received.overlaps(start, end) ? chunk.received.missing(start, end) : undefined;
     const wasSilent = chunk.sources.some(({ silent }) => silent);
     chunk.answeredBy = hid;
-    const fresh = noteArrival(chunk, start, end, now);
+    const fresh = noteArrival(chunk, start, end, segmentBytes, now);
     if (fresh === 0) {
-      if (data.length > 0) this.counters.duplicates++;
+      if (data.length > 0) this.counters.duplicates += segmentsIn(data, segmentBytes);
       else this.counters.empty++;
       return;
     }
@@ -267,7 +269,7 @@ export class Fetcher {
         chunk.answerers.note(hid, from, to);
       }
     }
-    this.counters.fresh++;
+    this.counters.fresh += segmentsIn(data, segmentBytes);
     this.counters.bytes += fresh;
     for (const path of this.#paths.used) {
       if (!path.outage || path.flights.lastArrivalAt < now) continue;
@@ -401,4 +403,8 @@ export class Fetcher {
     if (takeBack) this.#memory.takeBack(chunk);
     for (const { path } of chunk.sources) this.#paths.leave(path, now);
   }
+}
+
+function segmentsIn(data: Uint8Array, segmentBytes: number): number {
+  return data.length <= segmentBytes ? 1 : Math.ceil(data.length / segmentBytes);
 }

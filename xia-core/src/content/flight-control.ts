@@ -3,6 +3,7 @@ import { NOBODY, type ChunkFetch, type ChunkPath, type Flight, type NextRange } 
 import type { FetchCounters, FetchLimits } from './fetch-options.js';
 import type { FetchSource } from './fetch-source.js';
 import { FlightList } from './flight-list.js';
+import { NearCache } from './near-cache.js';
 import { PathCongestion, type RequestStamp } from './path-congestion.js';
 import { SAFE_RANGE_BYTES, SegmentLimit } from './segment-limit.js';
 
@@ -19,10 +20,6 @@ const PATIENT_LOSSES = 16;
 const SMALLEST_SEGMENT_BYTES = 1200;
 /** The share of the last round trip that must have passed until a range can have been overtaken by something asked for again. */
 const DUE_SHARE = 0.9;
-/** So many repairs may come from the source before a near cache is believed to be gone. */
-const MAX_NEAR_SCORE = 8;
-/** Repairs of one chunk in a row that the near cache may not answer before it is believed to have lost that. */
-const MAX_NEAR_MISSES = 3;
 /** A pause of a responder in the middle of its answer that is no loss yet. */
 const MIN_PAUSE_MS = 10;
 /** A path that has carried something before is tried at least so often during an outage, or once in so many of its timeouts. */
@@ -67,9 +64,7 @@ export class FlightControl {
   #lateTimerExcused = false;
   /** When something new came last. */
   lastArrivalAt: number = Number.NEGATIVE_INFINITY;
-  /** The round trip to a cache that answers what is asked for again, and how sure it is that there is one. */
-  #nearMs = 0;
-  #nearScore = 0;
+  readonly #nearCache = new NearCache();
   /** Of the flight that answered last from as far as the source. */
   #farStamp: RequestStamp | undefined;
   /** Bytes given up because later ones came, as far as they may come after all. */
@@ -106,7 +101,7 @@ export class FlightControl {
 
   /** A cache on the path answers what is asked for again, when all of a chunk has come by it. */
   get hasNearCache(): boolean {
-    return this.#nearScore > 0;
+    return this.#nearCache.isThere;
   }
 
   /** Whether a round trip was measured. */
@@ -181,7 +176,10 @@ export class FlightControl {
     chunk.asked(range, flight, now);
     if (probe) this.#probes++;
     else this.#inFlightBytes += length;
-    this.#setDeadline(flight, now + (range.repeated ? this.#repairTimeoutMs(flight) : this.#timeoutMs(source)));
+    const deadline = now + (range.repeated ? this.#repairTimeoutMs(flight) : this.#timeoutMs(source));
+    // Not after the chunk is to be given up.
+    const giveUpAt = chunk.silentSince + this.#options.limits.giveUpMs;
+    this.#setDeadline(flight, giveUpAt > now ? Math.min(deadline, giveUpAt) : deadline);
   }
 
   /** Cuts off what a flight asked for behind the end of its chunk. */
@@ -244,7 +242,7 @@ export class FlightControl {
     this.#segments.reset();
     this.#segmentBytes = 0;
     this.#reorderMs = 0;
-    this.#nearScore = 0;
+    this.#nearCache.forget();
     this.#farStamp = undefined;
     this.outage = false;
   }
@@ -257,18 +255,18 @@ export class FlightControl {
     this.#congestion.setPacketBytes(this.#segmentBytes || this.#largestSegmentBytes);
   }
 
-  /** New bytes of one flight, in a segment that ends at `segmentEnd`. */
-  progress(flight: Flight, arrived: number, segmentEnd: number, now: number): void {
+  /** New bytes of one flight, in segments of so many bytes of which the last one ends at `segmentEnd`. */
+  progress(flight: Flight, arrived: number, segmentEnd: number, segmentBytes: number, now: number): void {
     const { rtt } = this.#congestion;
     this.lastArrivalAt = now;
     if (this.outage) this.#congestion.lost(1, true, flight.sentAt, this.#inFlightBytes, now);
     flight.missing -= arrived;
     if (!flight.probe) this.#inFlightBytes -= arrived;
     if (flight.source.unansweredBytes > 0) this.#believe(flight, now);
-    this.#segments.arrived(arrived, flight.sentAt, now);
+    this.#segments.arrived(Math.min(arrived, segmentBytes), flight.sentAt, now);
     if (flight.isTest && segmentEnd - arrived === flight.start) {
       flight.isTest = false;
-      this.#segments.testAnswered(flight.end - flight.start, arrived, now);
+      this.#segments.testAnswered(flight.end - flight.start, Math.min(arrived, segmentBytes), now);
     }
     if (segmentEnd >= flight.end) flight.endCame = true;
     const elapsedMs = now - flight.sentAt;
@@ -284,7 +282,7 @@ export class FlightControl {
     this.#congestion.arrived(arrived, this.#farStamp ?? flight.stamp, this.#inFlightBytes, this.wasHeldBack, now);
     const { answeredBy } = flight.chunk;
     const isFromCache = answeredBy !== NOBODY && !flight.source.isHost(answeredBy);
-    this.#overtake(flight, isQuick, isFromCache, now);
+    this.#overtake(flight, Math.ceil(arrived / segmentBytes), isQuick, isFromCache, now);
     if (flight.missing === 0) {
       this.land(flight);
       return;
@@ -302,15 +300,8 @@ export class FlightControl {
     if (isQuick && isFromSource) {
       // Where a cache is hoped for, repairs are asked for again before the source can have answered the first time.
       if (!this.hasNearCache) this.wasHasty(flight.missing + arrived, now);
-    } else if (isQuick) {
-      chunk.nearness = 'near';
-      chunk.nearMisses = 0;
-      this.#nearMs = this.#nearScore === 0 ? elapsedMs : Math.max(elapsedMs, (7 * this.#nearMs + elapsedMs) / 8);
-      this.#nearScore = Math.min(MAX_NEAR_SCORE, this.#nearScore + 2);
-    } else if (isFromSource && this.#nearScore > 0 && chunk.nearness !== 'repaired-far') {
-      chunk.nearness = 'repaired-far';
-      this.#nearScore--;
-    }
+    } else if (isQuick) this.#nearCache.answered(chunk, elapsedMs);
+    else if (isFromSource) this.#nearCache.passedOver(chunk);
   }
 
   /**
@@ -319,7 +310,7 @@ export class FlightControl {
    * @param isQuick it may be from nearer than the source: then it tells only of what else was asked for there
    * @param isFromCache it is, and tells only of the same chunk
    */
-  #overtake(flight: Flight, isQuick: boolean, isFromCache: boolean, now: number): void {
+  #overtake(flight: Flight, segments: number, isQuick: boolean, isFromCache: boolean, now: number): void {
     // What was asked for again may be the late answer to the first request: then those asked for between the two are not overtaken.
     const sentBefore = flight.repeated ? now - DUE_SHARE * this.#congestion.rtt.latestMs : now;
     for (let earlier = this.#flights.head; earlier !== undefined && earlier.sequence < flight.sequence; earlier = earlier.next) {
@@ -328,7 +319,7 @@ export class FlightControl {
       if (isQuick && !earlier.repeated) continue;
       const before = earlier.passed;
       // A later range is here to its end: as good as any number of its segments.
-      earlier.passed = flight.endCame ? Math.max(REORDER_SEGMENTS, before + 1) : before + 1;
+      earlier.passed = flight.endCame ? Math.max(REORDER_SEGMENTS, before + segments) : before + segments;
       if (earlier.passed < REORDER_SEGMENTS || earlier.source.silent) continue;
       if (this.#reorderMs === 0) this.#giveUpOvertaken(earlier, now);
       else if (before < REORDER_SEGMENTS) this.#setDeadline(earlier, Math.min(earlier.deadline, now + this.#reorderMs));
@@ -374,7 +365,7 @@ export class FlightControl {
   /** No cache answered in the short time that it takes one: says nothing of the path, but is asked for again. */
   #missNear(flight: Flight): void {
     const { chunk } = flight;
-    if (chunk.nearness === 'unknown' || ++chunk.nearMisses > MAX_NEAR_MISSES) chunk.nearness = 'far';
+    this.#nearCache.missed(chunk);
     this.land(flight);
     chunk.addMissing(flight);
     this.#options.onLost(chunk);
@@ -417,12 +408,12 @@ export class FlightControl {
    * To ask once too often costs little there.
    */
   #repairTimeoutMs(flight: Flight): number {
-    const { chunk, source } = flight;
+    const { source } = flight;
     const { smoothedMs, varianceMs } = this.#congestion.rtt;
     if (source.silentRounds > 1) return this.#timeoutMs(source);
-    flight.isHoped = !flight.probe && this.hasNearCache && (chunk.nearness === 'near' || chunk.nearness === 'unknown');
-    const quickMs = flight.isHoped ? 2 * this.#nearMs : 1.5 * smoothedMs + 2 * varianceMs;
-    return Math.min(this.#timeoutMs(source), quickMs + MIN_PAUSE_MS + this.#reorderMs);
+    flight.isHoped = this.#nearCache.mayRepair(flight);
+    const quickMs = flight.isHoped ? this.#nearCache.hopeMs : 1.5 * smoothedMs + 2 * varianceMs + MIN_PAUSE_MS;
+    return Math.min(this.#timeoutMs(source), quickMs + this.#reorderMs);
   }
 
   #timeoutMs({ silentRounds, heard }: FetchSource<ChunkPath>): number {

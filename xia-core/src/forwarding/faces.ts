@@ -4,6 +4,9 @@ export const LOCAL_FACE = -2;
 /** Face number of the broadcast entry: sent on every face by its origin, and delivered, never sent on, by whoever hears it. */
 export const BROADCAST_FACE = -4;
 
+/** Face number that no real face has: packets that are sent there wait for a way (see `HoldBuffer` of the stack). */
+export const HELD_FACE = 0;
+
 /** No face: what a table answers with when it has neither an entry nor a default. */
 export const NO_FACE = -1;
 

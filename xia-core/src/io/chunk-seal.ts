@@ -5,13 +5,13 @@ const ALGORITHM = 'aes-256-gcm';
 /** Lengths that sealing needs, in bytes. */
 export const SEAL_KEY_BYTES = 32;
 export const SEAL_NONCE_BYTES = 12;
-export const SEAL_TAG_BYTES = 16;
+const SEAL_TAG_BYTES = 16;
 
 /** A chunk that only the holders of its key can read. */
 export interface SealedBytes {
   /** As long as the plaintext; what is published, so the CID is its hash. */
   readonly ciphertext: Uint8Array;
-  /** `SEAL_TAG_BYTES`, by which a change of the ciphertext is noticed. */
+  /** 16 bytes, by which a change of the ciphertext is noticed. */
   readonly tag: Uint8Array;
 }
 

@@ -1,6 +1,7 @@
 import type { Binding } from '../wire/mobility-statements.js';
 import type { Xid } from '../xid/index.js';
 import { overlaps, sameHop, type Hop } from './links.js';
+import type { RouteState } from './route-state.js';
 
 /** Hops replaced by later bindings that are still told of renewals. */
 const MAX_FORMER_HOPS = 4;
@@ -20,17 +21,31 @@ export interface Tentative {
   readonly expiresAt: number;
 }
 
+/** A host's word that a HID is about to come to it. */
+export interface Staged {
+  /** Where it will come from; undefined at that host itself. */
+  readonly hop: Hop | undefined;
+  readonly sequence: number;
+  readonly expiresAt: number;
+}
+
+/** Its packets wait. */
+export interface Hold {
+  readonly until: number;
+  /** At the host: the gateway holds from now on, and gets what still comes here. */
+  readonly towards: Hop | undefined;
+}
+
 /** What a node knows of one HID that was bound through it or patched into it. */
 export interface BindingEntry {
   readonly hid: Xid;
+  state: RouteState;
   /** The highest sequence accepted; 0 while there is only a tentative binding. */
   sequence: number;
-  /** Where its packets go; undefined once detached, expired or its face is gone: then only the sequence is remembered. */
+  /** Where its packets go when live or draining; a held one whose machine is gone, or a draining one that lost its way, has none. */
   hop: Hop | undefined;
   /** The hop is the bound node itself, which nobody needs to tell where it has gone. */
   direct: boolean;
-  /** Told by a patch: who is bound is bound elsewhere, and other nodes may send its packets this way. */
-  patched: boolean;
   /** When its binding was last passed on to others. */
   spreadAt: number;
   /** When the route dies (Infinity without a route). */
@@ -41,6 +56,10 @@ export interface BindingEntry {
   /** Hops that this entry pointed to before, the latest first. */
   formers: readonly Hop[];
   tentative: Tentative | undefined;
+  staged: Staged | undefined;
+  hold: Hold | undefined;
+  /** Of the last notice that stopped or went on: an older one means nothing any more. */
+  noticeSequence: number;
   /** Times of the latest changes of hop. */
   moves: readonly number[];
   frozenUntil: number;
@@ -49,16 +68,19 @@ export interface BindingEntry {
 export function newEntry(hid: Xid, now: number): BindingEntry {
   return {
     hid,
+    state: 'base',
     sequence: 0,
     hop: undefined,
     direct: false,
-    patched: false,
     spreadAt: -Infinity,
     expiresAt: Infinity,
     forgetAt: now,
     proof: undefined,
     formers: [],
     tentative: undefined,
+    staged: undefined,
+    hold: undefined,
+    noticeSequence: 0,
     moves: [],
     frozenUntil: -Infinity,
   };
@@ -68,6 +90,11 @@ export function newEntry(hid: Xid, now: number): BindingEntry {
 export function effectiveHop(entry: BindingEntry): Hop | undefined {
   if (entry.tentative === undefined) return entry.hop;
   return entry.tentative.binding.lifetimeMs === 0 ? undefined : entry.tentative.hop;
+}
+
+/** Whether its packets wait: not while another binding than the one that stands still is followed. */
+export function isHolding(entry: BindingEntry): boolean {
+  return entry.state === 'held' && (entry.tentative === undefined || sameHop(entry.tentative.hop, entry.hop));
 }
 
 /** The former hops after the entry turns to `next`. */

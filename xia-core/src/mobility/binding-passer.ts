@@ -6,6 +6,7 @@ import type { BindingEntry } from './binding-entry.js';
 import type { BindingTable } from './binding-table.js';
 import type { Counters } from '../bytes/counters.js';
 import type { AttachmentInfo, CounterName, MobilityEvent } from './events.js';
+import type { Fences } from './fences.js';
 import { overlaps, sameHop, type Hop, type LinkSink } from './links.js';
 import type { Patcher } from './patcher.js';
 import type { KeyedRateLimiter } from '../bytes/rate-limiter.js';
@@ -24,6 +25,7 @@ export interface Uplink {
 interface BindingPasserOptions {
   readonly hid: Xid;
   readonly table: BindingTable;
+  readonly fences: Fences;
   readonly patcher: Patcher;
   readonly verifier: StatementVerifier;
   readonly sink: LinkSink;
@@ -47,7 +49,7 @@ export class BindingPasser {
   }
 
   handleBinding(from: Hop, message: BindingMessage, isAccessFace: boolean, now: number): void {
-    const { counters, hopLimiter, hidLimiter, verifier } = this.#options;
+    const { counters, fences, hopLimiter, hidLimiter, verifier } = this.#options;
     if (!isAccessFace) return counters.count('binding:not-access');
     if (!hopLimiter.take(from.face, from.neighbour, now)) return counters.count('binding:rate-limited');
     const uplink = this.#options.uplink();
@@ -59,6 +61,7 @@ export class BindingPasser {
     const { ad, router } = uplink.attachment;
     if (!binding.router.equals(router) || !binding.ad.equals(ad)) return counters.count('binding:wrong-gateway');
     if (!hidLimiter.take(binding.hid.key, now)) return counters.count('binding:rate-limited');
+    if (fences.refuses(binding, from, uplink.acceptsToken(binding.token), now)) return;
     if (!this.#follow(from, message, binding, uplink, now)) return;
     counters.count('binding:passed');
     const { face, neighbour } = uplink.attachment.hop;

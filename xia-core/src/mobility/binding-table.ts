@@ -1,13 +1,19 @@
 import { TimerQueue, type Gauge } from '../bytes/index.js';
+import type { NoticeStatus } from '../wire/mobility-statements.js';
 import type { Xid } from '../xid/index.js';
-import { effectiveHop, formersAfter, newEntry, type BindingEntry, type BindingProof, type Tentative } from './binding-entry.js';
+import { effectiveHop, formersAfter, isHolding, newEntry, type BindingEntry, type BindingProof, type Tentative } from './binding-entry.js';
 import { leadsOver, sameHop, type Hop, type HidRoutes } from './links.js';
+import { nextRouteState, type RouteInput } from './route-state.js';
+import { StagedEntries } from './staged-entries.js';
 
 /** Of the table, so that whoever fills it leaves room for the other faces, and for the other neighbours of its own. */
 const LARGEST_FACE_SHARE = 0.75;
 const LARGEST_NEIGHBOUR_SHARE = 0.5;
 /** HIDs that a node remembers, unless told otherwise. */
 export const DEFAULT_MAX_BINDINGS = 4096;
+
+/** HIDs that may be announced as coming, of the places in the table. */
+const LARGEST_STAGED_SHARE = 0.25;
 
 interface BindingTableOptions {
   readonly routes: HidRoutes;
@@ -23,6 +29,8 @@ interface BindingTableOptions {
   /** How much longer than its lifetime a statement might still be believed somewhere. Default 30 s. */
   readonly skewMs?: number;
   readonly onExpired: (hid: Xid) => void;
+  /** A HID that is held has bound itself by way of this host. */
+  readonly onAwake: (hid: Xid) => void;
 }
 
 interface Acceptance {
@@ -48,8 +56,10 @@ export class BindingTable {
   readonly #freezeMs: number;
   readonly #skewMs: number;
   readonly #onExpired: (hid: Xid) => void;
+  readonly #onAwake: (hid: Xid) => void;
   readonly #entries = new Map<string, BindingEntry>();
   readonly #deadlines = new TimerQueue<string>();
+  readonly #staged: StagedEntries;
   #highWater = 0;
   #refused = 0;
 
@@ -57,11 +67,13 @@ export class BindingTable {
     this.#routes = options.routes;
     this.#ad = options.ad;
     this.#maxEntries = options.maxEntries ?? DEFAULT_MAX_BINDINGS;
+    this.#staged = new StagedEntries(Math.ceil(this.#maxEntries * LARGEST_STAGED_SHARE));
     this.#maxMoves = options.maxMoves ?? 5;
     this.#moveWindowMs = options.moveWindowMs ?? 180_000;
     this.#freezeMs = options.freezeMs ?? 60_000;
     this.#skewMs = options.skewMs ?? 30_000;
     this.#onExpired = options.onExpired;
+    this.#onAwake = options.onAwake;
   }
 
   /** Changes when a HID is frozen. What has been frozen stays so for its time. */
@@ -87,7 +99,7 @@ export class BindingTable {
     if (this.#entries.size >= this.#maxEntries * LARGEST_NEIGHBOUR_SHARE && !this.#isWithinShare(hop)) return this.#refuse();
     if (this.#entries.size < this.#maxEntries) return true;
     for (const entry of this.#entries.values()) {
-      if (effectiveHop(entry) !== undefined) continue;
+      if (effectiveHop(entry) !== undefined || entry.hold !== undefined) continue;
       this.#forget(entry);
       return true;
     }
@@ -112,22 +124,81 @@ export class BindingTable {
     return { allowed: false, justFrozen: true };
   }
 
+  /** A host says that `hid` is about to come to it, by way of `hop` (undefined: here), or not any more (`lifetimeMs` 0). */
+  stage(hid: Xid, hop: Hop | undefined, sequence: number, lifetimeMs: number, now: number): NoticeStatus {
+    const known = this.#entries.get(hid.key);
+    if (known?.staged !== undefined && sameHop(known.staged.hop, hop) && sequence <= known.staged.sequence) return 'ok';
+    if (lifetimeMs === 0) {
+      if (known?.staged !== undefined && sameHop(known.staged.hop, hop)) this.#unstage(known, now);
+      return 'ok';
+    }
+    if (known !== undefined && !this.#wouldTurn(known, hop, now)) return 'frozen';
+    // Remembered sequences never make room for what is merely said to come.
+    const isFull = known === undefined && this.#entries.size >= this.#maxEntries && !this.#staged.refuse();
+    if (isFull || !this.#staged.hasRoom(known, hop)) return 'table-full';
+    const entry = this.#entryOf(hid, now);
+    entry.staged = { hop, sequence, expiresAt: now + lifetimeMs };
+    this.#staged.add(entry);
+    this.#step(entry, 'coming');
+    this.#schedule(entry);
+    return 'ok';
+  }
+
+  /** The packets of a live HID wait, until it turns up, goes on (`resume`), or that time has come. False when it is not live. */
+  pause(hid: Xid, sequence: number, until: number): boolean {
+    const entry = this.#entries.get(hid.key);
+    if (entry === undefined || (entry.state !== 'live' && entry.state !== 'held')) return false;
+    entry.noticeSequence = sequence;
+    entry.hold = { until, towards: undefined };
+    this.#step(entry, 'paused');
+    this.#apply(entry);
+    return true;
+  }
+
+  /** Another node holds them from now on: what came here goes there. */
+  handBack(hid: Xid, towards: Hop): void {
+    const entry = this.#entries.get(hid.key);
+    if (entry?.state !== 'held' || entry.hold === undefined) return;
+    entry.hold = { ...entry.hold, towards };
+    this.#apply(entry);
+  }
+
+  /** It goes on where it was. */
+  resume(hid: Xid, sequence: number): void {
+    const entry = this.#entries.get(hid.key);
+    if (entry?.state !== 'held') return;
+    entry.noticeSequence = sequence;
+    this.#resume(entry);
+    this.#apply(entry);
+  }
+
   /** Takes an accepted binding over. Returns whether packets now go another way than before. */
   accept({ proof, hop, direct, patched, lifetimeMs }: Acceptance, now: number): boolean {
     const { binding } = proof;
     const entry = this.#entryOf(binding.hid, now);
     const next = lifetimeMs === 0 ? undefined : hop;
     const turned = entry.hop !== undefined && next !== undefined && !sameHop(entry.hop, next);
-    if (turned) entry.moves = [...this.#recent(entry, now), now];
+    // It was under way when the node behind that hop stopped. The node itself says by its first binding that it goes on.
+    const stands = entry.state === 'held' && !patched && !direct && next !== undefined && sameHop(entry.hop, next);
+    if (turned) {
+      entry.moves = [...this.#recent(entry, now), now];
+      // Another host counts its notices anew.
+      entry.noticeSequence = 0;
+    }
     entry.formers = formersAfter(entry, next);
     entry.sequence = binding.sequence;
     entry.hop = next;
     entry.direct = direct;
-    entry.patched = patched;
     entry.proof = proof;
     entry.expiresAt = next === undefined ? Infinity : now + lifetimeMs;
     entry.forgetAt = Math.max(entry.forgetAt, now + lifetimeMs + 2 * this.#skewMs);
     if (entry.tentative !== undefined && entry.tentative.binding.sequence <= binding.sequence) entry.tentative = undefined;
+    if (!stands) {
+      entry.hold = undefined;
+      this.#step(entry, patched ? 'patched' : 'bound');
+      if (next === undefined) this.#step(entry, 'ended');
+    }
+    this.#came(entry, next);
     this.#apply(entry);
     return turned;
   }
@@ -136,6 +207,11 @@ export class BindingTable {
   propose(tentative: Tentative, now: number): void {
     const entry = this.#entryOf(tentative.binding.hid, now);
     entry.tentative = tentative;
+    if (entry.state === 'held') {
+      // Here, or in another machine at this host: it runs.
+      if (sameHop(entry.hop, tentative.hop)) this.#resume(entry);
+      this.#onAwake(entry.hid);
+    }
     this.#apply(entry);
   }
 
@@ -157,7 +233,10 @@ export class BindingTable {
       if (entry.hop !== undefined && leadsOver(entry.hop, face, neighbour)) {
         entry.hop = undefined;
         // What was patched is waited for: another router of the AD may still send here, and stops when it expires.
-        if (!entry.patched) entry.expiresAt = Infinity;
+        if (entry.state === 'live') {
+          entry.expiresAt = Infinity;
+          this.#step(entry, 'ended');
+        }
       }
       this.#apply(entry);
     }
@@ -172,9 +251,11 @@ export class BindingTable {
   /** A later binding of `hid` is known elsewhere: its packets do not go to where it was bound here any more. */
   forgetPlace(hid: Xid, sequence: number): void {
     const entry = this.#entries.get(hid.key);
-    if (entry?.hop === undefined || entry.patched || entry.sequence >= sequence) return;
+    if (entry?.hop === undefined || entry.state === 'draining' || entry.sequence >= sequence) return;
     entry.formers = formersAfter(entry, undefined);
     entry.hop = undefined;
+    entry.hold = undefined;
+    this.#step(entry, 'ended');
     entry.tentative = undefined;
     entry.expiresAt = Infinity;
     this.#apply(entry);
@@ -196,24 +277,71 @@ export class BindingTable {
 
   #expire(entry: BindingEntry, now: number): void {
     if (entry.tentative !== undefined && entry.tentative.expiresAt <= now) entry.tentative = undefined;
+    if (entry.staged !== undefined && entry.staged.expiresAt <= now) this.#dropStaged(entry);
+    if (entry.hold !== undefined && entry.hold.until <= now) this.#resume(entry);
     if (entry.expiresAt <= now) {
       entry.hop = undefined;
+      entry.hold = undefined;
       entry.expiresAt = Infinity;
+      this.#step(entry, 'ended');
       this.#onExpired(entry.hid);
     }
-    if (entry.hop === undefined && entry.tentative === undefined && entry.forgetAt <= now) this.#forget(entry);
+    if (this.#isForgettable(entry, now)) this.#forget(entry);
     else this.#apply(entry);
+  }
+
+  #isForgettable({ hop, tentative, staged, hold, forgetAt }: BindingEntry, now: number): boolean {
+    return hop === undefined && tentative === undefined && staged === undefined && hold === undefined && forgetAt <= now;
   }
 
   #withdraw(entry: BindingEntry): void {
     entry.tentative = undefined;
-    if (entry.sequence === 0) this.#forget(entry);
+    if (entry.sequence === 0 && entry.staged === undefined) this.#forget(entry);
     else this.#apply(entry);
+  }
+
+  #resume(entry: BindingEntry): void {
+    entry.hold = undefined;
+    this.#step(entry, 'resumed');
+    // The machine that stood there is gone, and none came in its place.
+    if (entry.hop !== undefined) return;
+    entry.expiresAt = Infinity;
+    this.#step(entry, 'ended');
+  }
+
+  #unstage(entry: BindingEntry, now: number): void {
+    this.#dropStaged(entry);
+    if (this.#isForgettable(entry, now)) this.#forget(entry);
+    else this.#schedule(entry);
+  }
+
+  #dropStaged(entry: BindingEntry): void {
+    entry.staged = undefined;
+    this.#staged.delete(entry);
+    this.#step(entry, 'not-coming');
+  }
+
+  /** It is bound at `hop` now: whoever said that it was coming there was right, and has nothing more to say. */
+  #came(entry: BindingEntry, hop: Hop | undefined): void {
+    if (entry.staged === undefined || hop === undefined) return;
+    if (entry.staged.hop === undefined || sameHop(entry.staged.hop, hop)) this.#dropStaged(entry);
+  }
+
+  #wouldTurn(entry: BindingEntry, hop: Hop | undefined, now: number): boolean {
+    if (entry.hop === undefined || hop === undefined || sameHop(entry.hop, hop)) return true;
+    return now >= entry.frozenUntil && this.#recent(entry, now).length < this.#maxMoves;
+  }
+
+  #step(entry: BindingEntry, input: RouteInput): void {
+    entry.state = nextRouteState(entry.state, input);
   }
 
   gauges(): Gauge[] {
     const used = this.#entries.size;
-    return [{ name: 'bindings', unit: 'entries', used, highWater: this.#highWater, bound: this.#maxEntries, refused: this.#refused }];
+    return [
+      { name: 'bindings', unit: 'entries', used, highWater: this.#highWater, bound: this.#maxEntries, refused: this.#refused },
+      this.#staged.gauge(),
+    ];
   }
 
   /** Counted anew each time, which costs less than the signature that was just checked. */
@@ -221,7 +349,7 @@ export class BindingTable {
     let ofFace = 0;
     let ofNeighbour = 0;
     for (const entry of this.#entries.values()) {
-      const taken = effectiveHop(entry) ?? entry.formers[0];
+      const taken = effectiveHop(entry) ?? entry.staged?.hop ?? entry.formers[0];
       if (taken?.face !== hop.face) continue;
       ofFace++;
       if (taken.neighbour === hop.neighbour) ofNeighbour++;
@@ -246,22 +374,30 @@ export class BindingTable {
 
   /** Brings the route and the deadline in line with the entry. */
   #apply(entry: BindingEntry): void {
+    const { hid, sequence } = entry;
     const hop = effectiveHop(entry);
-    if (hop === undefined) this.#routes.delete(entry.hid, this.#isElsewhere(entry), entry.sequence);
-    else this.#routes.set(entry.hid, hop, Math.max(entry.sequence, entry.tentative?.binding.sequence ?? 0));
-    const routeEnd = Math.min(entry.expiresAt, entry.tentative?.expiresAt ?? Infinity);
-    this.#deadlines.set(entry.hid.key, routeEnd === Infinity ? entry.forgetAt : routeEnd);
+    if (isHolding(entry)) this.#routes.hold(hid, entry.hop, entry.hold?.towards, sequence);
+    else if (hop === undefined) this.#routes.delete(hid, this.#isElsewhere(entry), sequence);
+    else this.#routes.set(hid, hop, Math.max(sequence, entry.tentative?.binding.sequence ?? 0));
+    this.#schedule(entry);
+  }
+
+  #schedule({ hid, expiresAt, tentative, staged, hold, forgetAt }: BindingEntry): void {
+    const routeEnd = Math.min(expiresAt, tentative?.expiresAt ?? Infinity, staged?.expiresAt ?? Infinity, hold?.until ?? Infinity);
+    this.#deadlines.set(hid.key, routeEnd === Infinity ? forgetAt : routeEnd);
   }
 
   /** Bound in another AD: a router of this one that still says it has the HID would send its packets back here. */
-  #isElsewhere({ patched, proof }: BindingEntry): boolean {
-    return patched && proof !== undefined && this.#ad?.equals(proof.binding.ad) === false;
+  #isElsewhere({ state, proof }: BindingEntry): boolean {
+    return state === 'draining' && proof !== undefined && this.#ad?.equals(proof.binding.ad) === false;
   }
 
   #forget(entry: BindingEntry): void {
     this.#routes.delete(entry.hid, false, entry.sequence);
     if (entry.expiresAt !== Infinity) this.#onExpired(entry.hid);
     this.#deadlines.cancel(entry.hid.key);
+    this.#staged.delete(entry);
+    this.#step(entry, 'forgotten');
     this.#entries.delete(entry.hid.key);
   }
 

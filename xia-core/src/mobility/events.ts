@@ -1,5 +1,5 @@
 import type { Dag } from '../dag/index.js';
-import type { BindingStatus } from '../wire/mobility-statements.js';
+import type { BindingStatus, NoticePhase, NoticeStatus } from '../wire/mobility-statements.js';
 import type { MessageFault } from '../wire/mobility-messages.js';
 import type { Xid } from '../xid/index.js';
 import type { Hop } from './links.js';
@@ -36,6 +36,12 @@ export type MobilityEvent =
   | { readonly kind: 'expired'; readonly hid: Xid }
   /** Alarm: a HID changed its place too often, and keeps the one that it has for a while. */
   | { readonly kind: 'frozen'; readonly hid: Xid; readonly moves: number }
+  /** What became of a notice about a guest of this host. */
+  | { readonly kind: 'noticed'; readonly hid: Xid; readonly phase: NoticePhase; readonly outcome: NoticeStatus | 'unanswered' }
+  /** A host that this node sends to has moved, and is sent to where it is now. */
+  | { readonly kind: 'redirected'; readonly hid: Xid; readonly ad: Xid; readonly sequence: number }
+  /** Alarm: a guest that was given away still speaks here. `refused`: so many of its bindings so far. */
+  | { readonly kind: 'fenced'; readonly hid: Xid; readonly hop: Hop; readonly refused: number }
   /** A neighbour did not answer a patch. */
   | { readonly kind: 'patch-failed'; readonly hid: Xid; readonly hop: Hop; readonly sequence: number };
 
@@ -44,7 +50,11 @@ export type CounterName =
   | `message:${MessageFault}`
   | `beacon:${VerifyFault | 'accepted' | 'sent' | 'relayed' | 'greeted' | 'from-access' | 'from-myself' | 'not-wanted' | 'rate-limited' | 'replayed' | 'duplicate' | 'untrusted-ad' | 'too-many-relays'}`
   | `solicit:${'sent' | 'answered' | 'not-access' | 'rate-limited' | 'no-beacon'}`
-  | `binding:${VerifyFault | BindingStatus | 'accepted' | 'repeated' | 'passed' | 'sent' | 'retransmitted' | 'not-access' | 'own-hid' | 'wrong-gateway' | 'not-attached' | 'replayed'}`
+  | `binding:${VerifyFault | BindingStatus | 'accepted' | 'repeated' | 'passed' | 'sent' | 'retransmitted' | 'not-access' | 'own-hid' | 'wrong-gateway' | 'not-attached' | 'replayed' | 'fenced'}`
   | `ack:${VerifyFault | 'accepted' | 'refused' | 'passed' | 'from-access' | 'unmatched' | 'rate-limited'}`
   | `patch:${VerifyFault | 'accepted' | 'duplicate' | 'stale' | 'sent' | 'retransmitted' | 'unanswered' | 'from-access' | 'rate-limited' | 'own-hid' | 'own-guest' | 'table-full' | 'too-many-pending'}`
-  | `patch-ack:${'accepted' | 'unmatched'}`;
+  | `patch-ack:${'accepted' | 'unmatched'}`
+  | `notice:${VerifyFault | Exclude<NoticeStatus, 'ok'> | 'accepted' | 'sent' | 'retransmitted' | 'not-access' | 'rate-limited' | 'wrong-gateway' | 'own-hid' | 'not-bound' | 'not-gateway' | 'stale'}`
+  | `notice-ack:${'accepted' | 'unmatched' | 'from-access'}`
+  | `redirect:${VerifyFault | 'sent' | 'unanswerable' | 'no-proof' | 'no-credit' | 'limited'}`
+  | `redirect:${'accepted' | 'followed' | 'stale' | 'unsolicited' | 'own-hid' | 'detached' | 'rate-limited' | 'by-record' | 'failed'}`;

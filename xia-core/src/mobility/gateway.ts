@@ -7,6 +7,7 @@ import type { BindingTable } from './binding-table.js';
 import type { Counters } from '../bytes/counters.js';
 import type { CounterName, MobilityEvent } from './events.js';
 import { sameHop, type Hop, type LinkSink } from './links.js';
+import type { Fences } from './fences.js';
 import type { Patcher } from './patcher.js';
 import type { KeyedRateLimiter } from '../bytes/rate-limiter.js';
 import type { StatementVerifier } from './verify.js';
@@ -21,6 +22,7 @@ interface GatewayOptions {
   readonly certificate: Uint8Array;
   readonly token: BeaconToken;
   readonly table: BindingTable;
+  readonly fences: Fences;
   readonly patcher: Patcher;
   readonly verifier: StatementVerifier;
   readonly sink: LinkSink;
@@ -48,7 +50,7 @@ export class Gateway {
   }
 
   handleBinding(from: Hop, message: BindingMessage, isAccessFace: boolean, now: number, wallNow: number): void {
-    const { counters, hopLimiter, verifier, table } = this.#options;
+    const { counters, hopLimiter, verifier, table, fences, token } = this.#options;
     if (!isAccessFace) return counters.count('binding:not-access');
     if (!hopLimiter.take(from.face, from.neighbour, now)) return counters.count('binding:rate-limited');
     const verified = verifier.binding(message.binding);
@@ -58,6 +60,7 @@ export class Gateway {
     if (!binding.router.equals(this.#options.hid) || !binding.ad.equals(this.#options.ad)) {
       return counters.count('binding:wrong-gateway');
     }
+    if (fences.refuses(binding, from, token.accepts(binding.token, now), now)) return;
     const known = table.get(binding.hid);
     if (known?.sequence === binding.sequence) return this.#repeat(from, message, binding);
     if (!this.#comesFromAccessPoint(from, binding)) return counters.count('binding:replayed');

@@ -15,6 +15,11 @@ export interface LinkSink {
 export interface HidRoutes {
   /** `sequence`: of the binding that says so. */
   set(hid: Xid, hop: Hop, sequence: number): void;
+  /**
+   * Its packets wait until the next `set` or `delete`. What comes from `from`, where it stood, was sent there before and goes before
+   * the others. With `towards` they do not wait: another node holds them, and what is here goes there.
+   */
+  hold(hid: Xid, from: Hop | undefined, towards: Hop | undefined, sequence: number): void;
   /** The way is gone. `isHeld`: whoever else knows one may send back here, so none is to be taken but on a later binding. */
   delete(hid: Xid, isHeld: boolean, sequence: number): void;
 }

@@ -1,5 +1,7 @@
 import { NeighbourLimiter, type Gauge, type RandomSource } from '../bytes/index.js';
+import type { Dag } from '../dag/index.js';
 import { MobilityKind, decodeMobilityMessage } from '../wire/mobility-messages.js';
+import { MAX_NOTICE_LIFETIME_MS } from '../wire/mobility-statements.js';
 import { PrincipalType, Xid, type CryptoSuite, type Identity } from '../xid/index.js';
 import { Attachment, type HintReason } from './attachment.js';
 import type { AttachmentState } from './attachment-state.js';
@@ -11,9 +13,14 @@ import { BindingPasser, type Uplink } from './binding-passer.js';
 import { BindingTable, DEFAULT_MAX_BINDINGS } from './binding-table.js';
 import { Counters } from '../bytes/counters.js';
 import type { AttachmentInfo, CounterName, MobilityEvent } from './events.js';
+import { Fences } from './fences.js';
 import { Gateway } from './gateway.js';
 import type { HidRoutes, Hop, LinkFaces, LinkSink } from './links.js';
+import { NoticeSender } from './notice-sender.js';
+import { MAX_HOLD_MS, NoticeTaker } from './notice-taker.js';
 import { Patcher } from './patcher.js';
+import { MovedHosts } from './moved-hosts.js';
+import { Redirector } from './redirector.js';
 import { KeyedRateLimiter } from '../bytes/rate-limiter.js';
 import { StatementVerifier } from './verify.js';
 import { WayWatcher } from './way-watcher.js';
@@ -82,6 +89,8 @@ export interface MobilitySettings {
   /** Hosts: the least MTU of the uplink faces, in bytes. */
   readonly relayMtu?: number;
   readonly moves?: { readonly limit: number; readonly windowMs: number };
+  /** Whether packets for a machine that stands still are held. */
+  readonly holds?: boolean;
 }
 
 export interface MobilityOptions {
@@ -96,6 +105,10 @@ export interface MobilityOptions {
   readonly adRoute: (ad: Xid) => Hop | undefined;
   /** The way to another router of this node's AD that says it has a HID; undefined when none does. */
   readonly hidRoute?: (hid: Xid) => Hop | undefined;
+  /** Sends a datagram to SID_BOOTSTRAP of a node somewhere. */
+  readonly send: (destination: Dag, payload: Uint8Array) => void;
+  /** See `IdIndex`. Default 0. */
+  readonly salt?: number;
   readonly onEvent: (event: MobilityEvent) => void;
   readonly limits?: MobilityLimits;
 }
@@ -110,6 +123,12 @@ export interface MobilityOptions {
 export class Mobility {
   readonly hid: Xid;
   readonly counters = new Counters<CounterName>();
+  /** Whom this node sends to, and who of them has moved. */
+  readonly moved: MovedHosts;
+  /** Tells others of hosts that have left. */
+  readonly redirector: Redirector;
+  /** Guests that were given away, and that are refused here. */
+  readonly fences: Fences;
   readonly #limiterGauges: () => Gauge[];
   readonly #table: BindingTable;
   readonly #patcher: Patcher;
@@ -119,6 +138,12 @@ export class Mobility {
   readonly #relay: BeaconRelay | undefined;
   readonly #passer: BindingPasser | undefined;
   readonly #attachment: Attachment | undefined;
+  readonly #notices: NoticeSender | undefined;
+  readonly #noticeTaker: NoticeTaker | undefined;
+  readonly #onEvent: (event: MobilityEvent) => void;
+  /** HIDs that were held, and have just bound themselves here. */
+  readonly #awake: Xid[] = [];
+  #holds = true;
 
   constructor(options: MobilityOptions) {
     const { identity, crypto, rng, faces, sink, role } = options;
@@ -134,10 +159,13 @@ export class Mobility {
     const verifier = new StatementVerifier({ crypto, ...defined({ skewMs: limits.skewMs }) });
     const onEvent = (event: MobilityEvent): void => {
       if (event.kind === 'detached') this.#relay?.clear();
+      this.redirector.heard(event);
       options.onEvent(event);
     };
+    this.#onEvent = onEvent;
     const table = new BindingTable({
       routes: options.routes,
+      onAwake: (awake) => this.#awake.push(awake),
       ad: role.kind === 'router' ? role.ad : undefined,
       onExpired: (expired) => onEvent({ kind: 'expired', hid: expired }),
       ...defined({
@@ -152,6 +180,10 @@ export class Mobility {
     const { adRoute, hidRoute = () => undefined } = options;
     const patcher = new Patcher({ hid, table, verifier, sink, adRoute, hidRoute, limiter: patchLimiter, counters, onEvent });
     this.#table = table;
+    const { send, salt = 0 } = options;
+    const ourAd = (): Xid | undefined => (role.kind === 'router' ? role.ad : this.attachment?.ad);
+    this.moved = new MovedHosts({ hid, verifier, counters, onEvent, salt });
+    this.redirector = new Redirector({ ad: ourAd, proofOf: (left) => this.proofOf(left), send, counters, salt });
     this.#limiterGauges = () => [
       hopLimiter.gauge('message budgets'),
       patchLimiter.gauge('patch budgets'),
@@ -159,7 +191,9 @@ export class Mobility {
       hidLimiter.gauge('binding budgets'),
     ];
     this.#patcher = patcher;
-    const shared = { hid, identity, crypto, rng, faces, sink, table, patcher, verifier, counters, onEvent };
+    const fences = new Fences({ hid, table, counters, onEvent });
+    this.fences = fences;
+    const shared = { hid, identity, crypto, rng, faces, sink, table, fences, patcher, verifier, counters, onEvent };
     const limiters = { hopLimiter, hidLimiter, solicitLimiter };
     if (role.kind === 'router') {
       const { ad, certificate } = role;
@@ -167,11 +201,13 @@ export class Mobility {
       this.#beaconSender = new BeaconSender({ ...shared, ...limiters, ...role.beacon, ad, certificate, token });
       const grant = defined({ maxGrantMs: limits.maxGrantMs });
       this.#gateway = new Gateway({ ...shared, ...limiters, ...grant, ad, certificate, token });
+      this.#noticeTaker = new NoticeTaker({ ...shared, ...limiters, holds: () => this.#holds });
       this.#ways = new WayWatcher({ hid, table, patcher, maxWaiting: limits.maxBindings ?? DEFAULT_MAX_BINDINGS });
     }
     if (role.kind === 'host') {
       this.#relay = new BeaconRelay({ ...shared, ...limiters, mtu: role.mtu });
       this.#passer = new BindingPasser({ ...shared, ...limiters, uplink: () => this.#uplink() });
+      this.#notices = new NoticeSender({ ...shared, attachment: () => this.#uplink()?.attachment });
     }
     if (role.kind === 'host' || role.kind === 'application') {
       this.#attachment = new Attachment({
@@ -226,8 +262,9 @@ export class Mobility {
       }
       case MobilityKind.BINDING:
         if (this.#gateway !== undefined) return this.#gateway.handleBinding(from, message, isAccessFace, now, wallNow);
-        if (this.#passer !== undefined) return this.#passer.handleBinding(from, message, isAccessFace, now);
-        return this.counters.count('binding:not-access');
+        if (this.#passer === undefined) return this.counters.count('binding:not-access');
+        this.#passer.handleBinding(from, message, isAccessFace, now);
+        return this.#tellAwake(now, wallNow);
       case MobilityKind.BINDING_ACK:
         if (isAccessFace) return this.counters.count('ack:from-access');
         if (message.hid.equals(this.hid) && this.#attachment !== undefined) return this.#attachment.handleAck(from, message, now, wallNow);
@@ -237,7 +274,48 @@ export class Mobility {
         return this.#patcher.handlePatch(from, message, isAccessFace, now, wallNow);
       case MobilityKind.PATCH_ACK:
         return this.#patcher.handlePatchAck(from, message);
+      case MobilityKind.NOTICE:
+        if (this.#noticeTaker === undefined) return this.counters.count('notice:not-gateway');
+        return this.#noticeTaker.handleNotice(from, message, isAccessFace, now, wallNow);
+      case MobilityKind.NOTICE_ACK:
+        if (isAccessFace) return this.counters.count('notice-ack:from-access');
+        if (this.#notices === undefined) return this.counters.count('notice-ack:unmatched');
+        return this.#notices.handleAck(from, message);
+      case MobilityKind.REDIRECT:
+        return this.moved.handleRedirect(message, now, wallNow);
     }
+  }
+
+  /**
+   * A guest is about to come to this node (`lifetimeMs` 0: it is not): the gateway makes a place ready for it, or says that it has
+   * none. `noticed` follows.
+   */
+  expectGuest(guest: Xid, lifetimeMs: number, now: number, wallNow: number): void {
+    const sequence = this.#noticeSequence(wallNow);
+    const lifetime = Math.min(lifetimeMs, MAX_NOTICE_LIFETIME_MS);
+    const outcome = this.#table.stage(guest, undefined, sequence, lifetime, now);
+    if (this.#notices === undefined || outcome !== 'ok') this.#onEvent({ kind: 'noticed', hid: guest, phase: 'coming', outcome });
+    else this.#notices.send(guest, 'coming', sequence, lifetime, now, wallNow);
+  }
+
+  /**
+   * A guest stands still, about to go elsewhere: its packets wait here, and with the gateway as soon as that knows, until it
+   * turns up or `resumeGuest`; 5 s at most. False when nothing is held: it is not bound here, or holding is off.
+   */
+  pauseGuest(guest: Xid, now: number, wallNow: number): boolean {
+    const sequence = this.#noticeSequence(wallNow);
+    const isHere = this.#table.get(guest)?.state === 'live';
+    if (!this.#holds || !isHere || !this.#table.pause(guest, sequence, now + MAX_HOLD_MS)) return false;
+    this.#notices?.send(guest, 'paused', sequence, MAX_HOLD_MS, now, wallNow);
+    return true;
+  }
+
+  /** A guest that stood still goes on here: it gets what was held. */
+  resumeGuest(guest: Xid, now: number, wallNow: number): void {
+    if (this.#table.get(guest)?.state !== 'held') return;
+    const sequence = this.#noticeSequence(wallNow);
+    this.#table.resume(guest, sequence);
+    this.#notices?.send(guest, 'paused', sequence, 0, now, wallNow);
   }
 
   /** Something outside says that this node may have moved. */
@@ -254,11 +332,13 @@ export class Mobility {
   faceRemoved(face: number, now: number, neighbour?: number): void {
     this.#table.faceRemoved(face, neighbour);
     this.#patcher.faceRemoved(face, neighbour);
+    this.fences.wireGone(face, neighbour);
     this.#attachment?.faceRemoved(face, now, neighbour);
   }
 
   /** Changes settings while the node runs. */
-  configure({ beacon, certificate, relayMtu, moves }: MobilitySettings, now: number): void {
+  configure({ beacon, certificate, relayMtu, moves, holds }: MobilitySettings, now: number): void {
+    if (holds !== undefined) this.#holds = holds;
     if (moves !== undefined) this.#table.limitMoves(moves.limit, moves.windowMs);
     if (relayMtu !== undefined && this.#relay !== undefined) this.#relay.mtu = relayMtu;
     if (certificate !== undefined && this.#gateway !== undefined) this.#gateway.certificate = certificate;
@@ -291,28 +371,45 @@ export class Mobility {
     return Math.min(
       this.#table.nextTimeout(),
       this.#patcher.nextTimeout(),
+      this.fences.nextTimeout(),
       this.#ways?.nextTimeout() ?? Infinity,
       this.#beaconSender?.nextTimeout() ?? Infinity,
       this.#attachment?.nextTimeout() ?? Infinity,
+      this.#notices?.nextTimeout() ?? Infinity,
     );
   }
 
   handleTimeout(now: number, wallNow: number): void {
     this.#table.handleTimeout(now);
     this.#patcher.handleTimeout(now);
+    this.fences.handleTimeout(now);
     this.#ways?.handleTimeout(now);
     this.#beaconSender?.handleTimeout(now, wallNow);
     this.#attachment?.handleTimeout(now, wallNow);
+    this.#notices?.handleTimeout(now, wallNow);
   }
 
   gauges(): Gauge[] {
     return [
       ...this.#table.gauges(),
       ...this.#patcher.gauges(),
+      ...this.fences.gauges(),
       ...(this.#ways?.gauges() ?? []),
+      ...this.moved.gauges(),
+      ...this.redirector.gauges(),
       ...(this.#attachment?.gauges() ?? []),
+      ...(this.#notices?.gauges() ?? []),
       ...this.#limiterGauges(),
     ];
+  }
+
+  #noticeSequence(wallNow: number): number {
+    return this.#notices?.nextSequence(wallNow) ?? Math.floor(wallNow);
+  }
+
+  /** Whoever was said to stand still, and binds itself here, goes on: the gateway need not hold its packets. */
+  #tellAwake(now: number, wallNow: number): void {
+    for (const hid of this.#awake.splice(0)) this.#notices?.send(hid, 'paused', this.#noticeSequence(wallNow), 0, now, wallNow);
   }
 
   #uplink(): Uplink | undefined {

@@ -11,7 +11,7 @@ import {
   type NameStatus,
   type ReplyMessage,
 } from '../wire/name-messages.js';
-import type { CryptoSuite, Identity } from '../xid/index.js';
+import type { CryptoSuite, Identity, Xid } from '../xid/index.js';
 import { Counters } from '../bytes/counters.js';
 import { SequenceSource } from '../bytes/sequence.js';
 import { verifyRecord, type RecordFault } from './verify-record.js';
@@ -19,6 +19,10 @@ import { verifyRecord, type RecordFault } from './verify-record.js';
 const FIRST_RETRANSMIT_MS = 100;
 const OVERALL_MS = 5000;
 const MAX_STALE_RETRIES = 3;
+/** What is known to have moved, or does not answer, is asked for again; a name not more often than this. */
+const REFRESH_PAUSE_MS = 2000;
+/** The id of requests that nobody waits for. */
+export const NOBODY_WAITS = 0;
 
 /** Why a lookup or registration failed: the server's word, or that there was none, or no server, or no room. */
 export type NameFailure = Exclude<NameStatus, 'ok'> | 'timeout' | 'no-server' | 'too-many';
@@ -36,6 +40,10 @@ export interface NameClientOptions {
   /** Sends a datagram to the server. */
   readonly send: (destination: Dag, payload: Uint8Array) => void;
   readonly onEvent: (event: NameEvent) => void;
+  /** The address as it would be written now: a host in it may be known to have moved. As it is by default. */
+  readonly current?: (dag: Dag) => Dag;
+  /** A name has another address than the one that was kept; `owner`, 20 bytes, signed it. */
+  readonly onChanged?: (before: Dag, record: NameRecord, owner: Uint8Array) => void;
   /** Requests at a time; one more fails with `too-many`. Default 256. */
   readonly maxRequests?: number;
   /** Names remembered until their record expires, the oldest goes first. Default 1024. */
@@ -64,7 +72,7 @@ type NameClientCounter =
   | `reply:${'accepted' | 'refused' | 'malformed' | 'unmatched' | 'other-name' | 'expired' | 'older' | RecordFault}`
   | 'request:sent'
   | 'request:retransmitted'
-  | 'cache:hit';
+  | `cache:${'hit' | 'refreshed' | 'failed'}`;
 
 /**
  * Asks the name service. Answers are believed for the signature of the record in them, not for who sent them; each is
@@ -80,7 +88,7 @@ export class NameClient {
   readonly #requests = new Map<number, Request>();
   readonly #timers = new TimerQueue<number>();
   /** An invalidated record answers nothing more, but an older one is still not believed. */
-  readonly #cache = new Map<string, { readonly record: NameRecord; isValid: boolean }>();
+  readonly #cache = new Map<string, { readonly record: NameRecord; isValid: boolean; refreshedMs: number }>();
   readonly #sequences = new SequenceSource();
   #mostRequests = 0;
   #refused = 0;
@@ -98,7 +106,7 @@ export class NameClient {
   cached(name: string, wallNow: number): Dag | undefined {
     const known = this.#cache.get(name);
     if (known === undefined) return undefined;
-    if (known.record.issuedMs + known.record.ttlMs >= wallNow) return known.isValid ? known.record.dag : undefined;
+    if (known.record.issuedMs + known.record.ttlMs >= wallNow) return known.isValid ? this.#current(known.record.dag) : undefined;
     this.#cache.delete(name);
     return undefined;
   }
@@ -107,6 +115,21 @@ export class NameClient {
   invalidate(name: string): void {
     const known = this.#cache.get(name);
     if (known !== undefined) known.isValid = false;
+  }
+
+  /** A host is known to be elsewhere: the addresses that name it are asked for anew. Until then they lead to where it is. */
+  hostMoved(hid: Xid, now: number): void {
+    for (const [name, known] of this.#cache) if (isHostOf(known.record.dag, hid)) this.#refresh(name, now);
+  }
+
+  /** A host does not answer where it was thought to be: addresses that name it are not used again, and asked for anew. */
+  hostFailed(hid: Xid, now: number): void {
+    for (const [name, known] of this.#cache) {
+      if (!isHostOf(known.record.dag, hid)) continue;
+      if (known.isValid) this.counters.count('cache:failed');
+      known.isValid = false;
+      this.#refresh(name, now);
+    }
   }
 
   /** Looks a name up; `resolved` or `failed` follows, at once when it is cached. @throws XiaError `bad-argument` for a text that is no name. */
@@ -204,8 +227,9 @@ export class NameClient {
     if (known !== undefined && known.record.sequence > record.sequence) return this.counters.count('reply:older');
     this.counters.count('reply:accepted');
     this.#finish(reply.id);
-    this.#remember(record);
-    this.#options.onEvent({ kind: 'resolved', id: request.id, name: record.name, dag: record.dag });
+    this.#remember(record, known?.refreshedMs);
+    if (known !== undefined && !known.record.dag.equals(record.dag)) this.#options.onChanged?.(known.record.dag, record, verified.owner);
+    this.#options.onEvent({ kind: 'resolved', id: request.id, name: record.name, dag: this.#current(record.dag) });
   }
 
   #handleRegistration(request: Request & { kind: 'register' }, reply: ReplyMessage, now: number, wallNow: number): void {
@@ -282,15 +306,32 @@ export class NameClient {
     this.#timers.cancel(wireId);
   }
 
-  #remember(record: NameRecord): void {
+  /** Asks for a name that was resolved before, if that has not been done just now and there is room for what others ask. */
+  #refresh(name: string, now: number): void {
+    const known = this.#cache.get(name);
+    if (known === undefined || now - known.refreshedMs < REFRESH_PAUSE_MS || 2 * this.#requests.size >= this.#maxRequests) return;
+    known.refreshedMs = now;
+    this.counters.count('cache:refreshed');
+    this.#start(NOBODY_WAITS, name, now, (wireId, common) => ({ ...common, kind: 'query', payload: encodeQuery({ id: wireId, name }) }));
+  }
+
+  #current(dag: Dag): Dag {
+    return this.#options.current?.(dag) ?? dag;
+  }
+
+  #remember(record: NameRecord, refreshedMs = -Infinity): void {
     this.#cache.delete(record.name);
-    this.#cache.set(record.name, { record, isValid: true });
+    this.#cache.set(record.name, { record, isValid: true, refreshedMs });
     if (this.#cache.size > this.#maxCached) {
       this.#cache.delete(this.#cache.keys().next().value!);
       this.#evicted++;
     }
     this.#mostCached = Math.max(this.#mostCached, this.#cache.size);
   }
+}
+
+function isHostOf(dag: Dag, hid: Xid): boolean {
+  return dag.nodes.some(({ xid }) => xid.equals(hid));
 }
 
 function checkName(name: string): void {

@@ -113,7 +113,7 @@ export class Patcher {
     const everyone = { face: from.face, neighbour: EVERY_NEIGHBOUR };
     for (const key of [pendingKey(message.hid, from), pendingKey(message.hid, everyone)]) {
       const pending = this.#pending.get(key);
-      if (pending === undefined || message.sequence < pending.sequence) continue;
+      if (pending === undefined || message.sequence !== pending.sequence) continue;
       this.#drop(key);
       return this.#options.counters.count('patch-ack:accepted');
     }
@@ -189,7 +189,7 @@ export class Patcher {
 
 /** Whether a patched entry waits to be told of another way: the same binding may come again, by whoever has one. */
 function lostItsWay(entry: Readonly<BindingEntry>): boolean {
-  return entry.patched && entry.hop === undefined && entry.proof !== undefined && entry.proof.binding.lifetimeMs > 0;
+  return entry.state === 'draining' && entry.hop === undefined && entry.proof !== undefined && entry.proof.binding.lifetimeMs > 0;
 }
 
 function pendingKey(hid: Xid, hop: Hop): string {

@@ -3,11 +3,13 @@ import {
   beaconSchema,
   bindingAckSchema,
   bindingSchema,
+  noticeSchema,
   relaySchema,
   type Beacon,
   type Binding,
   type BindingAck,
   type Certificate,
+  type Notice,
 } from '../wire/mobility-statements.js';
 import { StatementKind, openStatement, type StatementFault } from '../wire/statement.js';
 import type { CryptoSuite, Xid } from '../xid/index.js';
@@ -114,6 +116,16 @@ export class StatementVerifier {
     if (age !== undefined) return refuse(age);
     if (!this.#certified(ack.certificate, ack.ad, ack.router, wallNow)) return refuse('bad-certificate');
     return { ok: true, value: ack };
+  }
+
+  /** A host's notice of a guest, signed by that host. */
+  notice(bytes: Uint8Array, wallNow: number): Verified<Notice> {
+    const opened = openStatement(bytes, StatementKind.NOTICE, this.#crypto, noticeSchema);
+    if (!opened.ok) return opened;
+    const { host, issuedMs, lifetimeMs } = opened.value;
+    if (!equalBytes(opened.signerId, host.id)) return refuse('wrong-signer');
+    const age = this.#age(issuedMs, lifetimeMs, wallNow);
+    return age === undefined ? opened : refuse(age);
   }
 
   /** Which router an AD lets speak for it, when the certificate is good and its time is now. Verified once, and remembered. */

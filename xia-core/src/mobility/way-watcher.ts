@@ -110,7 +110,7 @@ export class WayWatcher {
   #isBoundHere(
     entry: Readonly<BindingEntry> | undefined,
   ): entry is BindingEntry & { hop: NonNullable<BindingEntry['hop']>; proof: NonNullable<BindingEntry['proof']> } {
-    if (entry?.hop === undefined || entry.proof === undefined || entry.patched) return false;
+    if (entry?.hop === undefined || entry.proof === undefined || entry.state === 'draining') return false;
     return entry.proof.binding.router.equals(this.#options.hid);
   }
 

@@ -13,6 +13,7 @@ export interface FetchOptions {
 }
 
 interface Pending {
+  readonly dag: Dag;
   readonly resolve: (bytes: Uint8Array) => void;
   readonly reject: (error: XiaError) => void;
 }
@@ -47,6 +48,7 @@ export class Fetches {
       };
       const settled = () => signal?.removeEventListener('abort', cancel);
       this.#pending.set(id, {
+        dag,
         resolve: (bytes) => {
           settled();
           resolve(bytes);
@@ -69,6 +71,7 @@ export class Fetches {
     const pending = this.#pending.get(event.id);
     if (pending === undefined) return;
     this.#pending.delete(event.id);
+    if (event.kind === 'failed' && event.code === 'timeout') this.#enter((now) => this.#stack.unanswered(pending.dag, now));
     if (event.kind === 'done') pending.resolve(event.bytes);
     else pending.reject(new XiaError('fetch-failed', `the chunk could not be fetched: ${event.code}`, { reason: event.code }));
   }

@@ -7,6 +7,13 @@ import type { StreamLimits } from '../transport/index.js';
 import type { IdHash, Xid } from '../xid/index.js';
 import type { FaceConfig } from './face-config.js';
 
+/** How long packets of one machine that stands still wait, and how many bytes of them. */
+export interface HoldingOptions {
+  readonly enabled?: boolean | undefined;
+  readonly ageMs?: number | undefined;
+  readonly bytes?: number | undefined;
+}
+
 /** What a node needs of a logger; pino's fits. */
 export interface NodeLogger {
   debug(facts: object, message: string): void;
@@ -48,6 +55,8 @@ export interface XiaNodeOptions {
   readonly cache?: CacheSettings;
   /** A HID that moves more than `limit` times within `windowMs` is frozen for a while. Defaults 5 and 180,000. */
   readonly moves?: { readonly limit?: number | undefined; readonly windowMs?: number | undefined };
+  /** Packets of machines that stand still wait: on, 2000 ms and 1 MiB for each unless said otherwise. */
+  readonly holding?: HoldingOptions;
   readonly bindingLifetimeMs?: number;
   readonly streamLimits?: Partial<StreamLimits>;
   readonly fetchLimits?: FetchLimits;

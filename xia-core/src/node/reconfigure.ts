@@ -2,10 +2,11 @@ import { XiaError } from '../bytes/index.js';
 import type { CacheSettings } from '../content/index.js';
 import type { Dag } from '../dag/index.js';
 import type { FaceSettings, NodeIdentity } from '../io/index.js';
-import type { NodeStack } from '../stack/index.js';
+import { DEFAULT_HOLD_LIMITS, type HoldLimits, type NodeStack } from '../stack/index.js';
 import type { Xid } from '../xid/index.js';
 import { makeFace, type FaceConfig } from './face-config.js';
 import type { NodeFaces } from './node-faces.js';
+import type { HoldingOptions } from './node-options.js';
 import { certifiedAd } from './router-certificate.js';
 import type { Enter } from './stream-socket.js';
 
@@ -16,6 +17,12 @@ export interface ReconfigurationOptions {
   readonly faces: NodeFaces;
   readonly enter: Enter;
   readonly isClosing: () => boolean;
+}
+
+/** Options with the defaults filled in; false when it is off. */
+export function holdLimits({ enabled = true, ...limits }: HoldingOptions = {}): HoldLimits | false {
+  const { ageMs = DEFAULT_HOLD_LIMITS.ageMs, bytes = DEFAULT_HOLD_LIMITS.bytes } = limits;
+  return enabled && { ageMs, bytes };
 }
 
 /** How long a face that is removed still takes what is under way to it. */
@@ -145,6 +152,11 @@ export class Reconfiguration {
   /** A HID that moves more than `limit` times within `windowMs` is frozen for a while. */
   setMoves(moves: { readonly limit: number; readonly windowMs: number }): void {
     this.#options.enter((now) => this.#options.stack.mobility.configure({ moves }, now));
+  }
+
+  /** Holds packets of machines that stand still otherwise, or not at all. */
+  setHolding(holding: HoldingOptions): void {
+    this.#options.enter((now) => this.#options.stack.setHolding(holdLimits(holding), now));
   }
 
   /** Sends nothing by a face any more. Returns what closes it. */

@@ -1,4 +1,5 @@
 import type { Gauge } from '../bytes/index.js';
+import { HELD_FACE } from '../forwarding/index.js';
 import type { Face } from '../io/index.js';
 import type { NodeStack } from '../stack/index.js';
 import { principals, Xid } from '../xid/index.js';
@@ -18,7 +19,7 @@ export const nodeViews = [
 ] as const;
 export type NodeView = (typeof nodeViews)[number];
 
-const SPECIAL_FACES: Readonly<Record<number, string>> = { [-2]: '(self)', [-4]: '(broadcast)' };
+const SPECIAL_FACES: Readonly<Record<number, string>> = { [-2]: '(self)', [-4]: '(broadcast)', [HELD_FACE]: '(held)' };
 
 /** A table as plain values, fit for `JSON.stringify`. */
 export function nodeView(view: Exclude<NodeView, 'bounds'>, stack: NodeStack, faces: ReadonlyMap<number, Face>, now: number): unknown {
@@ -49,6 +50,7 @@ export function nodeView(view: Exclude<NodeView, 'bounds'>, stack: NodeStack, fa
     case 'bindings':
       return [...stack.mobility.bindings()].map((entry) => ({
         hid: entry.hid.toString(),
+        state: entry.state,
         hop: entry.hop === undefined ? null : hopText(stack, entry.hop.face, entry.hop.neighbour),
         sequence: entry.sequence,
         expiresInMs: Number.isFinite(entry.expiresAt) ? Math.round(entry.expiresAt - now) : null,

@@ -15,7 +15,7 @@ import { Fetches, type FetchOptions } from './fetches.js';
 import { Names } from './names.js';
 import { NodeFaces } from './node-faces.js';
 import type { NodeLogger, XiaNodeOptions } from './node-options.js';
-import { Reconfiguration } from './reconfigure.js';
+import { holdLimits, Reconfiguration } from './reconfigure.js';
 import { certifiedAd } from './router-certificate.js';
 import type { StreamServer } from './stream-server.js';
 import type { Enter } from './stream-socket.js';
@@ -93,6 +93,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       transmit: (face, neighbour, packet, body) => this.#faces.transmit(face, neighbour, packet, body),
       transmitRun: (face, neighbour, bytes, segmentBytes) => this.#faces.transmitRun(face, neighbour, bytes, segmentBytes),
       onEvent: (event) => this.#handle(event),
+      holding: holdLimits(options.holding),
       mobilityLimits: { maxMoves: options.moves?.limit, moveWindowMs: options.moves?.windowMs, ...options.mobilityLimits },
       ...(options.streamLimits === undefined ? {} : { streamLimits: options.streamLimits }),
       congestion: options.congestion,
@@ -265,6 +266,39 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     this.#enter((now) => this.#stack.mobility.hint('link', now));
   }
 
+  /**
+   * Says that a machine with this HID is about to come to one of the access faces (`lifetimeMs` 0: it is not); the router makes a place
+   * ready for it. The event `mobility` of kind `noticed` tells what became of it.
+   */
+  expectGuest(hid: Xid, lifetimeMs: number): void {
+    this.#enter((now) => this.#stack.mobility.expectGuest(hid, lifetimeMs, now, now + this.#stack.wallOffsetMs));
+  }
+
+  /** Says that a machine at an access face stands still, about to go elsewhere: its packets wait. False when they do not. */
+  pauseGuest(hid: Xid): boolean {
+    return this.#enter((now) => this.#stack.mobility.pauseGuest(hid, now, now + this.#stack.wallOffsetMs));
+  }
+
+  /** Says that a machine that stood still goes on here: it gets what was held. */
+  resumeGuest(hid: Xid): void {
+    this.#enter((now) => this.#stack.mobility.resumeGuest(hid, now, now + this.#stack.wallOffsetMs));
+  }
+
+  /**
+   * Refuses a guest that was given away: its copy here has its key as well, and is not to turn its packets back. It ends by
+   * itself a minute after this node has last known the guest to be elsewhere, or by `unfence`.
+   * @throws XiaError `limit-reached`
+   */
+  fence(hid: Xid): void {
+    if (this.#enter((now) => this.#stack.mobility.fences.raise(hid, now))) return;
+    throw new XiaError('limit-reached', 'too many guests are fenced', { hid: hid.toString() });
+  }
+
+  /** Lets a guest attach here again. False when it was not fenced. */
+  unfence(hid: Xid): boolean {
+    return this.#enter(() => this.#stack.mobility.fences.lift(hid));
+  }
+
   /** A table of the node as plain values. */
   show(view: NodeView): unknown {
     if (view === 'bounds') return this.gauges();
@@ -365,7 +399,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     } else if (event.kind === 'detached') {
       this.emit('detach');
     }
-    if (event.kind === 'frozen' || event.kind === 'patch-failed' || event.kind === 'refused')
+    if (event.kind === 'frozen' || event.kind === 'fenced' || event.kind === 'patch-failed' || event.kind === 'refused')
       this.#logger.warn(logged(event), `mobility: ${event.kind}`);
     else this.#logger.info(logged(event), `mobility: ${event.kind}`);
     this.emit('mobility', event);

@@ -1,9 +1,19 @@
 import type { Fetcher, LocalContent, RequestedBytes } from '../content/index.js';
 import type { Dag } from '../dag/index.js';
 import type { DatagramEndpoint, StreamEndpoint } from '../transport/index.js';
-import { decodeXcmp, NextHeader, parseChunk, parseTransport, XcmpType, XipView, type XcmpErrorType } from '../wire/index.js';
+import {
+  decodeXcmp,
+  NextHeader,
+  parseChunk,
+  parseTransport,
+  XcmpType,
+  XipView,
+  type ChunkResponse,
+  type XcmpErrorType,
+} from '../wire/index.js';
 import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, Xid } from '../xid/index.js';
 import type { EchoEndpoint } from './echo-endpoint.js';
+import { joinSegments } from './segment-run.js';
 import type { SourceMemo } from './source-memo.js';
 import type { XcmpAnswers } from './xcmp-answers.js';
 
@@ -25,6 +35,8 @@ export interface DeliveryOptions {
   readonly routing: ((face: number, neighbour: number, payload: Uint8Array, now: number) => void) | undefined;
   readonly datagrams: DatagramEndpoint;
   readonly streams: StreamEndpoint;
+  /** A packet of ours, it is said, found no way to this address. */
+  readonly unreachable: (destination: Dag, now: number) => void;
   /** A packet of ours, it is said, did not fit a face on its way. */
   readonly tooBig: (quote: XipView, destination: Dag, mtu: number, now: number) => void;
 }
@@ -90,6 +102,32 @@ export class Delivery {
     }
   }
 
+  /** As `deliver` for packets about chunks that came together; see `PacketPathOptions.deliverRun`. */
+  deliverRun(view: XipView, run: Uint8Array, segmentBytes: number, face: number, neighbour: number, now: number): void {
+    for (let at = 0; at < run.length;) {
+      const end = Math.min(at + segmentBytes, run.length);
+      view.reset(run.subarray(at, end));
+      const segment = parseChunk(run, at + view.headerBytes, end);
+      if (segment.opcode !== 'response') {
+        this.deliver(view, face, neighbour, now);
+        at = end;
+        continue;
+      }
+      const headBytes = segment.dataOffset - at;
+      const length = joinSegments(run, at, segmentBytes, view.headerBytes, segment);
+      const packets = length === 0 ? 1 : Math.ceil(length / segment.length);
+      this.#segments(
+        view,
+        { ...segment, length },
+        run.subarray(segment.dataOffset, segment.dataOffset + length),
+        segment.length,
+        packets,
+        now,
+      );
+      at += packets * headBytes + length;
+    }
+  }
+
   counters(): Record<string, number> {
     return { ...this.#handed, ...Object.fromEntries(this.#drops) };
   }
@@ -113,11 +151,16 @@ export class Delivery {
       this.#handed['chunk-request']++;
       return;
     }
-    const cidNode = view.destinationCount + view.sourceCount - 1;
-    if (view.sourceCount === 0 || view.nodeType(cidNode) !== PrincipalType.CID) return this.#drop('no-source');
-    this.#handed['chunk-response']++;
     const data = payload.subarray(packet.dataOffset, packet.dataOffset + packet.length);
-    this.#options.fetcher.handleResponse(idAt(view, cidNode), packet, data, now, sourceHid(view, cidNode));
+    this.#segments(view, packet, data, packet.length, 1, now);
+  }
+
+  /** Data of a chunk came in one packet or several; the view is that of the first. */
+  #segments(view: XipView, header: ChunkResponse, data: Uint8Array, segmentBytes: number, packets: number, now: number): void {
+    const cidNode = view.destinationCount + view.sourceCount - 1;
+    if (view.sourceCount === 0 || view.nodeType(cidNode) !== PrincipalType.CID) return this.#drop('no-source', packets);
+    this.#handed['chunk-response'] += packets;
+    this.#options.fetcher.handleResponse(idAt(view, cidNode), header, data, now, sourceHid(view, cidNode), segmentBytes);
   }
 
   #transport(view: XipView, face: number, neighbour: number, now: number): void {
@@ -166,12 +209,13 @@ export class Delivery {
     }
     this.#handed['xcmp-error']++;
     if (type === XcmpType.TOO_BIG) this.#options.tooBig(quote, destination, mtu, now);
+    if (type === XcmpType.UNREACHABLE) this.#options.unreachable(destination, now);
     if (type === XcmpType.REDIRECT) this.#options.xcmp.counters.redirectsIgnored++;
     this.#options.echoes.handleError(type, code, quoted, view, now);
   }
 
-  #drop(reason: DeliveryDrop): void {
-    this.#drops.set(reason, (this.#drops.get(reason) ?? 0) + 1);
+  #drop(reason: DeliveryDrop, packets = 1): void {
+    this.#drops.set(reason, (this.#drops.get(reason) ?? 0) + packets);
   }
 }
 

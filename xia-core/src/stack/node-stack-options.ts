@@ -7,6 +7,7 @@ import type { RoutingEvent, RoutingTimers } from '../routing/index.js';
 import type { DatagramSocketHandle, StreamEvent, StreamLimits } from '../transport/index.js';
 import type { CryptoSuite, Identity } from '../xid/index.js';
 import type { FaceSpec } from './face-table.js';
+import type { HoldLimits } from './hold-buffer.js';
 import type { Transmit, TransmitRun } from './packet-path.js';
 import type { RoleOptions } from './role.js';
 
@@ -39,6 +40,8 @@ export interface NodeStackOptions {
   readonly onEvent: (event: StackEvent) => void;
   /** Used in place of the name server that beacons tell of. */
   readonly nameServer?: Dag | undefined;
+  /** Packets of machines that stand still are held; false switches it off. */
+  readonly holding?: HoldLimits | false | undefined;
   readonly mobilityLimits?: MobilityLimits;
   /** The congestion controller of connections and of fetches, unless `fetchLimits` names another; the default one by default. */
   readonly congestion?: CongestionName | undefined;

@@ -3,27 +3,28 @@ import type { Fetcher, LocalContent } from '../content/index.js';
 import { hostDag, linkLocalDag, serviceDag, type Dag } from '../dag/index.js';
 import { ForwardingEngine, type NextHop } from '../forwarding/index.js';
 import { Mobility, type AttachmentInfo, type MobilityEvent, type NameClient } from '../mobility/index.js';
-import { DatagramEndpoint, StreamEndpoint, type OutgoingPacket, type StreamEndpointCounters } from '../transport/index.js';
+import { DatagramEndpoint, StreamEndpoint, flatStreamCounters, type OutgoingPacket } from '../transport/index.js';
 import { encodeDgramHeader, encodeXip, NextHeader } from '../wire/index.js';
 import { PrincipalType, SID_BOOTSTRAP, SID_ROUTING, Xid, xidOf } from '../xid/index.js';
 import { AnswerBudget } from './answer-budget.js';
+import { BoundRoutes } from './bound-routes.js';
 import { ContentPart } from './content-part.js';
+import { Correspondents } from './correspondents.js';
 import { Delivery } from './delivery.js';
 import { EchoEndpoint } from './echo-endpoint.js';
+import { isFenced } from './fenced-wire.js';
 import { FaceTable, type FaceSpec } from './face-table.js';
+import { DEFAULT_HOLD_LIMITS, type HoldLimits } from './hold-buffer.js';
+import { MtuPart } from './mtu-part.js';
 import { Naming } from './naming.js';
 import { Rib } from './rib.js';
 import { RoutingPart } from './routing-part.js';
 import { leastMtu, mobilityRole } from './role.js';
 import type { NodeStackOptions, StackEvent } from './node-stack-options.js';
 import { PacketPath } from './packet-path.js';
-import { PathMtuTable } from './path-mtu.js';
 import { SourceMemo } from './source-memo.js';
-import { TooBigJudge } from './too-big.js';
 import { XcmpAnswers } from './xcmp-answers.js';
 
-/** No face carries more, and a packet to ourselves meets none. */
-const LARGEST_MTU = 65_507;
 /** Principal types that a host sends to its access point when it knows nothing better. */
 const DEFAULTED_TYPES = [PrincipalType.AD, PrincipalType.HID, PrincipalType.IP] as const;
 
@@ -51,13 +52,18 @@ export class NodeStack {
   #configuredNameServer: Dag | undefined;
   readonly #path: PacketPath;
   readonly #delivery: Delivery;
-  readonly #pathMtu = new PathMtuTable();
-  readonly #tooBig = new TooBigJudge({
-    table: this.#pathMtu,
+  readonly #mtu = new MtuPart({
+    isOwn: (hid) => hid.equals(this.hid),
+    faces: this.faces,
+    attachment: () => this.mobility.attachment,
     hasConnection: (destination, payload) => this.streams.hasConnection(destination, payload),
     hasChunk: (cid) => this.engine.isLocal(new Xid(PrincipalType.CID, cid)),
   });
   readonly #sources = new SourceMemo();
+  readonly #correspondents = new Correspondents(
+    () => this.mobility.moved,
+    () => this.names,
+  );
   readonly #onEvent: (event: StackEvent) => void;
   #ad: Xid | undefined;
   #dag: Dag;
@@ -86,7 +92,11 @@ export class NodeStack {
       transmitRun: options.transmitRun,
       observesChunks: () => this.content.cache.budgetBytes > 0,
       deliver: (view, face, neighbour, now) => this.#delivery.deliver(view, face, neighbour, now),
+      deliverRun: (view, run, segmentBytes, face, neighbour, now) =>
+        this.#delivery.deliverRun(view, run, segmentBytes, face, neighbour, now),
       observe: (view, now) => this.content.observe(view, now),
+      leaving: (view, now) => this.mobility.moved.leaving(view, now),
+      passed: (view, node, bytes, face, neighbour, now) => this.mobility.redirector.passed(view, node, bytes, face, neighbour, now),
       report: (type, code, view, face, neighbour, now, mtu) => this.xcmp.error(type, code, view, face, neighbour, now, mtu),
       redirect: (view, node, better, face, neighbour, now) => this.xcmp.redirect(view, node, better, face, neighbour, now),
     });
@@ -117,9 +127,12 @@ export class NodeStack {
       rng,
       localDag: (sid) => this.dag(sid),
       mtu: (destination) => this.mtuTowards(destination),
-      onPathMtu: (destination, mtuBytes) => this.#learnMtu(destination, mtuBytes),
+      onPathMtu: (destination, mtuBytes) => this.#mtu.found(destination, mtuBytes, this.#now),
       output: ({ destination, source, payload }) => this.#originate(NextHeader.STREAM, destination, source, payload),
-      onEvent: (event) => this.#onEvent({ layer: 'stream', event }),
+      onEvent: (event) => {
+        this.#correspondents.streamEvent(event, this.#now);
+        this.#onEvent({ layer: 'stream', event });
+      },
       ...(options.congestion === undefined ? {} : { congestion: options.congestion }),
       ...(options.streamLimits === undefined ? {} : { limits: options.streamLimits }),
     });
@@ -141,6 +154,7 @@ export class NodeStack {
       datagrams: this.datagrams,
       nameServer: () => this.nameServer,
       dag: (sid) => this.dag(sid),
+      moved: () => this.mobility.moved,
       onEvent: (event) => this.#onEvent({ layer: 'name', event }),
       now: () => this.#now,
     });
@@ -152,18 +166,16 @@ export class NodeStack {
       rng,
       faces: { access: () => this.faces.withRole('access'), uplink: () => this.faces.withRole('uplink') },
       sink: { sendLink: (face, neighbour, payload) => this.#sendLink(SID_BOOTSTRAP, face, neighbour, payload) },
-      routes: {
-        set: (hid, hop, sequence) => this.rib.set('binding', hid, hop, { sequence }),
-        delete: (hid, isHeld, sequence) => {
-          if (isHeld) this.rib.set('binding', hid, undefined, { sequence });
-          else this.rib.delete('binding', hid);
-        },
-      },
-      adRoute: (ad) => this.#routeOf(ad),
+      send: (destination, payload) =>
+        this.#originate(NextHeader.TRANSPORT, destination, this.dag(SID_BOOTSTRAP), [encodeDgramHeader(), payload]),
+      salt,
+      routes: new BoundRoutes(this.rib, this.#path, () => this.#now),
+      adRoute: (ad) => this.engine.nextHop(ad),
       hidRoute: (hid) => this.rib.get('link-state', hid)?.hop,
       onEvent: (event) => this.#handleMobility(event),
       ...(options.mobilityLimits === undefined ? {} : { limits: options.mobilityLimits }),
     });
+    this.setHolding(options.holding ?? DEFAULT_HOLD_LIMITS, -Infinity);
     this.engine.setLocal(SID_BOOTSTRAP);
     if (role.kind === 'router' && routing !== false) {
       const { cost, ...timers } = routing;
@@ -193,12 +205,15 @@ export class NodeStack {
       echoes: this.echoes,
       xcmp: this.xcmp,
       serve: (view, request, cid, face, neighbour, now) => this.#content.serve(view, request, cid, face, neighbour, now),
-      bootstrap: (face, neighbour, payload, now) =>
-        this.mobility.handleMessage(face, neighbour, payload, this.faces.isAccess(face), now, now + this.wallOffsetMs),
+      bootstrap: (face, neighbour, payload, now) => {
+        this.mobility.handleMessage(face, neighbour, payload, this.faces.isAccess(face), now, now + this.wallOffsetMs);
+        this.#naming.lookForServer(now, now + this.wallOffsetMs);
+      },
       routing: part && ((face, neighbour, payload, now) => part.handleMessage(face, neighbour, payload, now, now + this.wallOffsetMs)),
       datagrams: this.datagrams,
       streams: this.streams,
-      tooBig: (quote, destination, mtu, now) => this.#tooBig.heard(quote, destination, mtu, now),
+      unreachable: (destination, now) => this.unanswered(destination, now),
+      tooBig: (quote, destination, mtu, now) => this.#mtu.tooBig(quote, destination, mtu, now),
     });
   }
 
@@ -241,6 +256,12 @@ export class NodeStack {
     this.#naming.keeper.keep(name, sid, ttlMs, id, now, now + this.wallOffsetMs);
   }
 
+  /** Nobody answers at an address: a redirect to there is forgotten, and the name service asked where the host is now. */
+  unanswered(dag: Dag, now: number): void {
+    this.#now = now;
+    this.#correspondents.unanswered(dag, now);
+  }
+
   /** Lets a name go; its record expires by itself. */
   dropName(name: string): void {
     this.#naming.keeper.drop(name);
@@ -254,12 +275,15 @@ export class NodeStack {
   /** A packet came in by a face. The bytes belong to the node from now on. */
   receive(face: number, neighbour: number, packet: Uint8Array, now: number): void {
     this.#now = now;
+    if (isFenced(this.mobility.fences, face, neighbour, packet)) return this.#path.refuse('fenced', 1);
     this.#path.receive(face, neighbour, packet, now);
   }
 
   /** Packets of one neighbour came in one after the other, each `segmentBytes` long, the last one shorter or equal. */
   receiveRun(face: number, neighbour: number, bytes: Uint8Array, segmentBytes: number, now: number): void {
     this.#now = now;
+    if (isFenced(this.mobility.fences, face, neighbour, bytes, segmentBytes))
+      return this.#path.refuse('fenced', Math.ceil(bytes.length / segmentBytes));
     this.#path.receiveRun(face, neighbour, bytes, segmentBytes, now);
   }
 
@@ -317,19 +341,21 @@ export class NodeStack {
     this.#now = now;
     if (this.mobility.attachmentState === undefined) this.mobility.configure({ beacon: { nameServer } }, now);
     else this.#configuredNameServer = nameServer;
+    this.#naming.lookForServer(now, now + this.wallOffsetMs);
+  }
+
+  /** Holds packets of machines that stand still within other limits, or (false) none from now on. */
+  setHolding(limits: HoldLimits | false, now: number): void {
+    if (limits !== false) this.#path.held.limits = limits;
+    this.mobility.configure({ holds: limits !== false }, now);
   }
 
   /** Sends one XCMP echo. False when it could not leave. */
   sendEcho(destination: Dag, message: Uint8Array, hopLimit: number | undefined, now: number): boolean {
     this.#now = now;
-    const packet = encodeXip({
-      nextHeader: NextHeader.XCMP,
-      destination,
-      source: this.#dag,
-      payload: message,
-      ...(hopLimit === undefined ? {} : { hopLimit }),
-    });
-    this.#tooBig.sent(destination, packet.length);
+    const hops = hopLimit === undefined ? {} : { hopLimit };
+    const packet = encodeXip({ nextHeader: NextHeader.XCMP, destination, source: this.#dag, payload: message, ...hops });
+    this.#mtu.sent(destination, packet.length);
     return this.#path.originate(packet, now);
   }
 
@@ -340,10 +366,7 @@ export class NodeStack {
 
   /** The largest XIP packet that is known to pass towards an address, in bytes. */
   mtuTowards(destination: Dag): number {
-    if (destination.find(PrincipalType.HID)?.equals(this.hid) === true) return LARGEST_MTU;
-    const attachment = this.mobility.attachment;
-    const uplink = attachment === undefined ? this.#largestFaceMtu() : Math.min(this.faces.mtu(attachment.hop.face), attachment.mtu);
-    return Math.min(uplink, this.#pathMtu.limit(destination.find(PrincipalType.HID), this.#now));
+    return this.#mtu.towards(destination, this.#now);
   }
 
   /** Makes a service of this node reachable. */
@@ -361,6 +384,7 @@ export class NodeStack {
       this.streams.nextTimeout(),
       this.#content.nextTimeout(),
       this.#naming.nextTimeout(),
+      this.#path.held.nextTimeout(),
       this.routing?.nextTimeout() ?? Infinity,
     );
   }
@@ -371,6 +395,7 @@ export class NodeStack {
     if (this.streams.nextTimeout() <= now) this.streams.handleTimeout(now);
     if (this.#content.nextTimeout() <= now) this.#content.handleTimeout(now);
     if (this.#naming.nextTimeout() <= now) this.#naming.handleTimeout(now, now + this.wallOffsetMs);
+    this.#path.held.handleTimeout(now);
     if (this.routing !== undefined && this.routing.nextTimeout() <= now) this.routing.handleTimeout(now, now + this.wallOffsetMs);
   }
 
@@ -384,37 +409,20 @@ export class NodeStack {
       mobility: this.mobility.counters.toJSON(),
       ...(this.routing === undefined ? {} : { routing: this.routing.counters() }),
       ...this.#content.counters(),
-      streams: streamCounters(this.streams.counters),
+      streams: flatStreamCounters(this.streams.counters),
       datagrams: this.datagrams.counters(),
       echoes: { ...this.echoes.counters },
-      pathMtu: { ...this.#tooBig.counters },
+      pathMtu: this.#mtu.counters(),
       names: this.names.counters.toJSON(),
     };
   }
 
   /** How full every queue and table is, and the most that each ever held. */
   gauges(): Gauge[] {
-    return [
-      ...this.faces.gauges(),
-      ...this.engine.gauges(),
-      ...this.#path.gauges(),
-      ...this.#content.gauges(),
-      ...this.streams.gauges(),
-      ...this.datagrams.gauges(),
-      ...this.echoes.gauges(),
-      ...this.xcmp.gauges(),
-      ...this.#pathMtu.gauges(),
-      ...this.mobility.gauges(),
-      ...this.#naming.gauges(),
-      ...this.rib.gauges(),
-      ...(this.routing?.gauges() ?? []),
-      ...this.#sources.gauges(),
-    ];
-  }
-
-  #learnMtu(destination: Dag, mtuBytes: number): void {
-    const hid = destination.find(PrincipalType.HID);
-    if (hid !== undefined) this.#pathMtu.learn(hid, mtuBytes, this.#now);
+    const { faces, engine, streams, datagrams, echoes, xcmp, mobility, rib, routing } = this;
+    const [path, content, naming, mtu, sources] = [this.#path, this.#content, this.#naming, this.#mtu, this.#sources];
+    const parts = [faces, engine, path, content, streams, datagrams, echoes, xcmp, mtu, mobility, naming, rib, routing, sources];
+    return parts.flatMap((part) => part?.gauges() ?? []);
   }
 
   #faceLost(face: number, now: number, neighbour?: number): void {
@@ -434,31 +442,25 @@ export class NodeStack {
 
   #sendDatagram({ destination, source, payload }: OutgoingPacket): boolean {
     const packet = encodeXip({ nextHeader: NextHeader.TRANSPORT, destination, source, payload });
-    this.#tooBig.sent(destination, packet.length);
+    this.#mtu.sent(destination, packet.length);
     return this.#path.originate(packet, this.#now);
   }
 
   #sendLink(sid: Xid, face: number, neighbour: number, payload: Uint8Array): void {
-    const destination = linkLocalDag(sid);
-    const source = this.dag(sid);
-    const packet = encodeXip({ nextHeader: NextHeader.TRANSPORT, destination, source, payload: [encodeDgramHeader(), payload] });
+    const addresses = { destination: linkLocalDag(sid), source: this.dag(sid) };
+    const packet = encodeXip({ nextHeader: NextHeader.TRANSPORT, ...addresses, payload: [encodeDgramHeader(), payload] });
     this.#path.sendLink(face, neighbour, packet);
   }
 
-  #routeOf(ad: Xid): NextHop | undefined {
-    if (this.engine.isLocal(ad)) return undefined;
-    return this.engine.nextHop(ad);
-  }
-
-  #largestFaceMtu(): number {
-    let largest = 0;
-    for (const [, { mtu }] of this.faces.entries()) largest = Math.max(largest, mtu);
-    return largest;
+  /** Whether a guest that was given away has sent this. Its bindings are let in, so that they are heard of. */
+  #isFenced(face: number, neighbour: number, packet: Uint8Array): boolean {
+    return this.mobility.fences.blocks(face, neighbour) && !isForBootstrap(packet);
   }
 
   #handleMobility(event: MobilityEvent): void {
     if (event.kind === 'attached') this.#moveTo(undefined, event.attachment);
     else if (event.kind === 'moved') this.#moveTo(event.from, event.to);
+    else if (event.kind === 'redirected') this.names.hostMoved(event.hid, this.#now);
     this.routing?.bindingChanged(event, this.#now);
     this.#onEvent({ layer: 'mobility', event });
   }
@@ -472,10 +474,6 @@ export class NodeStack {
     for (const type of DEFAULTED_TYPES) this.engine.table(type).setDefault(to.hop.face, to.hop.neighbour);
     this.streams.addressChanged(this.#now);
     this.#content.addressChanged(this.#now);
-    this.#naming.keeper.addressChanged(this.#now, this.#now + this.wallOffsetMs);
+    this.#naming.addressChanged(this.#now, this.#now + this.wallOffsetMs);
   }
-}
-
-function streamCounters({ malformed, ...counters }: StreamEndpointCounters): Record<string, number> {
-  return { ...counters, ...Object.fromEntries(Object.entries(malformed).map(([fault, count]) => [`malformed:${fault}`, count])) };
 }

@@ -1,4 +1,4 @@
-import { concatBytes, type Gauge } from '../bytes/index.js';
+import { concatBytes, copyBytes, type Gauge } from '../bytes/index.js';
 import {
   Disposition,
   type ForwardingEngine,
@@ -6,13 +6,16 @@ import {
   forwardReasons,
   FROM_FACE,
   FROM_SELF,
+  HELD_FACE,
   LOCAL_FACE,
 } from '../forwarding/index.js';
+import type { Hop } from '../mobility/index.js';
 import { NextHeader, XcmpCode, XcmpType, XipView, type XcmpErrorType, type XipFault } from '../wire/index.js';
-import type { Xid } from '../xid/index.js';
+import { Xid } from '../xid/index.js';
 import type { FaceTable } from './face-table.js';
+import { HoldBuffer, type HeldPacket, type HoldDrop } from './hold-buffer.js';
 import { LocalQueue } from './local-queue.js';
-import { alikeBytes, spreadMarks } from './packet-run.js';
+import { alikeBytes, spreadDestination, spreadMarks } from './packet-run.js';
 
 /** Packets to ourselves that may wait, in bytes. A burst of chunk segments fits. */
 const LOCAL_QUEUE_BYTES = 16 * 1024 * 1024;
@@ -33,10 +36,19 @@ export interface PacketPathOptions {
   readonly transmitRun?: TransmitRun | undefined;
   /** A packet has arrived at something of ours: `view.last` says at what. */
   readonly deliver: (view: XipView, face: number, neighbour: number, now: number) => void;
+  /**
+   * As `deliver` for packets about chunks that lie one after the other, each `segmentBytes` long, the last one shorter or equal, with
+   * equal headers but for their lengths. The view is that of the first; it and the bytes may be written to.
+   */
+  readonly deliverRun: (view: XipView, run: Uint8Array, segmentBytes: number, face: number, neighbour: number, now: number) => void;
   /** Whether `observe` wants to see chunks that go through. */
   readonly observesChunks: () => boolean;
   /** A packet that came from elsewhere is about to be sent on. */
   readonly observe: (view: XipView, now: number) => void;
+  /** A packet of this node is about to be looked at: its destination may be written anew; whether it was. */
+  readonly leaving: (view: XipView, now: number) => boolean;
+  /** Packets of `bytes` together went on by the entry of destination node `node`; `face` and `neighbour` are where they came from. */
+  readonly passed: (view: XipView, node: number, bytes: number, face: number, neighbour: number, now: number) => void;
   /** A packet gets no further and its source may be told. */
   readonly report: Report;
   /**
@@ -54,19 +66,23 @@ export type PathDrop =
   | 'sent-back'
   | 'transmit'
   | 'no-face'
-  | 'local-queue-full';
+  | 'local-queue-full'
+  | 'fenced'
+  | HoldDrop;
 
 /**
  * The way of every packet through a node: check, decide, then send on, deliver or report.
  *
  * Nothing gets lost without a number: as long as no packet is being handled, `received + originated` is
- * `forwarded + broadcast + delivered` and all drops together.
+ * `forwarded + broadcast + delivered`, what is held and all drops together.
  */
 export class PacketPath {
   readonly #options: PacketPathOptions;
-  /** Two views, since delivering a packet makes the node send others. */
+  /** Three views, since delivering a packet makes the node send others, and may let go of what was held. */
   readonly #incoming = new XipView();
   readonly #outgoing = new XipView();
+  readonly #released = new XipView();
+  readonly held = new HoldBuffer((reason) => this.#drop(reason));
   readonly #local = new LocalQueue(LOCAL_QUEUE_BYTES);
   readonly #drops = new Map<PathDrop, number>();
   #busy = false;
@@ -123,7 +139,9 @@ export class PacketPath {
     const view = this.#outgoing;
     const fault = view.reset(packet, body?.length);
     if (fault !== undefined) return this.#drop(`malformed:${fault}`);
-    return this.#begin(this.#options.engine.forward(view, LOCAL_FACE, FROM_SELF), packet, now, body);
+    const { engine, leaving } = this.#options;
+    leaving(view, now);
+    return this.#begin(engine.forward(view, LOCAL_FACE, FROM_SELF), packet, now, body);
   }
 
   /**
@@ -131,11 +149,12 @@ export class PacketPath {
    * equal, start their way here. The effect is that of `originate` for each of them in turn.
    */
   originateRun(run: Uint8Array, packetBytes: number, now: number): void {
-    const { engine, faces } = this.#options;
+    const { engine, faces, leaving } = this.#options;
     const view = this.#outgoing;
     const first = run.subarray(0, packetBytes);
     let at = 0;
     if (view.reset(first) === undefined) {
+      if (leaving(view, now)) spreadDestination(view, run);
       const disposition = engine.forward(view, LOCAL_FACE, FROM_SELF);
       if (disposition === Disposition.FORWARD && packetBytes <= faces.mtu(engine.outFace)) {
         const packets = Math.ceil(run.length / packetBytes);
@@ -145,10 +164,12 @@ export class PacketPath {
         return this.#transmitRun(run, packetBytes, packets);
       }
       this.originated++;
-      this.#begin(disposition, first, now, undefined);
+      // Whoever keeps one here would keep them all.
+      view.bytes = first.slice();
+      this.#begin(disposition, view.bytes, now, undefined);
       at = first.length;
     }
-    for (; at < run.length; at += packetBytes) this.originate(run.subarray(at, at + packetBytes), now);
+    for (; at < run.length; at += packetBytes) this.originate(run.slice(at, at + packetBytes), now);
   }
 
   /** Does what the engine has decided about a packet that starts here. */
@@ -175,10 +196,28 @@ export class PacketPath {
     }
   }
 
+  /** Packets came in that nobody looks at. */
+  refuse(reason: PathDrop, packets: number): void {
+    this.received += packets;
+    this.#drop(reason, packets);
+  }
+
   /** Sends a packet of ours by one face without asking the routes: link-local messages. */
   sendLink(face: number, neighbour: number, packet: Uint8Array): boolean {
     this.originated++;
     return this.#options.transmit(face, neighbour, packet) ? this.#left() : this.#drop('transmit');
+  }
+
+  /** Packets whose way leads over the identifier are held, or sent on by `towards` to where they are (see `HidRoutes.hold`). */
+  hold(xid: Xid, from: Hop | undefined, towards: Hop | undefined): void {
+    this.held.open(xid.key, from, towards);
+    if (towards === undefined) return;
+    for (const { bytes } of this.held.drain(xid.key)) this.#handBack(bytes, towards);
+  }
+
+  /** Packets that were held for an identifier take the way that there is now, before any other. */
+  release(xid: Xid, now: number): void {
+    for (const packet of this.held.close(xid.key)) this.#resume(packet, now);
   }
 
   /** Packets in, what became of them, and drops by reason. */
@@ -189,12 +228,13 @@ export class PacketPath {
       forwarded: this.#forwarded,
       broadcast: this.#broadcasts,
       delivered: this.#delivered,
+      held: this.held.packets,
       ...Object.fromEntries(this.#drops),
     };
   }
 
   gauges(): Gauge[] {
-    return [this.#local.gauge()];
+    return [this.#local.gauge(), ...this.held.gauges()];
   }
 
   #incomingPacket(face: number, neighbour: number, packet: Uint8Array, now: number): void {
@@ -263,6 +303,14 @@ export class PacketPath {
     const reached = view.last;
     const { engine, faces } = this.#options;
     const disposition = engine.forward(view, face, FROM_FACE);
+    if (disposition === Disposition.DELIVER && view.nextHeader === NextHeader.CHUNK && alike > first.length) {
+      const packets = Math.ceil(alike / segmentBytes);
+      engine.countAlike(packets - 1, face);
+      this.#delivered += packets;
+      spreadMarks(view, bytes, at, at + alike);
+      this.#options.deliverRun(view, bytes.subarray(at, at + alike), segmentBytes, face, neighbour, now);
+      return alike;
+    }
     const goesOn = disposition === Disposition.FORWARD && segmentBytes <= faces.mtu(engine.outFace);
     if (!goesOn || alike === first.length || this.#isSentBack(view, reached, face, neighbour)) {
       this.#finish(disposition, view, reached, face, neighbour, now);
@@ -296,10 +344,11 @@ export class PacketPath {
    * @param run several packets that are alike; the view is that of the first
    */
   #pass(view: XipView, face: number, neighbour: number, now: number, run?: Uint8Array, packets = 1): void {
-    const { engine, faces, redirect } = this.#options;
+    const { engine, faces, passed, redirect } = this.#options;
     const { outFace, outNeighbour, outNode } = engine;
     if (run === undefined) this.#sendOn(view, face, neighbour, now);
     else this.#sendRunOn(view, now, run, packets);
+    passed(view, outNode, run?.length ?? view.bytes.length, face, neighbour, now);
     if (outFace !== face || outNeighbour === neighbour) return;
     const better = faces.get(face)?.hidOf?.(outNeighbour);
     if (better !== undefined) redirect(view, outNode, better, face, neighbour, now);
@@ -348,7 +397,7 @@ export class PacketPath {
     const { engine, faces, transmit, report } = this.#options;
     const { outFace, outNeighbour } = engine;
     const mtu = faces.mtu(outFace);
-    if (mtu === 0) return this.#drop('no-face');
+    if (mtu === 0) return outFace === HELD_FACE ? this.#hold(view, face, neighbour, now, body) : this.#drop('no-face');
     if (view.packetBytes > mtu) {
       this.#drop('too-big');
       report(XcmpType.TOO_BIG, XcmpCode.NONE, view, face, neighbour, now, mtu);
@@ -357,6 +406,37 @@ export class PacketPath {
     // Shorter only where Ethernet padded it.
     const packet = view.packetBytes < view.bytes.length ? view.bytes.subarray(0, view.packetBytes) : view.bytes;
     return transmit(outFace, outNeighbour, packet, body) ? this.#left() : this.#drop('transmit');
+  }
+
+  /** Keeps a packet whose machine stands still. Whoever gets it later finds the hop limit that it came with. */
+  #hold(view: XipView, face: number, neighbour: number, now: number, body?: Uint8Array): boolean {
+    const { outNode } = this.#options.engine;
+    const id = view.bytes.subarray(view.nodeIdOffset(outNode), view.nodeIdOffset(outNode) + 20);
+    const { key } = new Xid(view.nodeType(outNode), id);
+    const head = view.packetBytes < view.bytes.length ? view.bytes.subarray(0, view.packetBytes) : view.bytes;
+    const towards = this.held.towards(key);
+    if (towards !== undefined) return this.#handBack(body === undefined ? head : concatBytes(head, body), towards);
+    if (face !== LOCAL_FACE) view.setHopLimit(view.hopLimit + 1);
+    const bytes = body === undefined ? copyBytes(head) : concatBytes(head, body);
+    return this.held.push(key, { bytes, face, neighbour, at: now }) || this.#drop('hold-full');
+  }
+
+  /** Sends a packet to where those for its machine are held; it may have come from there. */
+  #handBack(packet: Uint8Array, { face, neighbour }: Hop): boolean {
+    const { faces, transmit } = this.#options;
+    if (packet.length > faces.mtu(face)) return this.#drop('no-face');
+    return transmit(face, neighbour, packet) ? this.#left() : this.#drop('transmit');
+  }
+
+  /** Decides anew about a packet that was held. It may well go where it came from: that one had no better way then. */
+  #resume({ bytes, face, neighbour }: HeldPacket, now: number): void {
+    const view = this.#released;
+    const fault = view.reset(bytes);
+    if (fault !== undefined) return void this.#drop(`malformed:${fault}`);
+    const reached = view.last;
+    const disposition = this.#options.engine.forward(view, face, face === LOCAL_FACE ? FROM_SELF : FROM_FACE);
+    if (disposition === Disposition.FORWARD) this.#send(view, face, neighbour, now);
+    else this.#finish(disposition, view, reached, face, neighbour, now);
   }
 
   #left(): true {

@@ -54,3 +54,10 @@ export function spreadMarks(view: XipView, bytes: Uint8Array, at: number, end: n
     }
   }
 }
+
+/** Writes the destination of the first packet of a run, which is that of the view, to those behind it, which had the same one. */
+export function spreadDestination(view: XipView, run: Uint8Array): void {
+  const end = XIP_HEADER_BYTES + view.destinationCount * XIP_NODE_BYTES;
+  const packetBytes = view.bytes.length;
+  for (let at = packetBytes; at < run.length; at += packetBytes) run.copyWithin(at + XIP_HEADER_BYTES, XIP_HEADER_BYTES, end);
+}

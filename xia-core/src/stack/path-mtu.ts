@@ -1,5 +1,6 @@
 import type { Gauge } from '../bytes/index.js';
-import type { Xid } from '../xid/index.js';
+import type { Dag } from '../dag/index.js';
+import { PrincipalType, type Xid } from '../xid/index.js';
 
 const CAPACITY = 1024;
 /** RFC 8201: a lowered path MTU is tried again after ten minutes. */
@@ -30,6 +31,12 @@ export class PathMtuTable {
     if (entry.expiresMs > now) return entry.mtu;
     this.#entries.delete(hid.key);
     return Infinity;
+  }
+
+  /** Notes the limit towards the host of an address, if it names one. */
+  learnTowards(destination: Dag, mtu: number, now: number): void {
+    const hid = destination.find(PrincipalType.HID);
+    if (hid !== undefined) this.learn(hid, mtu, now);
   }
 
   /** Notes a "too big". Returns true when the limit became smaller. */

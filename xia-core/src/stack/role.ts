@@ -41,3 +41,10 @@ export function mobilityRole(role: RoleOptions, faces: FaceTable): MobilityOptio
 export function leastMtu(faces: FaceTable, role: FaceRole): number {
   return Math.min(LARGEST_MTU, ...faces.withRole(role).map((id) => faces.mtu(id)));
 }
+
+/** The largest MTU of any face; 0 when there is none. */
+export function largestMtu(faces: FaceTable): number {
+  let largest = 0;
+  for (const [, { mtu }] of faces.entries()) largest = Math.max(largest, mtu);
+  return largest;
+}

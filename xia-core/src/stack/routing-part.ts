@@ -106,7 +106,7 @@ export class RoutingPart {
   bindingsLost(now: number): void {
     for (const { hid } of this.#announced.values()) {
       const entry = this.#options.mobility().binding(hid);
-      if (entry === undefined || (entry.hop === undefined && !entry.patched)) this.#withdraw(hid, now);
+      if (entry === undefined || (entry.hop === undefined && entry.state !== 'draining')) this.#withdraw(hid, now);
     }
   }
 

@@ -59,6 +59,11 @@ export class LossRecovery {
   #timeoutFromMs = -Infinity;
   #newestLostMs = -Infinity;
   #persistent = false;
+  /** In flight at the first probe timeout since something was acknowledged; 0 without one. */
+  #silentBytes = 0;
+  /** The same of the silence that the last acknowledgement ended. */
+  #silencedBytes = 0;
+  #interrupted = false;
 
   constructor(rtt: RttEstimator, sink: RecoverySink, options: RecoveryOptions) {
     this.#rtt = rtt;
@@ -93,6 +98,11 @@ export class LossRecovery {
   /** So much was lost on end, by the last {@link detect}, that the path must be gone. */
   get persistent(): boolean {
     return this.#persistent;
+  }
+
+  /** Most of what was in flight when a silence began was lost, by the last {@link detect}: the path was away. */
+  get interrupted(): boolean {
+    return this.#interrupted;
   }
 
   /** The last {@link acknowledged} showed that nothing was lost of what congestion control reacted to last. */
@@ -181,7 +191,11 @@ export class LossRecovery {
     if (newest === view.ackLargest) {
       this.#rtt.sample(now - newestSentMs, Math.min(view.ackDelayMs, this.#maxAckDelayMs));
     }
-    if (newest >= 0) this.heard();
+    if (newest >= 0) {
+      this.heard();
+      this.#silencedBytes = this.#silentBytes;
+      this.#silentBytes = 0;
+    }
     return ackedBytes;
   }
 
@@ -229,12 +243,14 @@ export class LossRecovery {
       this.#sink.packetLost(packet.control, packet.dataOffset, packet.dataLength, bytes);
     }
     packets.trim();
+    this.#interrupted = this.#persistent || (this.#silencedBytes > 0 && 2 * lostBytes > this.#silencedBytes);
     return lostBytes;
   }
 
   /** A probe timeout has passed; the caller sends a probe. */
   timedOut(now: number): void {
     this.#timeouts++;
+    if (this.#silentBytes === 0) this.#silentBytes = this.#bytesInFlight;
     this.#timeoutFromMs = now;
   }
 
@@ -260,6 +276,7 @@ export class LossRecovery {
   /** The path is another one: how it reorders was the old one's. */
   pathChanged(): void {
     this.#tolerance.reset();
+    this.#silentBytes = 0;
     this.#lostPackets.clear();
     this.#episodeLosses = 0;
   }
@@ -269,6 +286,7 @@ export class LossRecovery {
     this.#packets.clear();
     this.#bytesInFlight = 0;
     this.#packetsInFlight = 0;
+    this.#silentBytes = 0;
     this.#lossAtMs = Infinity;
     this.#lostPackets.clear();
   }

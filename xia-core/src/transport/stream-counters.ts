@@ -51,3 +51,8 @@ export function newStreamEndpointCounters(): StreamEndpointCounters {
     goneHeard: 0,
   };
 }
+
+/** The counters as one table, for display. */
+export function flatStreamCounters({ malformed, ...counters }: StreamEndpointCounters): Record<string, number> {
+  return { ...counters, ...Object.fromEntries(Object.entries(malformed).map(([fault, count]) => [`malformed:${fault}`, count])) };
+}

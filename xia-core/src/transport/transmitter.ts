@@ -259,7 +259,8 @@ export class Transmitter implements RecoverySink {
     const { recovery, congestion } = this;
     const lostBytes = recovery.detect(now);
     if (lostBytes === 0) return;
-    congestion.lost(lostBytes, recovery.newestLostMs, recovery.bytesInFlight, now);
+    if (recovery.interrupted) congestion.interrupted(lostBytes, recovery.newestLostMs, recovery.bytesInFlight, now);
+    else congestion.lost(lostBytes, recovery.newestLostMs, recovery.bytesInFlight, now);
     if (recovery.persistent) congestion.collapsed(now);
   }
 
@@ -311,6 +312,8 @@ export class Transmitter implements RecoverySink {
   #mayCarryData(now: number): boolean {
     const { congestion } = this;
     const inFlight = this.recovery.bytesInFlight;
+    // In doubt only probes go: what they leave over of a larger packet waits for an answer.
+    if (this.#unansweredProbes > LARGE_PROBES && inFlight > 0) return false;
     if (inFlight > 0 && inFlight + this.#packetBytes > congestion.windowBytes) return false;
     const atMs = this.#pacer.nextSendMs(now, congestion.paceBytesPerMs, congestion.windowBytes);
     if (this.#pacer.overslept) this.recovery.noteSenderLimited();

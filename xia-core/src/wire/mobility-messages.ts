@@ -1,12 +1,22 @@
 import * as v from 'valibot';
 import type { Xid } from '../xid/index.js';
-import { MAX_RELAYS } from './mobility-statements.js';
+import { MAX_RELAYS, noticeStatuses } from './mobility-statements.js';
 import { encodeKindMessage } from './kind-message.js';
 import { bytesField, hidField, wholeField } from './schema-fields.js';
 import { MAX_STATEMENT_BYTES, STATEMENT_HEADER_BYTES, decodeStrict } from './statement.js';
 
 /** First byte of a message to SID_BOOTSTRAP; a msgpack map follows. */
-export const MobilityKind = { BEACON: 1, SOLICIT: 2, BINDING: 3, BINDING_ACK: 4, PATCH: 5, PATCH_ACK: 6 } as const;
+export const MobilityKind = {
+  BEACON: 1,
+  SOLICIT: 2,
+  BINDING: 3,
+  BINDING_ACK: 4,
+  PATCH: 5,
+  PATCH_ACK: 6,
+  NOTICE: 7,
+  NOTICE_ACK: 8,
+  REDIRECT: 9,
+} as const;
 export type MobilityKind = (typeof MobilityKind)[keyof typeof MobilityKind];
 
 export const MAX_MOBILITY_MESSAGE_BYTES = 2048;
@@ -22,7 +32,16 @@ const solicitSchema = v.strictObject({ hid: hidField });
 const bindingMessageSchema = v.strictObject({ binding: statementField });
 const ackMessageSchema = v.strictObject({ ack: statementField, hid: hidField });
 const patchSchema = v.strictObject({ binding: statementField, ack: statementField });
+const redirectSchema = v.strictObject({ binding: statementField, ack: statementField });
 const patchAckSchema = v.strictObject({ hid: hidField, sequence: wholeField() });
+const noticeMessageSchema = v.strictObject({ notice: statementField });
+const noticeAckSchema = v.strictObject({
+  hid: hidField,
+  /** The host that gave the notice. */
+  host: hidField,
+  sequence: wholeField(),
+  status: v.picklist(noticeStatuses),
+});
 
 export type BeaconMessage = v.InferOutput<typeof beaconMessageSchema>;
 export type SolicitMessage = v.InferOutput<typeof solicitSchema>;
@@ -30,6 +49,9 @@ export type BindingMessage = v.InferOutput<typeof bindingMessageSchema>;
 export type BindingAckMessage = v.InferOutput<typeof ackMessageSchema>;
 export type PatchMessage = v.InferOutput<typeof patchSchema>;
 export type PatchAckMessage = v.InferOutput<typeof patchAckSchema>;
+export type NoticeMessage = v.InferOutput<typeof noticeMessageSchema>;
+export type NoticeAckMessage = v.InferOutput<typeof noticeAckSchema>;
+export type RedirectMessage = v.InferOutput<typeof redirectSchema>;
 
 export type MobilityMessage =
   | ({ readonly kind: typeof MobilityKind.BEACON } & BeaconMessage)
@@ -37,7 +59,10 @@ export type MobilityMessage =
   | ({ readonly kind: typeof MobilityKind.BINDING } & BindingMessage)
   | ({ readonly kind: typeof MobilityKind.BINDING_ACK } & BindingAckMessage)
   | ({ readonly kind: typeof MobilityKind.PATCH } & PatchMessage)
-  | ({ readonly kind: typeof MobilityKind.PATCH_ACK } & PatchAckMessage);
+  | ({ readonly kind: typeof MobilityKind.PATCH_ACK } & PatchAckMessage)
+  | ({ readonly kind: typeof MobilityKind.NOTICE } & NoticeMessage)
+  | ({ readonly kind: typeof MobilityKind.NOTICE_ACK } & NoticeAckMessage)
+  | ({ readonly kind: typeof MobilityKind.REDIRECT } & RedirectMessage);
 
 export type MessageFault = 'truncated' | 'oversized' | 'unknown-kind' | 'bad-body' | 'unknown-key';
 
@@ -61,6 +86,12 @@ export function decodeMobilityMessage(payload: Uint8Array): DecodedMessage<Mobil
       return withKind(MobilityKind.PATCH, decodeStrict(body, patchSchema));
     case MobilityKind.PATCH_ACK:
       return withKind(MobilityKind.PATCH_ACK, decodeStrict(body, patchAckSchema));
+    case MobilityKind.NOTICE:
+      return withKind(MobilityKind.NOTICE, decodeStrict(body, noticeMessageSchema));
+    case MobilityKind.NOTICE_ACK:
+      return withKind(MobilityKind.NOTICE_ACK, decodeStrict(body, noticeAckSchema));
+    case MobilityKind.REDIRECT:
+      return withKind(MobilityKind.REDIRECT, decodeStrict(body, redirectSchema));
     default:
       return { ok: false, reason: 'unknown-kind' };
   }
@@ -95,4 +126,16 @@ export function encodePatch({ binding, ack }: PatchMessage): Uint8Array {
 
 export function encodePatchAck({ hid, sequence }: PatchAckMessage): Uint8Array {
   return encodeKindMessage(MobilityKind.PATCH_ACK, { hid: hid.id, sequence }, MAX_MOBILITY_MESSAGE_BYTES);
+}
+
+export function encodeNotice({ notice }: NoticeMessage): Uint8Array {
+  return encodeKindMessage(MobilityKind.NOTICE, { notice }, MAX_MOBILITY_MESSAGE_BYTES);
+}
+
+export function encodeNoticeAck({ hid, host, sequence, status }: NoticeAckMessage): Uint8Array {
+  return encodeKindMessage(MobilityKind.NOTICE_ACK, { hid: hid.id, host: host.id, sequence, status }, MAX_MOBILITY_MESSAGE_BYTES);
+}
+
+export function encodeRedirect({ binding, ack }: RedirectMessage): Uint8Array {
+  return encodeKindMessage(MobilityKind.REDIRECT, { binding, ack }, MAX_MOBILITY_MESSAGE_BYTES);
 }

@@ -154,6 +154,41 @@ export function sealBindingAck(ack: BindingAck, routerIdentity: Identity): Uint8
   );
 }
 
+/** What a host says of a guest: it is about to come here, or it stands still here, about to go. */
+export const noticePhases = ['coming', 'paused'] as const;
+export type NoticePhase = (typeof noticePhases)[number];
+
+/** No notice holds for longer than a minute. */
+export const MAX_NOTICE_LIFETIME_MS = 60_000;
+
+/** "That guest is about to come here, or go from here." Signed by the key of the host; it speaks for nobody else. */
+export const noticeSchema = v.strictObject({
+  hid: hidField,
+  /** Who signs it, and where the guest comes to or goes from. */
+  host: hidField,
+  /** The gateway that it is for. */
+  router: hidField,
+  phase: v.picklist(noticePhases),
+  sequence: wholeField(),
+  issuedMs: wholeField(),
+  /** 0 takes the notice back. */
+  lifetimeMs: wholeField(MAX_NOTICE_LIFETIME_MS),
+});
+export type Notice = v.InferOutput<typeof noticeSchema>;
+
+export function sealNotice(notice: Notice, hostIdentity: Identity): Uint8Array {
+  const { hid, host, router, phase, sequence, issuedMs, lifetimeMs } = notice;
+  return sealStatement(
+    StatementKind.NOTICE,
+    { hid: hid.id, host: host.id, router: router.id, phase, sequence, issuedMs, lifetimeMs },
+    hostIdentity,
+  );
+}
+
+/** What a gateway says to a notice: `ok`, or why it does not act on it. `refused`: the guest is not behind that host. */
+export const noticeStatuses = ['ok', 'table-full', 'frozen', 'refused'] as const;
+export type NoticeStatus = (typeof noticeStatuses)[number];
+
 function dagBytes(dag: Dag | undefined): Uint8Array {
   return dag?.wire ?? new Uint8Array(0);
 }

@@ -24,6 +24,7 @@ export const StatementKind = {
   RECORD: 6,
   HELLO: 7,
   LINK_STATE: 8,
+  NOTICE: 9,
 } as const;
 
 export type StatementKind = (typeof StatementKind)[keyof typeof StatementKind];
@@ -37,6 +38,7 @@ const kindNames: Readonly<Record<StatementKind, string>> = {
   [StatementKind.RECORD]: 'record',
   [StatementKind.HELLO]: 'hello',
   [StatementKind.LINK_STATE]: 'link-state',
+  [StatementKind.NOTICE]: 'notice',
 };
 
 export const STATEMENT_VERSION = 1;

@@ -4,6 +4,7 @@ import {
   admissions,
   Dag,
   DEFAULT_EVICTION_POLICY,
+  DEFAULT_HOLD_LIMITS,
   evictionPolicyNames,
   logLevels,
   MAX_LINK_COST,
@@ -20,6 +21,8 @@ import {
 /** Largest XIP packet that fits a UDP datagram over IPv4. */
 const MAXIMUM_MTU = 65_507;
 const MINIMUM_MTU = 576;
+/** All machines together have no more. */
+const MAXIMUM_HELD_BYTES = 16 * 1024 * 1024;
 /** The header of a frame is in the datagram, too. */
 const MAXIMUM_ETHERNET_MTU = MAXIMUM_MTU - 14;
 
@@ -153,6 +156,14 @@ export const configSchema = v.pipe(
       v.strictObject({
         limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 5),
         windowMs: v.optional(milliseconds(1000, 3_600_000), 180_000),
+      }),
+      {},
+    ),
+    holding: v.optional(
+      v.strictObject({
+        enabled: v.optional(v.boolean(), true),
+        ageMs: v.optional(milliseconds(1, 5000), DEFAULT_HOLD_LIMITS.ageMs),
+        bytes: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAXIMUM_HELD_BYTES)), DEFAULT_HOLD_LIMITS.bytes),
       }),
       {},
     ),

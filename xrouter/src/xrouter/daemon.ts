@@ -1,7 +1,19 @@
-import { captureHandler, loadOrCreateIdentity, nodeViews, openLog, XiaError, XiaNode, type Hangups, type NodeView } from 'xia-core';
+import {
+  captureHandler,
+  loadOrCreateIdentity,
+  nodeViews,
+  openLog,
+  PrincipalType,
+  XiaError,
+  XiaNode,
+  Xid,
+  type Hangups,
+  type NodeView,
+} from 'xia-core';
 import { certificateBytes, readCertificate } from './certificate-file.js';
 import type { NodeConfig } from './config.js';
 import { ControlSockets } from './control-sockets.js';
+import { guestHandler } from './guest-handler.js';
 import { NodeTarget } from './node-target.js';
 import { Reloader } from './reloader.js';
 
@@ -25,6 +37,17 @@ export interface ReloadSource {
 
 function isView(what: unknown): what is NodeView {
   return (nodeViews as readonly unknown[]).includes(what);
+}
+
+/** The guest that a request is about. @throws XiaError `bad-request` */
+function guestOf({ hid }: Record<string, unknown>): Xid {
+  try {
+    const xid = Xid.parse(String(hid));
+    if (xid.type === PrincipalType.HID) return xid;
+  } catch {
+    // Said below.
+  }
+  throw new XiaError('bad-request', `"${String(hid)}" is not a HID`);
 }
 
 /**
@@ -55,6 +78,7 @@ export async function runDaemon(
     cache: config.cache,
     contentHash: config.contentHash,
     moves: config.moves,
+    holding: config.holding,
     routing: config.routing,
     // A host that finds no router yet goes on looking: daemons may be started in any order.
     attachTimeoutMs: 0,
@@ -80,7 +104,15 @@ export async function runDaemon(
     return node.show(params['what']);
   };
   const reload = ({ dryRun }: Record<string, unknown>) => reloader.reload({ dryRun: dryRun === true });
-  await using controls = new ControlSockets({ info, show, reload, stop: () => stopped.abort() }, { capture: captureHandler(node) });
+  const fence = (params: Record<string, unknown>) => {
+    node.fence(guestOf(params));
+    return { fenced: true };
+  };
+  const unfence = (params: Record<string, unknown>) => ({ wasFenced: node.unfence(guestOf(params)) });
+  await using controls = new ControlSockets(
+    { info, show, reload, guest: guestHandler(node), fence, unfence, stop: () => stopped.abort() },
+    { capture: captureHandler(node) },
+  );
   const target = new NodeTarget(node, log, controls, config.faces);
   const ad = config.role === 'router' ? node.ad : undefined;
   const reloader = new Reloader({ file, running: { config, certificate }, identity, ad, target, log });

@@ -90,6 +90,21 @@ export function program(signal: AbortSignal, hangups: Hangups): Command {
     .action(async (options: { control?: string; config?: string }) => {
       print(JSON.stringify(await controlCall(await controlPath(options), 'info')));
     });
+  for (const [name, what] of [
+    ['fence', 'refuse a guest that was given away: its copy here has its key as well'],
+    ['unfence', 'let a guest attach here again'],
+  ] as const) {
+    root
+      .command(name)
+      .description(what)
+      .argument('<hid>', 'HID of the guest')
+      .option('--control <socket>', "the daemon's control socket")
+      .option('-c, --config <file>', "the daemon's configuration, to find its control socket")
+      .addHelpText('after', `\nExample:\n  xrouter ${name} -c HOST_A.yaml HID:1234567890123456789012345678901234567890`)
+      .action(async (hid: string, options: { control?: string; config?: string }) => {
+        print(JSON.stringify(await controlCall(await controlPath(options), name, { hid })));
+      });
+  }
   root
     .command('key')
     .description('make a key for --key in a new file, and print the HID that it stands for')

@@ -78,6 +78,8 @@ export class NodeTarget implements ReloadTarget {
         return reconfigure.setBeacon(config.beacon);
       case 'cache':
         return reconfigure.setCache(config.cache);
+      case 'holding':
+        return reconfigure.setHolding(config.holding);
       case 'moves':
         return reconfigure.setMoves(config.moves);
       case 'nameserver':

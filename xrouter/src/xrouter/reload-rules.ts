@@ -1,7 +1,7 @@
 import { configDifferences, valueText } from 'xia-core';
 
 /** The settings of a node that are set as a whole when one of their keys differs. */
-export type SettingName = 'beacon' | 'cache' | 'moves' | 'nameserver' | 'trust';
+export type SettingName = 'beacon' | 'cache' | 'holding' | 'moves' | 'nameserver' | 'trust';
 
 /**
  * What a reload does about a key that differs:
@@ -51,6 +51,9 @@ export const reloadRules: Readonly<Record<string, ReloadRule>> = {
   'cache.admit': 'cache',
   'beacon.intervalMs': 'beacon',
   'beacon.lifetimeMs': 'beacon',
+  'holding.enabled': 'holding',
+  'holding.ageMs': 'holding',
+  'holding.bytes': 'holding',
   'moves.limit': 'moves',
   'moves.windowMs': 'moves',
   control: 'control',

@@ -42,6 +42,7 @@ cache:                            # on-path chunk cache
   admit: always                   # or second-request: what is fetched only once costs nothing, what is fetched twice is kept
 beacon: { intervalMs: 100, lifetimeMs: 1000 }
 moves: { limit: 5, windowMs: 180000 }          # a HID that moves more often than this is frozen for a while
+holding: { enabled: true, ageMs: 2000, bytes: 1048576 }   # packets to a machine that stands still wait so long; bytes of each machine
 control: run/R1.ctl               # xrouter show talks to the daemon here
 log: { level: info, file: logs/R1.log }        # JSON lines; without a file they go to stderr; opened anew at SIGHUP
 `;

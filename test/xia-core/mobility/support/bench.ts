@@ -1,4 +1,5 @@
 import { SeededRandom } from '../../../../xia-core/src/bytes/index.js';
+import type { Dag } from '../../../../xia-core/src/dag/index.js';
 import { nodeCrypto } from '../../../../xia-core/src/io/node-crypto.js';
 import type { MobilityEvent } from '../../../../xia-core/src/mobility/events.js';
 import type { Hop } from '../../../../xia-core/src/mobility/links.js';
@@ -19,7 +20,7 @@ import {
   type BindingAck,
 } from '../../../../xia-core/src/wire/mobility-statements.js';
 import { StatementKind, openStatement } from '../../../../xia-core/src/wire/statement.js';
-import { PrincipalType, Xid, type Identity } from '../../../../xia-core/src/xid/index.js';
+import { PrincipalType, Xid, type CryptoSuite, type Identity } from '../../../../xia-core/src/xid/index.js';
 import { fixedIdentity } from './fixed-identity.js';
 
 export const WALL = 1_800_000_000_000;
@@ -55,17 +56,21 @@ export class Bench {
   readonly routes = new Map<string, Hop>();
   readonly adRoutes = new Map<string, Hop>();
   readonly hidRoutes = new Map<string, Hop>();
+  /** HIDs whose packets wait. */
+  readonly holding = new Map<string, { readonly from: Hop | undefined; readonly towards: Hop | undefined }>();
   /** HIDs whose route is gone, and that nobody else may have a route for. */
   readonly held = new Set<string>();
   readonly events: MobilityEvent[] = [];
   readonly sent: Array<{ face: number; neighbour: number; message: MobilityMessage }> = [];
+  /** Datagrams to nodes that are not neighbours. */
+  readonly sentFar: Array<{ destination: Dag; payload: Uint8Array }> = [];
   now = 1000;
 
-  constructor(role: MobilityOptions['role'], identity: Identity, limits: MobilityLimits = {}) {
+  constructor(role: MobilityOptions['role'], identity: Identity, limits: MobilityLimits = {}, crypto: CryptoSuite = nodeCrypto) {
     this.mobility = new Mobility({
       role,
       identity,
-      crypto: nodeCrypto,
+      crypto,
       rng: new SeededRandom(1),
       faces: { access: () => [ACCESS], uplink: () => [UPLINK] },
       sink: {
@@ -75,22 +80,31 @@ export class Bench {
         },
       },
       routes: {
-        set: (hid, hop) => void this.routes.set(hid.key, hop),
+        set: (hid, hop) => {
+          this.holding.delete(hid.key);
+          this.routes.set(hid.key, hop);
+        },
         delete: (hid, isHeld) => {
+          this.holding.delete(hid.key);
           this.routes.delete(hid.key);
           if (isHeld) this.held.add(hid.key);
           else this.held.delete(hid.key);
         },
+        hold: (hid, from, towards) => {
+          this.routes.delete(hid.key);
+          this.holding.set(hid.key, { from, towards });
+        },
       },
       adRoute: (ad) => this.adRoutes.get(ad.key),
       hidRoute: (hid) => this.hidRoutes.get(hid.key),
+      send: (destination, payload) => void this.sentFar.push({ destination, payload }),
       onEvent: (event) => this.events.push(event),
       limits,
     });
   }
 
-  static router(limits: MobilityLimits = {}): Bench {
-    const bench = new Bench({ kind: 'router', ad: adOf(keys.ad), certificate, beacon: { mtu: 1500 } }, keys.router, limits);
+  static router(limits: MobilityLimits = {}, crypto: CryptoSuite = nodeCrypto): Bench {
+    const bench = new Bench({ kind: 'router', ad: adOf(keys.ad), certificate, beacon: { mtu: 1500 } }, keys.router, limits, crypto);
     bench.timeout();
     return bench;
   }

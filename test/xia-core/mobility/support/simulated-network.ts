@@ -165,6 +165,10 @@ export interface NodeOptions {
   /** The clock of this node is so far off. */
   readonly wallOffsetMs?: number;
   readonly beacon?: { readonly intervalMs?: number; readonly lifetimeMs?: number };
+  /** Default: one of its own. Two nodes of one identity are a machine and its copy. */
+  readonly identity?: Identity;
+  /** A router: the AD's identity. Default: one of its own. */
+  readonly adIdentity?: Identity;
 }
 
 /** A node with its routes, its faces and its events. */
@@ -172,6 +176,7 @@ export class SimulatedNode {
   readonly mobility: Mobility;
   readonly identity: Identity;
   readonly ad: Xid;
+  readonly adIdentity: Identity;
   readonly certificate: Uint8Array;
   readonly routes = new Map<string, Hop>();
   readonly adRoutes = new Map<string, Hop>();
@@ -180,7 +185,7 @@ export class SimulatedNode {
   readonly name: string;
   readonly role: Role;
   readonly #network: SimulatedNetwork;
-  readonly #wallOffsetMs: number;
+  #wallOffsetMs: number;
   #faces = 0;
   #wakeAt = Infinity;
   /** While stopped (a machine between two hosts) neither messages nor timers reach it. */
@@ -191,8 +196,9 @@ export class SimulatedNode {
     this.name = name;
     this.role = role;
     this.#wallOffsetMs = options.wallOffsetMs ?? 0;
-    this.identity = network.nextIdentity();
-    const adIdentity = network.nextIdentity();
+    this.identity = options.identity ?? network.nextIdentity();
+    const adIdentity = options.adIdentity ?? network.nextIdentity();
+    this.adIdentity = adIdentity;
     this.ad = new Xid(PrincipalType.AD, adIdentity.id);
     this.certificate = sealCertificate(
       {
@@ -210,9 +216,12 @@ export class SimulatedNode {
       rng: network.rng,
       faces: { access: () => this.#facesOf('access'), uplink: () => this.#facesOf('uplink') },
       sink: { sendLink: (face, neighbour, payload) => this.#send(face, neighbour, payload) },
+      // Nobody here sends packets that could make a detour.
+      send: () => {},
       routes: {
         set: (hid, hop) => void this.routes.set(hid.key, hop),
         delete: (hid) => void this.routes.delete(hid.key),
+        hold: (hid) => void this.routes.delete(hid.key),
       },
       adRoute: (ad) => this.adRoutes.get(ad.key) ?? this.mobility.attachment?.hop,
       onEvent: (event) => this.events.push(event),
@@ -251,6 +260,11 @@ export class SimulatedNode {
     present.segment.ports = present.segment.ports.filter((port) => port !== present.port);
     this.segments.delete(face);
     this.mobility.faceRemoved(face, this.#network.now);
+  }
+
+  /** Somebody sets this node's clock. */
+  stepClock(byMs: number): void {
+    this.#wallOffsetMs += byMs;
   }
 
   /** Stops the machine; it continues with whatever its timers missed. */
