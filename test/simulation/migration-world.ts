@@ -11,12 +11,7 @@ import {
 } from 'xia-core';
 import { addApplication, addHost, addRouter } from './domains.js';
 import { SimNetwork, type SimNode, type SimNodeOptions } from './network.js';
-<<<<<<< HEAD
-import { simIdentity } from './sim-identity.js';
-import { serveNames } from './sim-names.js';
-=======
 import { simCrypto, simIdentity } from './sim-identity.js';
->>>>>>> wt/moves
 import { Conversation, StreamRouter, Talker } from './stream-pair.js';
 import { VmTransfer } from './vm-transfer.js';
 

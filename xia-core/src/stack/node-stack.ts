@@ -452,11 +452,6 @@ export class NodeStack {
     this.#path.sendLink(face, neighbour, packet);
   }
 
-  /** Whether a guest that was given away has sent this. Its bindings are let in, so that they are heard of. */
-  #isFenced(face: number, neighbour: number, packet: Uint8Array): boolean {
-    return this.mobility.fences.blocks(face, neighbour) && !isForBootstrap(packet);
-  }
-
   #handleMobility(event: MobilityEvent): void {
     if (event.kind === 'attached') this.#moveTo(undefined, event.attachment);
     else if (event.kind === 'moved') this.#moveTo(event.from, event.to);
