@@ -34,13 +34,13 @@ const MIN_ADS = 3;
 const MAX_ADS = 8;
 const MAX_ROUTERS_OF_AD = 3;
 /** Of all ADs together; what routers tell each other grows faster than they do. */
-const MAX_ROUTERS = 9;
+const MAX_ROUTERS = 8;
 
 export function planMoves(seed: number): MovesPlan {
   // Small seeds in a row would begin with numbers alike.
   const rng = new SeededRandom(Math.imul(seed, 0x9e3779b1) >>> 0);
   const style = moveStyles[rng.below(moveStyles.length)]!;
-  const ways = rng.below(3) === 0 ? 'found' : 'static';
+  const ways = rng.below(4) === 0 ? 'found' : 'static';
   const ads = MIN_ADS + rng.below(MAX_ADS - MIN_ADS + 1);
   const routers = routersOf(rng, ads, ways);
   const hosts = Array.from({ length: 3 + rng.below(3) }, () => rng.below(routers.length));

@@ -7,7 +7,7 @@ import { simIdentity } from './sim-identity.js';
 
 /** Slower than by default: what is waited for is asked for, and the rest costs time. */
 const BEACON = { intervalMs: 400, lifetimeMs: 4000 };
-const ROUTING = { helloMs: 250, deadMs: 1000 };
+const ROUTING = { helloMs: 300, deadMs: 1200 };
 /** The link between a host and what runs on the same machine. */
 const LOCAL: LinkShape = { delayMs: 0.05 };
 /** Renewed at a third of it, which is what finds a router that has restarted. */
