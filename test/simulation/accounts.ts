@@ -16,14 +16,14 @@ const MOBILITY_OUTPUTS = new Set([
   'patch:too-many-pending',
   'notice:sent',
   'notice:retransmitted',
-  'redirect:sent',
-  'redirect:unanswerable',
-  'redirect:no-proof',
-  'redirect:no-credit',
-  'redirect:limited',
-  'redirect:followed',
   'redirect:by-record',
   'redirect:failed',
+  'redirect:followed',
+  'redirect:limited',
+  'redirect:no-credit',
+  'redirect:no-proof',
+  'redirect:sent',
+  'redirect:unanswerable',
 ]);
 
 /** What routing counts of messages that came in; the rest is about what it made of them, or sent. */
