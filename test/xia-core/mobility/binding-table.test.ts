@@ -118,7 +118,7 @@ function perform(watched: Watched, made: Step): void {
     case 'resume':
       return table.resume(made.hid, ++watched.sequence);
     case 'fail':
-      return table.faceRemoved(made.hop.face, made.hop.neighbour);
+      return table.faceRemoved(made.hop.face, 0, made.hop.neighbour);
     case 'elsewhere':
       return table.forgetPlace(made.hid, ++watched.sequence);
     case 'pass':
@@ -155,7 +155,7 @@ describe('a table of bindings', () => {
     expect(sameHop(watched.table.get(hids[3]!)?.hop, here)).toBe(true);
     expect(watched.routes.get(hids[3]!.key)).toEqual(here);
     watched.table.pause(hids[3]!, 2, watched.now + 5000);
-    watched.table.faceRemoved(1);
+    watched.table.faceRemoved(1, 0);
     expect(watched.routes.get(hids[3]!.key), 'still waited for').toBe('held');
     watched.pass(5000);
     expect(watched.table.get(hids[3]!)?.state).toBe('ended');

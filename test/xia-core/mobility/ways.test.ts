@@ -109,6 +109,19 @@ describe('a patched node whose next hop is gone', () => {
     expect(router.routes.get(guest.key)).toEqual(two);
   });
 
+  it('goes on as before when the next hop was away for a moment only', () => {
+    router.mobility.faceRemoved(PEER, router.now, 1);
+    router.pass(200);
+    router.mobility.neighbourBack(two, router.now);
+    expect(router.routes.has(guest.key)).toBe(false);
+    router.mobility.neighbourBack(one, router.now);
+    expect(router.routes.get(guest.key)).toEqual(one);
+    router.mobility.faceRemoved(PEER, router.now, 1);
+    router.pass(400);
+    router.mobility.neighbourBack(one, router.now);
+    expect(router.routes.has(guest.key)).toBe(false);
+  });
+
   it('keeps others out until its entry ends, if the guest is in another AD', () => {
     router.mobility.faceRemoved(PEER, router.now, 1);
     expect(router.held.has(guest.key)).toBe(true);

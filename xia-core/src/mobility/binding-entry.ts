@@ -55,6 +55,8 @@ export interface BindingEntry {
   proof: BindingProof | undefined;
   /** Hops that this entry pointed to before, the latest first. */
   formers: readonly Hop[];
+  /** The way of a draining entry that was lost, and when. */
+  lost: { readonly hop: Hop; readonly atMs: number } | undefined;
   tentative: Tentative | undefined;
   staged: Staged | undefined;
   hold: Hold | undefined;
@@ -77,6 +79,7 @@ export function newEntry(hid: Xid, now: number): BindingEntry {
     forgetAt: now,
     proof: undefined,
     formers: [],
+    lost: undefined,
     tentative: undefined,
     staged: undefined,
     hold: undefined,

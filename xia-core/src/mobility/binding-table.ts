@@ -9,6 +9,8 @@ import { StagedEntries } from './staged-entries.js';
 /** Of the table, so that whoever fills it leaves room for the other faces, and for the other neighbours of its own. */
 const LARGEST_FACE_SHARE = 0.75;
 const LARGEST_NEIGHBOUR_SHARE = 0.5;
+/** Longer outages are heard of by the gateway, which says anew where its hosts are. */
+const MOMENT_MS = 300;
 /** HIDs that a node remembers, unless told otherwise. */
 export const DEFAULT_MAX_BINDINGS = 4096;
 
@@ -188,6 +190,7 @@ export class BindingTable {
     entry.formers = formersAfter(entry, next);
     entry.sequence = binding.sequence;
     entry.hop = next;
+    entry.lost = undefined;
     entry.direct = direct;
     entry.proof = proof;
     entry.expiresAt = next === undefined ? Infinity : now + lifetimeMs;
@@ -226,11 +229,12 @@ export class BindingTable {
    * Drops routes and remembered hops over a face that is gone, or to one neighbour on it. Sequences stay, so that no replay
    * gets in.
    */
-  faceRemoved(face: number, neighbour?: number): void {
+  faceRemoved(face: number, now: number, neighbour?: number): void {
     for (const entry of this.#entries.values()) {
       entry.formers = entry.formers.filter((hop) => !leadsOver(hop, face, neighbour));
       if (entry.tentative !== undefined && leadsOver(entry.tentative.hop, face, neighbour)) entry.tentative = undefined;
       if (entry.hop !== undefined && leadsOver(entry.hop, face, neighbour)) {
+        entry.lost = entry.state === 'draining' ? { hop: entry.hop, atMs: now } : undefined;
         entry.hop = undefined;
         // What was patched is waited for: another router of the AD may still send here, and stops when it expires.
         if (entry.state === 'live') {
@@ -238,6 +242,21 @@ export class BindingTable {
           this.#step(entry, 'ended');
         }
       }
+      this.#apply(entry);
+    }
+  }
+
+  /**
+   * A neighbour is back. If it was away for a moment only, nobody else has heard of that, and nobody would tell this node again: what
+   * it patched leads there again. Whoever told a node of a binding is nearer to the gateway than the node itself, so no circle arises.
+   */
+  neighbourBack(hop: Hop, now: number): void {
+    for (const entry of this.#entries.values()) {
+      const { lost } = entry;
+      if (lost === undefined || !sameHop(lost.hop, hop)) continue;
+      entry.lost = undefined;
+      if (entry.state !== 'draining' || entry.hop !== undefined || now - lost.atMs > MOMENT_MS) continue;
+      entry.hop = lost.hop;
       this.#apply(entry);
     }
   }

@@ -330,10 +330,15 @@ export class Mobility {
 
   /** A face is gone, or one neighbour of it: its routes go, what was learned of sequences stays. */
   faceRemoved(face: number, now: number, neighbour?: number): void {
-    this.#table.faceRemoved(face, neighbour);
+    this.#table.faceRemoved(face, now, neighbour);
     this.#patcher.faceRemoved(face, neighbour);
     this.fences.wireGone(face, neighbour);
     this.#attachment?.faceRemoved(face, now, neighbour);
+  }
+
+  /** A neighbour that was gone is there again. */
+  neighbourBack(hop: Hop, now: number): void {
+    this.#table.neighbourBack(hop, now);
   }
 
   /** Changes settings while the node runs. */

@@ -171,6 +171,8 @@ export class RoutingPart {
     if (event.kind === 'neighbour-down') {
       mobility().faceRemoved(event.hop.face, now(), event.hop.neighbour);
       this.bindingsLost(now());
+    } else if (event.kind === 'neighbour-up') {
+      mobility().neighbourBack(event.hop, now());
     } else if (event.kind === 'host-elsewhere') {
       mobility().forgetPlace(event.hid, event.sequence);
       this.#withdraw(event.hid, now());
