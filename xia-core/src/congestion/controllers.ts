@@ -12,8 +12,5 @@ export const congestionControllers = {
 
 export type CongestionName = keyof typeof congestionControllers;
 
-/** What fetches take when nobody says otherwise: the one that their laboratory tables were made with. */
-export const DEFAULT_CONGESTION: CongestionName = 'cubic';
-
-/** What connections take when nobody says otherwise; docs/congestion.md has the measurements. */
-export const DEFAULT_STREAM_CONGESTION: CongestionName = 'bbr';
+/** What connections and fetches use unless told otherwise: the best on links that lose packets, and as good on others. */
+export const DEFAULT_CONGESTION: CongestionName = 'bbr';

@@ -1,3 +1,4 @@
+import { DEFAULT_CONGESTION } from '../congestion/index.js';
 import type { RandomSource } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import type { CryptoSuite } from '../xid/index.js';
@@ -96,7 +97,7 @@ export function fetchLimits(options: FetchLimits): Required<FetchLimits> {
     timeoutMarginMs: options.timeoutMarginMs ?? 25,
     maxTimeoutMs: options.maxTimeoutMs ?? 1000,
     maxRefetches: options.maxRefetches ?? 3,
-    congestion: options.congestion ?? 'bbr',
+    congestion: options.congestion ?? DEFAULT_CONGESTION,
     maxWindowBytes: options.maxWindowBytes ?? 32 * 1024 * 1024,
   };
 }

@@ -2,7 +2,7 @@ import type { RandomSource } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import type { CryptoSuite, Identity, Xid } from '../xid/index.js';
 import type { CongestionController } from '../congestion/congestion.js';
-import { congestionControllers, DEFAULT_STREAM_CONGESTION, type CongestionName } from '../congestion/controllers.js';
+import { congestionControllers, DEFAULT_CONGESTION, type CongestionName } from '../congestion/controllers.js';
 import type { StreamEvent } from './stream-events.js';
 
 /** A STREAM packet to be sent as an XIP packet with next header 62. */
@@ -92,7 +92,7 @@ export interface StreamSettings extends Omit<StreamEndpointOptions, 'congestion'
 }
 
 export function withDefaults(options: StreamEndpointOptions): StreamSettings {
-  const { congestion = DEFAULT_STREAM_CONGESTION } = options;
+  const { congestion = DEFAULT_CONGESTION } = options;
   return {
     ...options,
     limits: { ...DEFAULT_STREAM_LIMITS, ...options.limits },
