@@ -5,6 +5,15 @@ import { CountingReporter } from './test/counting-reporter.js';
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 const END_TO_END = 'test/**/*.e2e.test.ts';
+/** These keep both cores busy for long: a machine that is moved meanwhile would not get on. */
+const ALONE = [
+  'test/e2e/{copies,demo}',
+  'test/fuzz/*',
+  'test/migrate/**/*',
+  'test/repository/*',
+  'test/tools/bench*/*',
+  'test/tools/xtestbed/boot',
+].map((path) => `${path}.e2e.test.ts`);
 
 export default defineConfig({
   resolve: {
@@ -34,11 +43,23 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: [END_TO_END],
+          exclude: ALONE,
           // Real time is the subject here, after all the others; but most of it is waiting, so that two go beside each other.
           maxWorkers: 2,
           testTimeout: 300_000,
           hookTimeout: 300_000,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e-alone',
+          include: ALONE,
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -31,7 +31,7 @@ function setUp() {
 }
 
 async function runTests(only, vitestArgs) {
-  const projects = only === undefined ? [] : ['--project', only];
+  const projects = only === undefined ? [] : ['--project', only === 'e2e' ? 'e2e*' : only];
   let counts;
   const vitest = join(projectRoot, 'node_modules', '.bin', 'vitest');
   const { ok } = await runChild(vitest, ['run', ...projects, ...vitestArgs], { onMessage: (message) => (counts = message) });
