@@ -209,7 +209,7 @@ describe('data', () => {
     const probes = p.network.log.map(({ atMs }) => atMs);
     for (let i = 1; i < probes.length; i++) expect(probes[i]! - probes[i - 1]!).toBeLessThanOrEqual(401);
     // The first timeout sends two probes, each later one a single one.
-    expect(probes.length).toBeLessThan(16);
+    expect(probes.length).toBeLessThan(14);
     p.network.link = {};
     const backMs = p.network.now;
     expect(p.network.run(1000, () => p.accepted().readable() === 2000)).toBe(true);
