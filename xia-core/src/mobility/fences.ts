@@ -4,7 +4,7 @@ import type { Binding } from '../wire/mobility-statements.js';
 import type { Xid } from '../xid/index.js';
 import type { BindingTable } from './binding-table.js';
 import type { CounterName, MobilityEvent } from './events.js';
-import { leadsOver, type Hop } from './links.js';
+import { leadsOver, sameHop, type Hop } from './links.js';
 
 const MAX_FENCES = 1024;
 /** A fence outlives what this node last knew of the guest's place elsewhere by so much. */
@@ -41,6 +41,8 @@ export class Fences {
   readonly #options: FencesOptions;
   readonly #fences = new Map<string, Fence>();
   readonly #deadlines = new TimerQueue<string>();
+  /** The neighbours that fenced guests are, by face: every packet is held against it. */
+  readonly #wires = new Map<number, Set<number>>();
   #highWater = 0;
   #refused = 0;
 
@@ -66,6 +68,7 @@ export class Fences {
       fence = { hid, wire, endsAt: now, refused: 0, alarmAt: -Infinity };
       this.#fences.set(hid.key, fence);
       this.#highWater = Math.max(this.#highWater, this.#fences.size);
+      this.#gatherWires();
     }
     fence.endsAt = now + HOLD_MS;
     this.#deadlines.set(hid.key, now + LOOK_MS);
@@ -75,7 +78,9 @@ export class Fences {
   /** The guest may be here again. False when it was not fenced. */
   lift(hid: Xid): boolean {
     this.#deadlines.cancel(hid.key);
-    return this.#fences.delete(hid.key);
+    const wasFenced = this.#fences.delete(hid.key);
+    this.#gatherWires();
+    return wasFenced;
   }
 
   has(hid: Xid): boolean {
@@ -92,7 +97,10 @@ export class Fences {
     const { counters, hid, onEvent } = this.#options;
     counters.count('binding:fenced');
     fence.refused += 1;
-    if (isFresh && binding.accessPoint.equals(hid)) fence.wire = from;
+    if (isFresh && binding.accessPoint.equals(hid) && !sameHop(fence.wire, from)) {
+      fence.wire = from;
+      this.#gatherWires();
+    }
     if (now >= fence.alarmAt) {
       fence.alarmAt = now + ALARM_PAUSE_MS;
       onEvent({ kind: 'fenced', hid: binding.hid, hop: from, refused: fence.refused });
@@ -102,10 +110,7 @@ export class Fences {
 
   /** Whether a fenced guest is what sends from there. */
   blocks(face: number, neighbour: number): boolean {
-    for (const { wire } of this.#fences.values()) {
-      if (wire !== undefined && wire.face === face && wire.neighbour === neighbour) return true;
-    }
-    return false;
+    return this.#wires.get(face)?.has(neighbour) ?? false;
   }
 
   /** A wire that is gone may be somebody else's tomorrow. */
@@ -113,6 +118,7 @@ export class Fences {
     for (const fence of this.#fences.values()) {
       if (fence.wire !== undefined && leadsOver(fence.wire, face, neighbour)) fence.wire = undefined;
     }
+    this.#gatherWires();
   }
 
   nextTimeout(): number {
@@ -127,13 +133,24 @@ export class Fences {
       if (fence === undefined) continue;
       if (this.#isElsewhere(fence.hid)) fence.endsAt = now + HOLD_MS;
       if (now < fence.endsAt) this.#deadlines.set(key, now + LOOK_MS);
-      else this.#fences.delete(key);
+      else this.lift(fence.hid);
     }
   }
 
   gauges(): Gauge[] {
     const used = this.#fences.size;
     return [{ name: 'fenced guests', unit: 'entries', used, highWater: this.#highWater, bound: MAX_FENCES, refused: this.#refused }];
+  }
+
+  /** Fences and their wires change seldom, and two guests may share one. */
+  #gatherWires(): void {
+    this.#wires.clear();
+    for (const { wire } of this.#fences.values()) {
+      if (wire === undefined) continue;
+      const neighbours = this.#wires.get(wire.face);
+      if (neighbours === undefined) this.#wires.set(wire.face, new Set([wire.neighbour]));
+      else neighbours.add(wire.neighbour);
+    }
   }
 
   #isElsewhere(hid: Xid): boolean {
