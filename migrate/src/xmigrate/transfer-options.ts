@@ -6,7 +6,7 @@ import { addAttachOptions, integerArgument, PrincipalType, XiaError, type Attach
 import { defaultLimits, type TransferLimits } from '../protocol/index.js';
 import { GuestFence } from '../state/index.js';
 import { sizeArgument } from './byte-size.js';
-import { xidArgument } from './xid-argument.js';
+import { xidArgument, xidListArgument } from './xid-argument.js';
 
 const MIB = 1024 ** 2;
 
@@ -21,6 +21,8 @@ export interface TransferCommandOptions extends AttachOptions, FenceCommandOptio
   readonly events?: string;
   readonly window: number;
   readonly nice: number;
+  readonly qmp?: string;
+  readonly allow?: readonly Xid[];
 }
 
 /** Enough that the VM goes on answering while it moves; more, and a transfer may never end on a host that is always busy. */
@@ -63,6 +65,12 @@ export function addTransferOptions(command: Command): Command {
   return command
     .requiredOption('--vm <name>', 'the VM; both ends must name the same')
     .addOption(stateOption())
+    .option('--qmp <socket>', "QEMU's QMP socket: xmigrate tells QEMU to use a private UNIX socket, instead of QEMU starting xmigrate")
+    .addOption(
+      new Option('--allow <hids>', 'the other end must hold one of these identities, separated by commas (default: any)').argParser(
+        xidListArgument(PrincipalType.HID, 'HID'),
+      ),
+    )
     .option('--events <file>', 'append events and progress to this file, one JSON object a line')
     .addOption(
       new Option('--window <size>', 'bytes of chunks in flight; the smaller of both ends counts')
