@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { XiaError } from 'xia-core';
 import { readDownward, type Downward, type GoMessage, type Upward } from './messages.js';
 
 interface ParentChannelEvents {
@@ -12,9 +13,14 @@ export class ParentChannel extends EventEmitter<ParentChannelEvents> {
   readonly #gone = new AbortController();
   #go: GoMessage | undefined;
 
-  /** The channel of this process, or undefined when nobody has opened one for it. */
-  static ofThisProcess(): ParentChannel | undefined {
-    return process.connected ? new ParentChannel() : undefined;
+  /**
+   * The channel of this process, where whoever started it says that there is one: other programs open channels too.
+   * @throws XiaError `usage` when there is none
+   */
+  static ofThisProcess(isTold: boolean | undefined): ParentChannel | undefined {
+    if (isTold !== true) return undefined;
+    if (!process.connected) throw new XiaError('usage', '--under-run is for programs that "xmigrate run" starts');
+    return new ParentChannel();
   }
 
   private constructor() {

@@ -44,8 +44,8 @@ export class UnixPair implements ProgramPair {
         listener(event, fields);
         for (const wake of this.#waiting) wake();
       };
-    const receive = [...receiveArguments(options, path('recv', 'jsonl')), '--qmp', resolve(destination.path)];
-    const send = [...sendArguments(options, path('send', 'jsonl')), '--qmp', resolve(source.path)];
+    const receive = [...receiveArguments(options, path('recv', 'jsonl')), '--under-run', '--qmp', resolve(destination.path)];
+    const send = [...sendArguments(options, path('send', 'jsonl')), '--under-run', '--qmp', resolve(source.path)];
     this.receiver = new ChildProgram(receive, destination, noted('recv', listeners.onReceiver), path('recv', 'stderr'));
     this.sender = new ChildProgram(send, source, noted('send', listeners.onSender), path('send', 'stderr'));
   }

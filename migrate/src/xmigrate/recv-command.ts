@@ -12,7 +12,7 @@ import { QemuOutput } from './qemu-output.js';
 import { qemuParentGone } from './qemu-parent.js';
 import { receiveStream } from './receive-stream.js';
 import { startNode } from './start-node.js';
-import { addTransferOptions, fenceOf, giveWay, limitsOf, type TransferCommandOptions } from './transfer-options.js';
+import { addTransferOptions, fenceOf, giveWay, limitsOf, placeOf, type TransferCommandOptions } from './transfer-options.js';
 import { TransferReport } from './transfer-report.js';
 import { xidArgument } from './xid-argument.js';
 
@@ -37,7 +37,7 @@ function describe(outcome: ReceiverOutcome, vm: string): string {
 
 async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<void> {
   giveWay(options);
-  const channel = ParentChannel.ofThisProcess();
+  const channel = ParentChannel.ofThisProcess(options.underRun);
   if (options.qmp === undefined && process.stdout.isTTY)
     throw new XiaError('usage', 'stdout is a terminal; the VM stream goes to QEMU (see "xmigrate recv --help")');
   const orphan = new AbortController();
@@ -91,7 +91,7 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
       machine,
       allows: (source) => isAllowed(allow, source),
       persist: (phase, reason) => {
-        file.write({ role: 'destination', phase }, { ...figures(), transfer, peer, reason });
+        file.write({ role: 'destination', phase }, { ...figures(), ...placeOf(options), transfer, peer, reason });
         if (phase === 'running') fence?.lift();
       },
       onPeer: (dag) => {

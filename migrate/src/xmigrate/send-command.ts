@@ -13,11 +13,12 @@ import { allowedPeers, checkedPeer } from './peer-list.js';
 import { QemuInput } from './qemu-input.js';
 import { sendStream } from './send-stream.js';
 import { startNode } from './start-node.js';
-import { addTransferOptions, fenceOf, giveWay, limitsOf, type TransferCommandOptions } from './transfer-options.js';
+import { addTransferOptions, fenceOf, giveWay, limitsOf, placeOf, type TransferCommandOptions } from './transfer-options.js';
 import { TransferReport } from './transfer-report.js';
 import { openVmInput } from './vm-input.js';
 
 const STDIN = 0;
+const NO_GOAL = '--to is needed: the DAG that "xmigrate recv" listens on, or its name';
 
 interface SendCommandOptions extends TransferCommandOptions {
   readonly to?: string;
@@ -40,7 +41,7 @@ async function goal(options: SendCommandOptions, channel: ParentChannel | undefi
   const go = await channel?.untilGo(signal);
   const to = go?.to ?? options.to;
   if (channel !== undefined && go === undefined) throw new XiaError('interrupted', 'stopped before the migration began');
-  if (to === undefined) throw new XiaError('usage', '--to is needed: the DAG that "xmigrate recv" listens on, or its name');
+  if (to === undefined) throw new XiaError('usage', NO_GOAL);
   return { to, allow: allowedPeers(options.allow, go?.allow), runs: go?.runs ?? true };
 }
 
@@ -69,7 +70,7 @@ async function transferOut(
   );
   const { to, allow, runs } = await goal(options, channel, signal);
   const transfer = randomBytes(TRANSFER_ID_BYTES);
-  file.write({ role: 'source', phase: 'sending' }, { transfer: toHex(transfer), peer: to, bytes: 0, chunks: 0 });
+  file.write({ role: 'source', phase: 'sending' }, { transfer: toHex(transfer), peer: to, bytes: 0, chunks: 0, ...placeOf(options) });
   let connected = false;
   let figures = () => ({ bytes: 0, chunks: 0, windowBytes: 0 });
   const qemu = monitor === undefined ? undefined : await QemuInput.listen();
@@ -130,7 +131,8 @@ async function transferOut(
 
 async function send(options: SendCommandOptions, signal: AbortSignal): Promise<void> {
   giveWay(options);
-  const channel = ParentChannel.ofThisProcess();
+  const channel = ParentChannel.ofThisProcess(options.underRun);
+  if (channel === undefined && options.to === undefined) throw new XiaError('usage', NO_GOAL);
   if (options.qmp === undefined && isatty(STDIN))
     throw new XiaError('usage', 'stdin is a terminal; the VM stream comes from QEMU (see "xmigrate send --help")');
   checkMaySend(new OwnershipFile(options.state, options.vm));

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { getPriority, homedir, setPriority } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { addAttachOptions, integerArgument, PrincipalType, XiaError, type AttachOptions, type Xid } from 'xia-core';
 import { defaultLimits, type TransferLimits } from '../protocol/index.js';
@@ -22,6 +22,7 @@ export interface TransferCommandOptions extends AttachOptions, FenceCommandOptio
   readonly window: number;
   readonly nice: number;
   readonly qmp?: string;
+  readonly underRun?: boolean;
   readonly allow?: readonly Xid[];
 }
 
@@ -71,6 +72,7 @@ export function addTransferOptions(command: Command): Command {
         xidListArgument(PrincipalType.HID, 'HID'),
       ),
     )
+    .addOption(new Option('--under-run', 'started by "xmigrate run", which lends the monitor and hears of everything').hideHelp())
     .option('--events <file>', 'append events and progress to this file, one JSON object a line')
     .addOption(
       new Option('--window <size>', 'bytes of chunks in flight; the smaller of both ends counts')
@@ -97,4 +99,9 @@ export function giveWay({ nice }: TransferCommandOptions): void {
 
 export function limitsOf(options: TransferCommandOptions): TransferLimits {
   return { ...defaultLimits, windowBytes: options.window };
+}
+
+/** Where the VM is on this host, for whoever has to mend a transfer later. */
+export function placeOf({ qmp, host }: TransferCommandOptions): { qmp: string; host: string } {
+  return { qmp: qmp === undefined ? '' : resolve(qmp), host: host ?? '' };
 }

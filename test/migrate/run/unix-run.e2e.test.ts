@@ -21,7 +21,6 @@ describe('runMigration with programs that it starts itself', () => {
     expect(names.indexOf('connected')).toBeLessThan(names.indexOf('started'));
     expect(names.indexOf('received')).toBeLessThan(names.indexOf('resumed'));
     expect([await stateOf(a), await stateOf(b)]).toEqual(['postmigrate', 'running']);
-    console.log(JSON.stringify(result.phases), result.pausedMs, result.totalTimeMs, result.peakRssMb);
     const phases = [pair.state('a'), pair.state('b')].map((directory) => new OwnershipFile(directory, 'vm1').read()?.phase);
     expect(phases).toEqual(['gone', 'running']);
   });
