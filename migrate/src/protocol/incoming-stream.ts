@@ -2,7 +2,7 @@ import type { AbortCode } from './abort-code.js';
 import type { ChunkCipher, RunningHash } from './chunk-cipher.js';
 import { FetchWindow } from './fetch-window.js';
 import { HoldBackQueue, type OrderedChunk } from './hold-back-queue.js';
-import type { TransferLimits } from './limits.js';
+import { DEFAULT_HOLD_BACK_BYTES, type TransferLimits } from './limits.js';
 import type { DoneMessage, OfferMessage } from './messages.js';
 import { StreamEndWatch } from './qemu-stream-end.js';
 
@@ -63,7 +63,8 @@ export class IncomingStream {
     this.#agreed = options.limits;
     this.#window = new FetchWindow(options.maxFetches);
     this.#queue = new HoldBackQueue(options.holdBackBytes, options.limits.maxChunkBytes);
-    this.#endWatch = new StreamEndWatch(options.holdBackBytes);
+    // Where nothing is held back the marker must be there all the same: a stream without it was cut.
+    this.#endWatch = new StreamEndWatch(options.holdBackBytes === 0 ? DEFAULT_HOLD_BACK_BYTES : options.holdBackBytes);
   }
 
   get stats(): IncomingStats {
@@ -156,7 +157,7 @@ export class IncomingStream {
       return { kind: 'wrong', code: 'integrity', reason: 'the stream as a whole is not what the source sent' };
     }
     if (this.#endWatch.judge() === 'truncated') {
-      return { kind: 'wrong', code: 'truncated', reason: "the stream's end marker is not within the held-back bytes" };
+      return { kind: 'wrong', code: 'truncated', reason: "the stream's end marker is not within its last bytes" };
     }
     return { kind: 'whole', sha256 };
   }

@@ -91,7 +91,7 @@ export interface MigrationProgress {
  * Asks how the migration is going; either side.
  * @throws XiaError `qmp-error`, also when the answer is not what QEMU documents.
  */
-export async function queryMigration(qmp: QmpClient, signal?: AbortSignal): Promise<MigrationProgress> {
+export async function queryMigration(qmp: Pick<QmpClient, 'execute'>, signal?: AbortSignal): Promise<MigrationProgress> {
   const answer = checked(migrationSchema, await qmp.execute('query-migrate', {}, { signal }), 'query-migrate');
   const { ram } = answer;
   return {
@@ -120,7 +120,7 @@ export interface RunState {
 }
 
 /** @throws XiaError `qmp-error` */
-export async function queryRunState(qmp: QmpClient, signal?: AbortSignal): Promise<RunState> {
+export async function queryRunState(qmp: Pick<QmpClient, 'execute'>, signal?: AbortSignal): Promise<RunState> {
   return checked(statusSchema, await qmp.execute('query-status', {}, { signal }), 'query-status');
 }
 
@@ -146,7 +146,7 @@ export async function setMigrationLimits(qmp: QmpClient, limits: MigrationLimits
  * @throws XiaError `qmp-error` when QEMU does not know one.
  */
 export async function setMigrationCapabilities(
-  qmp: QmpClient,
+  qmp: Pick<QmpClient, 'execute'>,
   capabilities: Readonly<Record<string, boolean>>,
   signal?: AbortSignal,
 ): Promise<void> {

@@ -27,13 +27,18 @@ export interface RunMigrationOptions {
   readonly trust?: string;
   /** The command that starts `xmigrate`, as both QEMUs see it; default: this installation's. */
   readonly xmigrate?: readonly string[];
+  /**
+   * `unix` (default): `xmigrate` starts first, warm and connected, and QEMU comes to it. `exec`: each QEMU starts its program, for
+   * machines that run as another user or see another file system.
+   */
+  readonly qemuStream?: 'unix' | 'exec';
   readonly downtimeLimitMs?: number;
   /** Default: as fast as the path bears. */
   readonly maxBandwidthBytesPerSecond?: number;
   readonly chunkBytes?: number;
   readonly windowBytes?: number;
   readonly holdBackBytes?: number;
-  /** Where the event files of the two ends are kept; default: a temporary directory that is removed afterwards. */
+  /** Where the event files of the two ends are kept; default: nowhere once it is over. */
   readonly eventsDirectory?: string;
   /** How long the destination may take to listen, default 30 s. */
   readonly listenTimeoutMs?: number;

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { agentCommand } from './agent-command.js';
+import { abortCommand, resumeCommand } from './mend-command.js';
 import { recvCommand } from './recv-command.js';
 import { runCommand } from './run-command.js';
 import { sendCommand } from './send-command.js';
@@ -13,6 +14,8 @@ export function xmigrateProgram(signal: AbortSignal): Command {
   program.addCommand(recvCommand(signal));
   program.addCommand(agentCommand(signal));
   program.addCommand(statusCommand());
+  program.addCommand(resumeCommand(signal));
+  program.addCommand(abortCommand(signal));
   program.addCommand(takeBackCommand());
   program.addCommand(forgetCommand());
   program.addHelpText(

@@ -22,6 +22,7 @@ interface RunCommandOptions {
   readonly sourceControl?: string;
   readonly destinationControl?: string;
   readonly trust?: string;
+  readonly qemuStream?: 'unix' | 'exec';
   readonly downtimeLimit?: number;
   readonly maxBandwidth?: number;
   readonly chunk?: number;
@@ -34,6 +35,7 @@ function planOf(options: RunCommandOptions, signal: AbortSignal): RunMigrationOp
   const optional = {
     guest: options.guest,
     trust: options.trust,
+    qemuStream: options.qemuStream,
     downtimeLimitMs: options.downtimeLimit,
     maxBandwidthBytesPerSecond: options.maxBandwidth,
     chunkBytes: options.chunk,
@@ -142,6 +144,12 @@ export function runCommand(signal: AbortSignal): Command {
     )
     .option('--destination-control <socket>', 'the same at the destination')
     .addOption(new Option('--trust <ads>', 'the ADs to believe, separated by commas (default: any)').env('XIA_TRUST'))
+    .addOption(
+      new Option(
+        '--qemu-stream <way>',
+        'unix: xmigrate starts first and QEMU comes to its socket; exec: each QEMU starts its xmigrate (default: unix)',
+      ).choices(['unix', 'exec']),
+    )
     .addOption(
       new Option('--downtime-limit <ms>', 'stop the guest when the rest takes no longer than this').argParser(
         integerArgument(1, 2_000_000),
