@@ -21,6 +21,7 @@ function command(options: RunMigrationOptions): string[] {
 /** The command line that the source QEMU runs. */
 export function sendArguments(options: RunMigrationOptions, to: string, eventsFile: string): string[] {
   const words = [...command(options), 'send', ...commonArguments(options, options.source, eventsFile), '--to', to];
+  if (options.secretFile !== undefined) words.push('--secret', resolve(options.secretFile));
   if (options.chunkBytes !== undefined) words.push('--chunk', String(options.chunkBytes));
   return words;
 }

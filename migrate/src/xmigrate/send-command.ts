@@ -1,8 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { isatty } from 'node:tty';
 import { Command, Option } from 'commander';
-import { ExitCode, ExitRequest, toHex, XiaError } from 'xia-core';
-import { DEFAULT_CHUNK_BYTES, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, TRANSFER_ID_BYTES, type SenderOutcome } from '../protocol/index.js';
+import { ContentSealer, ExitCode, ExitRequest, loadSecret, toHex, XiaError } from 'xia-core';
+import {
+  DEFAULT_CHUNK_BYTES,
+  MAX_CHUNK_BYTES,
+  MIN_CHUNK_BYTES,
+  TRANSFER_ID_BYTES,
+  type Sender,
+  type SenderOutcome,
+} from '../protocol/index.js';
 import { checkMaySend, OwnershipFile } from '../state/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
 import { closeNode } from './close-node.js';
@@ -15,9 +22,13 @@ import { openVmInput } from './vm-input.js';
 
 const STDIN = 0;
 
+type SendFigures = Pick<ReturnType<Sender['stats']>, 'bytes' | 'chunks' | 'windowBytes'> &
+  Partial<Pick<ReturnType<Sender['stats']>, 'offeredBytes' | 'pages'>>;
+
 interface SendCommandOptions extends TransferCommandOptions {
   readonly to: string;
   readonly chunk: number;
+  readonly secret?: string;
 }
 
 function describe(outcome: SenderOutcome, vm: string): string {
@@ -36,6 +47,7 @@ async function send(options: SendCommandOptions, signal: AbortSignal): Promise<v
   if (isatty(STDIN)) throw new XiaError('usage', 'stdin is a terminal; the VM stream comes from QEMU (see "xmigrate send --help")');
   const file = new OwnershipFile(options.state, options.vm);
   checkMaySend(file);
+  const contents = options.secret === undefined ? undefined : new ContentSealer(await loadSecret(options.secret));
   const report = new TransferReport({ role: 'send', vm: options.vm, eventsFile: options.events, json: options.json === true });
   const fence = fenceOf(options, (reason) =>
     report.event('fence-failed', { reason }, `the host was not told that ${options.vm} goes: ${reason}`),
@@ -49,11 +61,12 @@ async function send(options: SendCommandOptions, signal: AbortSignal): Promise<v
     const details = { transfer: toHex(transfer), peer: options.to, bytes: 0, chunks: 0 };
     file.write({ role: 'source', phase: 'sending' }, details);
     let connected = false;
-    let figures = () => ({ bytes: 0, chunks: 0, windowBytes: 0 });
+    let figures: () => SendFigures = () => ({ bytes: 0, chunks: 0, windowBytes: 0 });
     try {
       outcome = await sendStream({
         vm: options.vm,
         transfer,
+        contents,
         limits: limitsOf(options),
         chunkBytes: options.chunk,
         input: openVmInput(STDIN),
@@ -84,12 +97,16 @@ async function send(options: SendCommandOptions, signal: AbortSignal): Promise<v
       file.write({ role: 'source', phase: 'running' }, { reason: (error as Error).message });
       throw error;
     }
-    const { bytes, chunks } = figures();
+    const { bytes, chunks, offeredBytes, pages } = figures();
+    const servedBytes = node.stats()['responder']?.['bytes'];
     if (outcome.kind === 'handed-over') file.write({ role: 'source', phase: 'gone' }, { bytes, chunks });
     if (outcome.kind === 'aborted') file.write({ role: 'source', phase: 'running' }, { bytes, chunks, reason: outcome.reason });
     const sha256 = outcome.kind === 'handed-over' ? toHex(outcome.sha256) : undefined;
     const { kind, ...rest } = outcome;
-    report.summary({ ...rest, outcome: kind, sha256, exitCode: outcomeExitCode(outcome) }, describe(outcome, options.vm));
+    report.summary(
+      { ...rest, offeredBytes, servedBytes, pages, outcome: kind, sha256, exitCode: outcomeExitCode(outcome) },
+      describe(outcome, options.vm),
+    );
     await fence?.settled();
     await closeNode(node);
   } catch (error) {
@@ -111,6 +128,7 @@ export function sendCommand(signal: AbortSignal): Command {
         .argParser(sizeArgument(MIN_CHUNK_BYTES, MAX_CHUNK_BYTES))
         .default(DEFAULT_CHUNK_BYTES, '960K'),
     )
+    .option('--secret <file>', "tell the guest's pages apart, so that caches give those that were moved before (the secret: see xchunk)")
     .addHelpText(
       'after',
       `

@@ -20,7 +20,9 @@ describe('a layout', () => {
 
   it('is refused when it is not exactly right, and never throws', () => {
     const outcomes = { made: 0, refused: 0 };
-    const steps = fc.array(fc.tuple(fc.nat(9), fc.oneof(fc.nat(4), fc.nat(70_000), fc.constant(MAX_VARINT / 16)), fc.nat(3)), { maxLength: 6 });
+    const steps = fc.array(fc.tuple(fc.nat(9), fc.oneof(fc.nat(4), fc.nat(70_000), fc.constant(MAX_VARINT / 16)), fc.nat(3)), {
+      maxLength: 6,
+    });
     const plausible = steps.map((list) => {
       const bytes: number[] = [];
       for (const [step, count, extra] of list) {
@@ -62,7 +64,13 @@ describe('a layout', () => {
         const layout = builder.take();
         const made = (more: number, moreContent: number) => applyLayout(layout, new Uint8Array(content + moreContent), length + more);
         expect(made(0, 0)?.length).toBe(length);
-        for (const [more, moreContent] of [[1, 0], [-1, 0], [0, 1], [1, 1]] as const) expect(made(more, moreContent)).toBe(undefined);
+        for (const [more, moreContent] of [
+          [1, 0],
+          [-1, 0],
+          [0, 1],
+          [1, 1],
+        ] as const)
+          expect(made(more, moreContent)).toBe(undefined);
       }),
       { numRuns: 200, seed: 1 },
     );
@@ -97,13 +105,20 @@ describe('a list of pieces', () => {
 
   it('is refused when it ends early, is empty or says nothing', () => {
     const writer = new PieceListWriter();
-    writer.add({ length: 5, layout: Uint8Array.of(1), chunk: { cid: new Uint8Array(20), tag: new Uint8Array(16), length: 5, key: undefined } });
+    writer.add({
+      length: 5,
+      layout: Uint8Array.of(1),
+      chunk: { cid: new Uint8Array(20), tag: new Uint8Array(16), length: 5, key: undefined },
+    });
     const list = writer.take();
     for (let length = 0; length < list.length; length++) expect(parsePieceList(list.subarray(0, length)), String(length)).toBe(undefined);
     expect(parsePieceList(Uint8Array.of(0, 5, 0))).toBe(undefined);
     expect(parsePieceList(Uint8Array.of(2, 5, 0))).toBe(undefined);
     expect(parsePieceList(Uint8Array.of(4, 5, 1, 1))).toBe(undefined);
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void parsePieceList(bytes)), { numRuns: 1_000, seed: 1 });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void parsePieceList(bytes)),
+      { numRuns: 1_000, seed: 1 },
+    );
   });
 
   it('knows numbers up to what a double holds exactly', () => {

@@ -28,7 +28,7 @@ function cut(stream: Uint8Array, seed = 1, maxInput = 70_000): { pieces: Cut[]; 
       pieces.push({ ...piece, content: piece.content.slice() });
     }
   };
-  for (let at = 0; at < stream.length; ) {
+  for (let at = 0; at < stream.length;) {
     const input = stream.subarray(at, at + 1 + random.below(maxInput));
     cutter.push(input);
     at += input.length;
@@ -137,7 +137,15 @@ describe('PageCutter', () => {
 
   it('goes on behind what it does not know', () => {
     const foreign = new SeededRandom(7).bytes(3_000);
-    const sections: Section[] = [run(0, 64), { foreign }, run(64, 64), { unknownFlag: 0x80 }, run(128, 64), [{ page: 1, content: 9, xbzrle: true }], run(192, 64)];
+    const sections: Section[] = [
+      run(0, 64),
+      { foreign },
+      run(64, 64),
+      { unknownFlag: 0x80 },
+      run(128, 64),
+      [{ page: 1, content: 9, xbzrle: true }],
+      run(192, 64),
+    ];
     const { pieces, cutter } = cut(qemuStream(sections));
     expect(cutter.pages.fresh).toBe(256);
     expect(contentsOf(pieces).length).toBeLessThanOrEqual(16 + 4);
