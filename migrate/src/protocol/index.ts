@@ -1,5 +1,13 @@
 export type { AbortCode } from './abort-code.js';
-export { CHUNK_KEY_BYTES, CHUNK_KEY_LABEL, chunkNonce, type ChunkCipher, type RunningHash, type SealedChunk } from './chunk-cipher.js';
+export {
+  CHUNK_KEY_BYTES,
+  CHUNK_KEY_LABEL,
+  chunkNonce,
+  type ChunkCipher,
+  type ContentSealer,
+  type RunningHash,
+  type SealedChunk,
+} from './chunk-cipher.js';
 export {
   DEFAULT_CHUNK_BYTES,
   DEFAULT_HOLD_BACK_BYTES,

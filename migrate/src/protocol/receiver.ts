@@ -3,6 +3,7 @@ import type { ChunkCipher, RunningHash } from './chunk-cipher.js';
 import { ControlChannel } from './control-channel.js';
 import type { OrderedChunk } from './hold-back-queue.js';
 import { IncomingStream, type ChunkSink, type IncomingStats } from './incoming-stream.js';
+import { parsePieceList } from './piece-list.js';
 import { agreeLimits, DEFAULT_HOLD_BACK_BYTES, defaultLimits, type TransferLimits } from './limits.js';
 import { defaultLiveness, type LivenessOptions } from './liveness.js';
 import {
@@ -12,6 +13,7 @@ import {
   type DoneMessage,
   type HelloMessage,
   type OfferMessage,
+  type PiecesMessage,
 } from './messages.js';
 
 /** What the destination writes down before it takes the step: `running` before the held-back end of the stream goes out. */
@@ -66,7 +68,10 @@ export interface ReceiverOptions {
   readonly decisionTimeoutMs?: number;
 }
 
+const NO_BYTES = new Uint8Array(0);
+
 type State = 'new' | 'hello' | 'receiving' | 'loading' | 'received' | 'await-source' | 'taking' | 'finished';
+
 
 /**
  * The destination's end of a migration, without I/O. Contract as for the sender: `streamOpened`, then any of
@@ -100,7 +105,7 @@ export class Receiver {
       limits: defaultLimits,
       holdBackBytes: DEFAULT_HOLD_BACK_BYTES,
       loadsFirst: false,
-      maxFetches: 64,
+      maxFetches: 256,
       liveness: defaultLiveness,
       decisionTimeoutMs: 30_000,
       ...options,
@@ -245,6 +250,7 @@ export class Receiver {
         break;
       case 'receiving':
         if (message.type === 'offer' && this.#done === undefined) return this.#offer(message, now);
+        if (message.type === 'pieces' && this.#done === undefined) return this.#pieces(message, now);
         if (message.type === 'done' && this.#done === undefined) {
           this.#done = message;
           return this.#checkComplete(now);
@@ -301,9 +307,21 @@ export class Receiver {
     return message.role === 'source' && message.resume && message.transfer.every((byte, index) => byte === ours[index]);
   }
 
-  #offer(message: OfferMessage, now: number): void {
-    if (this.#incoming.offer(message)) return;
-    this.abort('protocol', `the offer of chunk ${message.sequence} is out of order or exceeds the window`, now);
+  #offer({ sequence, cid, tag, length }: OfferMessage, now: number): void {
+    const piece = { length, chunk: { cid, tag, length, key: undefined }, layout: NO_BYTES };
+    if (!this.#incoming.offer(sequence, piece)) this.#refuse(sequence, now);
+  }
+
+  #pieces({ sequence, list }: PiecesMessage, now: number): void {
+    const pieces = parsePieceList(list);
+    if (pieces === undefined) return this.#refuse(sequence, now);
+    for (const [index, piece] of pieces.entries()) {
+      if (!this.#incoming.offer(sequence + index, piece)) return this.#refuse(sequence + index, now);
+    }
+  }
+
+  #refuse(sequence: number, now: number): void {
+    this.abort('protocol', `the offer of chunk ${sequence} is out of order, exceeds the window or makes no sense`, now);
   }
 
   #acknowledge(now: number): void {

@@ -38,6 +38,8 @@ export interface RunMigrationOptions {
   readonly chunkBytes?: number;
   readonly windowBytes?: number;
   readonly holdBackBytes?: number;
+  /** The secret of the VM's owner: what of its memory was moved before comes from caches. Only the source reads it. */
+  readonly secretFile?: string;
   /** Where the event files of the two ends are kept; default: nowhere once it is over. */
   readonly eventsDirectory?: string;
   /** How long the destination may take to listen, default 30 s. */
@@ -91,6 +93,12 @@ export interface RunResult {
   readonly reason: string;
   readonly bytes: number;
   readonly chunks: number;
+  /** Bytes of chunks offered, with the lists of them: less than `bytes` where zero pages are told apart. */
+  readonly offeredBytes: number | undefined;
+  /** Bytes of chunks that the source itself was asked for; the rest came from caches, or was there already. */
+  readonly servedBytes: number | undefined;
+  /** Pages of the guest, when they are told apart: zero, sent for the first time, sent again. */
+  readonly pages: { readonly zero: number; readonly fresh: number; readonly again: number } | undefined;
   readonly totalTimeMs: number;
   /** As the source's QEMU measured it: until its last byte was written. */
   readonly qemuDowntimeMs: number | undefined;

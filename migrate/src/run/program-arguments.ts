@@ -18,6 +18,7 @@ function commonArguments(options: RunMigrationOptions, side: MigrationSide, even
 export function sendArguments(options: RunMigrationOptions, eventsFile: string | undefined, to?: string): string[] {
   const words = [...(options.xmigrate ?? ownXmigrate()), 'send', ...commonArguments(options, options.source, eventsFile)];
   if (to !== undefined) words.push('--to', to);
+  if (options.secretFile !== undefined) words.push('--secret', resolve(options.secretFile));
   if (options.chunkBytes !== undefined) words.push('--chunk', String(options.chunkBytes));
   return words;
 }

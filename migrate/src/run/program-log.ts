@@ -8,6 +8,9 @@ const summarySchema = v.looseObject({
   chunks: v.optional(v.number(), 0),
   sha256: v.optional(v.string()),
   reason: v.optional(v.string(), ''),
+  offeredBytes: v.optional(v.number()),
+  servedBytes: v.optional(v.number()),
+  pages: v.optional(v.object({ zero: v.number(), fresh: v.number(), again: v.number() })),
   peakRssMb: v.optional(v.number()),
 });
 

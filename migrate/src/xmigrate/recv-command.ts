@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { ExitCode, ExitRequest, PrincipalType, toHex, Xid, XiaError } from 'xia-core';
 import { openMonitor, ParentChannel } from '../channel/index.js';
 import { holdIncoming, listenIncoming, LoadingQemu } from '../machine/index.js';
-import { DEFAULT_HOLD_BACK_BYTES, type ReceiverOutcome } from '../protocol/index.js';
+import { DEFAULT_HOLD_BACK_BYTES, type Receiver, type ReceiverOutcome } from '../protocol/index.js';
 import { checkMayReceive, OwnershipFile } from '../state/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
 import { closeNode } from './close-node.js';
@@ -23,6 +23,9 @@ interface RecvCommandOptions extends TransferCommandOptions {
 }
 
 const MIB = 1024 ** 2;
+
+type ReceiveFigures = Pick<ReturnType<Receiver['stats']>, 'bytes' | 'chunks' | 'windowBytes'> &
+  Partial<Pick<ReturnType<Receiver['stats']>, 'fetchedBytes' | 'repeatedBytes'>>;
 
 function describe(outcome: ReceiverOutcome, vm: string): string {
   switch (outcome.kind) {
@@ -78,7 +81,7 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
       report.event('allowing', { hids: go.allow });
     }
     const allow = allowedPeers(options.allow, go?.allow);
-    let figures = () => ({ bytes: 0, chunks: 0, windowBytes: 0 });
+    let figures: () => ReceiveFigures = () => ({ bytes: 0, chunks: 0, windowBytes: 0 });
     let peer = '';
     let transfer = '';
     outcome = await receiveStream({
@@ -117,7 +120,11 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
     });
     const sha256 = outcome.kind === 'taken' ? toHex(outcome.sha256) : undefined;
     const { kind, ...rest } = outcome;
-    report.summary({ ...rest, outcome: kind, sha256, exitCode: outcomeExitCode(outcome) }, describe(outcome, options.vm));
+    const { fetchedBytes, repeatedBytes } = figures();
+    report.summary(
+      { ...rest, fetchedBytes, repeatedBytes, outcome: kind, sha256, exitCode: outcomeExitCode(outcome) },
+      describe(outcome, options.vm),
+    );
     await fence?.settled();
     await closeNode(node);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { SingleBar } from 'cli-progress';
-import { ExitCode, ExitRequest, integerArgument, PrincipalType, type Xid } from 'xia-core';
+import { ExitCode, ExitRequest, integerArgument, loadSecret, PrincipalType, type Xid } from 'xia-core';
 import { MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from '../protocol/index.js';
 import { runMigration, type RunMigrationOptions, type RunProgress, type RunResult } from '../run/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
@@ -27,6 +27,7 @@ interface RunCommandOptions {
   readonly maxBandwidth?: number;
   readonly chunk?: number;
   readonly window?: number;
+  readonly secret?: string;
   readonly eventsDir?: string;
   readonly json?: boolean;
 }
@@ -40,6 +41,7 @@ function planOf(options: RunCommandOptions, signal: AbortSignal): RunMigrationOp
     maxBandwidthBytesPerSecond: options.maxBandwidth,
     chunkBytes: options.chunk,
     windowBytes: options.window,
+    secretFile: options.secret,
     eventsDirectory: options.eventsDir,
   };
   const given = Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined));
@@ -107,6 +109,8 @@ function describe(result: RunResult): string {
 }
 
 async function run(options: RunCommandOptions, signal: AbortSignal): Promise<void> {
+  // The source reads it; a mistake is better heard of before anything is started.
+  if (options.secret !== undefined) await loadSecret(options.secret);
   const printer = progressPrinter(options);
   let result: RunResult;
   try {
@@ -158,6 +162,7 @@ export function runCommand(signal: AbortSignal): Command {
     .addOption(new Option('--max-bandwidth <size>', 'bytes per second that QEMU may write').argParser(sizeArgument(1024, 1024 ** 4)))
     .addOption(new Option('--chunk <size>', 'plain bytes per chunk').argParser(sizeArgument(MIN_CHUNK_BYTES, MAX_CHUNK_BYTES)))
     .addOption(new Option('--window <size>', 'sealed bytes in flight').argParser(sizeArgument(2 * MIB, 1024 * MIB)))
+    .option('--secret <file>', "the secret of the VM's owner: what of its memory was moved before comes from caches")
     .option('--events-dir <dir>', 'keep the event files of both ends here')
     .option('--json', 'progress and result as JSON lines on stdout')
     .addHelpText(

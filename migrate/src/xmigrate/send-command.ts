@@ -1,10 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { isatty } from 'node:tty';
 import { Command, Option } from 'commander';
-import { ExitCode, ExitRequest, toHex, XiaError, type XiaNode } from 'xia-core';
+import { ContentSealer, ExitCode, ExitRequest, loadSecret, toHex, XiaError, type XiaNode } from 'xia-core';
 import { openMonitor, ParentChannel } from '../channel/index.js';
 import { goOn, startOutgoing, type Monitor } from '../machine/index.js';
-import { DEFAULT_CHUNK_BYTES, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, TRANSFER_ID_BYTES, type SenderOutcome } from '../protocol/index.js';
+import {
+  DEFAULT_CHUNK_BYTES,
+  MAX_CHUNK_BYTES,
+  MIN_CHUNK_BYTES,
+  TRANSFER_ID_BYTES,
+  type Sender,
+  type SenderOutcome,
+} from '../protocol/index.js';
 import { checkMaySend, OwnershipFile } from '../state/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
 import { closeNode } from './close-node.js';
@@ -20,9 +27,13 @@ import { openVmInput } from './vm-input.js';
 const STDIN = 0;
 const NO_GOAL = '--to is needed: the DAG that "xmigrate recv" listens on, or its name';
 
+type SendFigures = Pick<ReturnType<Sender['stats']>, 'bytes' | 'chunks' | 'windowBytes'> &
+  Partial<Pick<ReturnType<Sender['stats']>, 'offeredBytes' | 'pages'>>;
+
 interface SendCommandOptions extends TransferCommandOptions {
   readonly to?: string;
   readonly chunk: number;
+  readonly secret?: string;
 }
 
 function describe(outcome: SenderOutcome, vm: string): string {
@@ -62,17 +73,18 @@ async function transferOut(
   channel: ParentChannel | undefined,
   monitor: Monitor | undefined,
   signal: AbortSignal,
-): Promise<SenderOutcome> {
+): Promise<{ readonly outcome: SenderOutcome; readonly figures: SendFigures }> {
   const { vm } = options;
   const file = new OwnershipFile(options.state, vm);
   const fence = fenceOf(options, (reason) =>
     report.event('fence-failed', { reason }, `the host was not told that ${vm} goes: ${reason}`),
   );
+  const contents = options.secret === undefined ? undefined : new ContentSealer(await loadSecret(options.secret));
   const { to, allow, runs } = await goal(options, channel, signal);
   const transfer = randomBytes(TRANSFER_ID_BYTES);
   file.write({ role: 'source', phase: 'sending' }, { transfer: toHex(transfer), peer: to, bytes: 0, chunks: 0, ...placeOf(options) });
   let connected = false;
-  let figures = () => ({ bytes: 0, chunks: 0, windowBytes: 0 });
+  let figures: () => SendFigures = () => ({ bytes: 0, chunks: 0, windowBytes: 0 });
   const qemu = monitor === undefined ? undefined : await QemuInput.listen();
   const stop = AbortSignal.any([signal, ...orphaned(channel, qemu)]);
   const stays = async (reason: string) => {
@@ -86,6 +98,7 @@ async function transferOut(
     outcome = await sendStream({
       vm,
       transfer,
+      contents,
       limits: limitsOf(options),
       chunkBytes: options.chunk,
       input: qemu ?? openVmInput(STDIN),
@@ -126,7 +139,7 @@ async function transferOut(
   if (outcome.kind === 'handed-over') file.write({ role: 'source', phase: 'gone' }, { bytes, chunks });
   if (outcome.kind === 'aborted') await stays(outcome.reason);
   await fence?.settled();
-  return outcome;
+  return { outcome, figures: figures() };
 }
 
 async function send(options: SendCommandOptions, signal: AbortSignal): Promise<void> {
@@ -144,10 +157,16 @@ async function send(options: SendCommandOptions, signal: AbortSignal): Promise<v
     const monitor = options.qmp === undefined ? undefined : await openMonitor(options.qmp, channel);
     const node = await startNode(options, signal);
     report.event('attached', { hid: node.hid.toString(), dag: node.dag().toString() });
-    outcome = await transferOut(options, report, node, channel, monitor, signal);
+    const ended = await transferOut(options, report, node, channel, monitor, signal);
+    outcome = ended.outcome;
+    const { offeredBytes, pages } = ended.figures;
+    const servedBytes = node.stats()['responder']?.['bytes'];
     const sha256 = outcome.kind === 'handed-over' ? toHex(outcome.sha256) : undefined;
     const { kind, ...rest } = outcome;
-    report.summary({ ...rest, outcome: kind, sha256, exitCode: outcomeExitCode(outcome) }, describe(outcome, options.vm));
+    report.summary(
+      { ...rest, offeredBytes, servedBytes, pages, outcome: kind, sha256, exitCode: outcomeExitCode(outcome) },
+      describe(outcome, options.vm),
+    );
     await closeNode(node);
   } catch (error) {
     report.summary({ outcome: 'error', reason: (error as Error).message, exitCode: ExitCode.FAILED }, `${options.vm} stays here`);
@@ -168,6 +187,7 @@ export function sendCommand(signal: AbortSignal): Command {
         .argParser(sizeArgument(MIN_CHUNK_BYTES, MAX_CHUNK_BYTES))
         .default(DEFAULT_CHUNK_BYTES, '960K'),
     )
+    .option('--secret <file>', "tell the guest's pages apart, so that caches give those that were moved before (the secret: see xchunk)")
     .addHelpText(
       'after',
       `
