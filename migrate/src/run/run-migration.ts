@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { XiaError } from 'xia-core';
+import { DiskMove } from '../disk/index.js';
 import {
   execUri,
   migrateIn,
@@ -19,7 +20,7 @@ import { receiveArguments, sendArguments } from './program-arguments.js';
 import { ProgramFollower } from './program-follower.js';
 import { checkPair } from './preflight.js';
 import { settle, type Settlement } from './settle.js';
-import type { MigrationSide, RunMigrationOptions, RunMoment, RunPhase, RunProgress, RunResult } from './migration-plan.js';
+import { ownXmigrate, type MigrationSide, type RunMigrationOptions, type RunMoment, type RunPhase, type RunProgress, type RunResult } from './migration-plan.js';
 
 /** How long the destination may take to end after the source has. */
 const DESTINATION_TIMEOUT_MS = 45_000;
@@ -64,6 +65,7 @@ class MigrationRun {
   #listeningDag: string | undefined;
   #hasBegun = false;
   #qemu: MigrationProgress | undefined;
+  #disks: DiskMove | undefined;
 
   constructor(options: RunMigrationOptions, eventsDirectory: string, onProgress: (progress: RunProgress) => void) {
     this.#o = options;
@@ -101,7 +103,14 @@ class MigrationRun {
       checkMaySend(new OwnershipFile(this.#o.source.stateDirectory, vm));
       checkMayReceive(new OwnershipFile(this.#o.destination.stateDirectory, vm));
       const wasRunning = await checkPair(sourceQmp, destinationQmp);
+      this.#disks = await this.#openDisks(sourceQmp, destinationQmp);
       this.#moment('checked');
+      const diskFault = await this.#disks.prepare(this.#o.signal).catch((error: unknown) => error as Error);
+      if (diskFault !== undefined) {
+        const settlement = { outcome: 'stayed', runner: wasRunning ? 'source' : 'none', reason: diskFault.message } as const;
+        await this.#disks.close();
+        return this.#result(settlement, source, destination);
+      }
       await Promise.all([sourceHost!.open(), destinationHost!.open()]);
       destinationHost!.say('coming');
       const dag = await this.#listen(destinationQmp);
@@ -125,14 +134,31 @@ class MigrationRun {
       this.#qemu = sourceQmp.closed ? this.#qemu : await queryMigration(sourceQmp);
       this.#moment('settled');
       if (settlement.outcome === 'stayed') destinationHost!.say('not-coming');
-      return this.#result(settlement, source, destination);
+      // What the ends of the transfer tell is a consequence then.
+      const reason = settlement.outcome === 'stayed' ? (this.#disks.fault ?? settlement.reason) : settlement.reason;
+      return this.#result({ ...settlement, reason }, source, destination);
     } finally {
+      await this.#disks?.close();
       source.close();
       destination.close();
       await Promise.all([sourceHost!.close(), destinationHost!.close()]);
       this.#sender.close();
       this.#receiver.close();
     }
+  }
+
+  #openDisks(source: QmpClient, destination: QmpClient): Promise<DiskMove> {
+    const { xmigrate = ownXmigrate(), trust, disk = {} } = this.#o;
+    const [sourceHost, destinationHost] = [this.#o.source.host, this.#o.destination.host];
+    return DiskMove.open({
+      source,
+      destination,
+      disk,
+      tunnel: { xmigrate, sourceHost, destinationHost, ...(trust === undefined ? {} : { trust }) },
+      progress: () => this.#qemu,
+      onProgress: () => this.#tell(),
+      onMoment: (moment) => this.#moment(moment),
+    });
   }
 
   /** Starts the destination and waits until it says where it listens. */
@@ -161,7 +187,7 @@ class MigrationRun {
     let endedAtMs: number | undefined;
     let toldToStop = false;
     while (!(this.#isSenderOver() && this.#receiver.isOver)) {
-      if (signal?.aborted && !toldToStop) {
+      if ((signal?.aborted || this.#disks?.fault !== undefined) && !toldToStop) {
         // Not `migrate_cancel`: only `xmigrate send` knows whether the VM has been given up already.
         toldToStop = this.#sender.stop();
       }
@@ -201,7 +227,7 @@ class MigrationRun {
   }
 
   #tell(): void {
-    this.#onProgress({ phase: this.#moments.at(-1)?.name ?? 'checking', atMs: this.#atMs(), ...this.#sender.figures, qemu: this.#qemu });
+    this.#onProgress({ phase: this.#moments.at(-1)?.name ?? 'checking', atMs: this.#atMs(), ...this.#sender.figures, qemu: this.#qemu, disks: this.#disks?.progress() ?? [] });
   }
 
   #result(settlement: Settlement, source: GuestWatch, destination: GuestWatch): RunResult {
@@ -218,6 +244,7 @@ class MigrationRun {
       pausedMs: paused === undefined ? undefined : Math.round(paused * 10) / 10,
       sha256: { source: from?.sha256, destination: to?.sha256 },
       phases: this.#moments,
+      disks: this.#disks?.results(settlement.outcome === 'moved') ?? [],
       peakRssMb: { source: from?.peakRssMb, destination: to?.peakRssMb },
     };
   }

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { SingleBar } from 'cli-progress';
 import { ExitCode, ExitRequest, integerArgument, PrincipalType, type Xid } from 'xia-core';
+import { diskModes, type DiskMode } from '../disk/index.js';
 import { MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from '../protocol/index.js';
 import { runMigration, type RunMigrationOptions, type RunProgress, type RunResult } from '../run/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
@@ -27,6 +28,9 @@ interface RunCommandOptions {
   readonly chunk?: number;
   readonly window?: number;
   readonly eventsDir?: string;
+  readonly disk: DiskMode;
+  readonly sharedStorage?: true;
+  readonly diskBandwidth?: number;
   readonly json?: boolean;
 }
 
@@ -58,6 +62,11 @@ function planOf(options: RunCommandOptions, signal: AbortSignal): RunMigrationOp
       host: options.destinationHost,
       stateDirectory: options.destinationState,
       ...key(options.destinationKey, options.destinationControl),
+    },
+    disk: {
+      mode: options.disk,
+      sharedStorage: options.sharedStorage === true,
+      ...(options.diskBandwidth === undefined ? {} : { maxBandwidthBytesPerSecond: options.diskBandwidth }),
     },
     signal,
     ...given,
@@ -150,6 +159,16 @@ export function runCommand(signal: AbortSignal): Command {
     .addOption(new Option('--max-bandwidth <size>', 'bytes per second that QEMU may write').argParser(sizeArgument(1024, 1024 ** 4)))
     .addOption(new Option('--chunk <size>', 'plain bytes per chunk').argParser(sizeArgument(MIN_CHUNK_BYTES, MAX_CHUNK_BYTES)))
     .addOption(new Option('--window <size>', 'sealed bytes in flight').argParser(sizeArgument(2 * MIB, 1024 * MIB)))
+    .addOption(
+      new Option(
+        '--disk <how>',
+        'how disks move: auto (copy what is not shared, by nbd), none, nbd (a mirror over a stream), block (in the VM stream, until QEMU 9.0)',
+      )
+        .choices(diskModes)
+        .default('auto'),
+    )
+    .option('--shared-storage', 'every disk is on storage that both sides see: none is copied')
+    .addOption(new Option('--disk-bandwidth <size>', 'bytes per second of the copy of a disk').argParser(sizeArgument(1024, 1024 ** 4)))
     .option('--events-dir <dir>', 'keep the event files of both ends here')
     .option('--json', 'progress and result as JSON lines on stdout')
     .addHelpText(
