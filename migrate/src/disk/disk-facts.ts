@@ -15,9 +15,7 @@ const blockSchema = v.array(
     device: v.string(),
     qdev: v.optional(v.string()),
     // Absent from an empty drive.
-    inserted: v.optional(
-      v.object({ 'node-name': v.optional(v.string()), ro: v.boolean(), drv: v.string(), image: imageSchema }),
-    ),
+    inserted: v.optional(v.object({ 'node-name': v.optional(v.string()), ro: v.boolean(), drv: v.string(), image: imageSchema })),
   }),
 );
 

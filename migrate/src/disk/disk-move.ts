@@ -73,9 +73,14 @@ export class DiskMove {
   }
 
   results(moved: boolean): DiskResult[] {
-    const left = this.#plan.left.map(
-      ({ name, reason }): DiskResult => ({ name, method: 'none', outcome: 'left', reason, bytes: 0, timeMs: 0 }),
-    );
+    const left = this.#plan.left.map(({ name, reason }): DiskResult => ({
+      name,
+      method: 'none',
+      outcome: 'left',
+      reason,
+      bytes: 0,
+      timeMs: 0,
+    }));
     return [...(this.#copy?.results(moved, this.#o.progress()) ?? []), ...left];
   }
 

@@ -100,7 +100,9 @@ function pairFaults({ source, destination }: DiskPair, { isSameFile, freeBytes }
     faults.push(`${name} is the same file on both sides (${source.filename}): it cannot be copied onto itself; use --disk auto or none`);
   }
   if (from.kind === 'local' && to.kind === 'local' && from.path === to.path && !(from.isAbsolute && to.isAbsolute)) {
-    faults.push(`${name} is "${from.path}" on both sides, and it cannot be told whether that is one file: start QEMU with absolute paths, or say --shared-storage`);
+    faults.push(
+      `${name} is "${from.path}" on both sides, and it cannot be told whether that is one file: start QEMU with absolute paths, or say --shared-storage`,
+    );
   }
   if (from.kind === 'remote' && to.kind === 'remote' && from.location === to.location) {
     faults.push(`${name} is ${source.filename} on both sides: it cannot be copied onto itself; use --disk auto or none`);
@@ -109,7 +111,9 @@ function pairFaults({ source, destination }: DiskPair, { isSameFile, freeBytes }
   if (destination.nodeName === '' || source.nodeName === '') faults.push(`${name} has no block node to copy`);
   if (source.sizeBytes !== destination.sizeBytes) {
     const than = destination.sizeBytes < source.sizeBytes ? 'smaller' : 'larger';
-    faults.push(`${name} is ${than} at the destination: ${destination.sizeBytes} bytes in place of ${source.sizeBytes}, and a guest's disk does not change its size`);
+    faults.push(
+      `${name} is ${than} at the destination: ${destination.sizeBytes} bytes in place of ${source.sizeBytes}, and a guest's disk does not change its size`,
+    );
   }
   const growth = (source.allocatedBytes ?? source.sizeBytes) - (destination.allocatedBytes ?? 0);
   if (freeBytes !== undefined && growth > freeBytes) {
@@ -123,7 +127,9 @@ function blockFaults(source: readonly DiskFacts[], pairs: readonly DiskPair[], c
   const faults: string[] = [];
   for (const { source: from, destination: to } of pairs) {
     if (from.device === '' || from.device !== to.device) {
-      faults.push(`${from.name} needs a drive name that is the same on both sides for QEMU's block migration (-drive id=NAME): use --disk nbd`);
+      faults.push(
+        `${from.name} needs a drive name that is the same on both sides for QEMU's block migration (-drive id=NAME): use --disk nbd`,
+      );
     }
   }
   // It copies all that can be written, whoever shares it.

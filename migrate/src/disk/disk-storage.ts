@@ -32,9 +32,7 @@ export function storageOf(filename: string): DiskStorage {
   const scheme = /^([a-z][a-z0-9-]*)(\+[a-z]+)?:/.exec(filename)?.[1];
   if (scheme === undefined) return local(filename);
   if (scheme === 'file') return local(filename.replace(/^file:(\/\/)?/, ''));
-  return REMOTE_DRIVERS.has(scheme)
-    ? { kind: 'remote', protocol: scheme, location: filename }
-    : { kind: 'other', location: filename };
+  return REMOTE_DRIVERS.has(scheme) ? { kind: 'remote', protocol: scheme, location: filename } : { kind: 'other', location: filename };
 }
 
 function local(path: string): DiskStorage {

@@ -30,8 +30,28 @@ export class DiskTunnel {
   private constructor(folder: string, { xmigrate, sourceHost, destinationHost, trust }: DiskTunnelOptions) {
     this.#folder = folder;
     const common = ['--until-stdin-ends', ...(trust === undefined ? [] : ['--trust', trust])];
-    this.#near = new TunnelProcess([...xmigrate, 'disk-connect', '--socket', this.nearSocket, '--host', sourceHost, '--to', '-', ...common]);
-    this.#far = new TunnelProcess([...xmigrate, 'disk-listen', '--socket', this.farSocket, '--host', destinationHost, '--allow', '-', ...common]);
+    this.#near = new TunnelProcess([
+      ...xmigrate,
+      'disk-connect',
+      '--socket',
+      this.nearSocket,
+      '--host',
+      sourceHost,
+      '--to',
+      '-',
+      ...common,
+    ]);
+    this.#far = new TunnelProcess([
+      ...xmigrate,
+      'disk-listen',
+      '--socket',
+      this.farSocket,
+      '--host',
+      destinationHost,
+      '--allow',
+      '-',
+      ...common,
+    ]);
     for (const [end, where] of [
       [this.#near, 'source'],
       [this.#far, 'destination'],

@@ -37,10 +37,9 @@ export interface JobFigures {
 /** Reads an answer to `query-block-jobs`. @throws when it is none */
 export function parseJobs(answer: unknown): ReadonlyMap<string, JobFigures> {
   return new Map(
-    v.parse(jobListSchema, answer).map(({ device, len, offset, ready }) => [
-      device,
-      { totalBytes: len, doneBytes: offset, isReady: ready },
-    ]),
+    v
+      .parse(jobListSchema, answer)
+      .map(({ device, len, offset, ready }) => [device, { totalBytes: len, doneBytes: offset, isReady: ready }]),
   );
 }
 

@@ -27,11 +27,7 @@ export interface KernelModule {
  * @param more modules that this guest needs besides
  * @throws XiaError `guest-build-failed` when the kernel lacks a required one, `missing-prerequisite` to decompress.
  */
-export async function collectModules(
-  modulesFolder: string,
-  signal?: AbortSignal,
-  more: readonly string[] = [],
-): Promise<KernelModule[]> {
+export async function collectModules(modulesFolder: string, signal?: AbortSignal, more: readonly string[] = []): Promise<KernelModule[]> {
   const files = await indexModules(join(modulesFolder, 'kernel'));
   const builtin = await readBuiltin(join(modulesFolder, 'modules.builtin'));
   const ordered = new Map<string, KernelModule>();

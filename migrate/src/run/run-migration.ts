@@ -20,7 +20,15 @@ import { receiveArguments, sendArguments } from './program-arguments.js';
 import { ProgramFollower } from './program-follower.js';
 import { checkPair } from './preflight.js';
 import { settle, type Settlement } from './settle.js';
-import { ownXmigrate, type MigrationSide, type RunMigrationOptions, type RunMoment, type RunPhase, type RunProgress, type RunResult } from './migration-plan.js';
+import {
+  ownXmigrate,
+  type MigrationSide,
+  type RunMigrationOptions,
+  type RunMoment,
+  type RunPhase,
+  type RunProgress,
+  type RunResult,
+} from './migration-plan.js';
 
 /** How long the destination may take to end after the source has. */
 const DESTINATION_TIMEOUT_MS = 45_000;
@@ -227,7 +235,13 @@ class MigrationRun {
   }
 
   #tell(): void {
-    this.#onProgress({ phase: this.#moments.at(-1)?.name ?? 'checking', atMs: this.#atMs(), ...this.#sender.figures, qemu: this.#qemu, disks: this.#disks?.progress() ?? [] });
+    this.#onProgress({
+      phase: this.#moments.at(-1)?.name ?? 'checking',
+      atMs: this.#atMs(),
+      ...this.#sender.figures,
+      qemu: this.#qemu,
+      disks: this.#disks?.progress() ?? [],
+    });
   }
 
   #result(settlement: Settlement, source: GuestWatch, destination: GuestWatch): RunResult {

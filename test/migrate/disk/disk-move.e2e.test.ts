@@ -68,14 +68,18 @@ describe('runMigration with a disk', () => {
     await bootGuest(...rawDisk(from));
     await machines.qemu('b', ...rawDisk(to), '-incoming', 'defer');
     const seen: RunProgress[] = [];
-    const result = await runMigration(machines.plan(), (progress) => void seen.push(progress));
+    const result = await runMigration(machines.plan({ downtimeLimitMs: 1000 }), (progress) => void seen.push(progress));
     expect(result).toMatchObject({ outcome: 'moved', runner: 'destination', reason: '' });
     await machines.untilSaid('b', /^verified/, machines.console('b').length);
     await machines.ask('b', 'stop');
     expect(said('a')).toEqual([]);
     expect(said('b')).toEqual([]);
     compareImages(from, to);
-    expect(readFileSync(to).subarray(DATA_AT, DATA_AT + DATA_BYTES).equals(data)).toBe(true);
+    expect(
+      readFileSync(to)
+        .subarray(DATA_AT, DATA_AT + DATA_BYTES)
+        .equals(data),
+    ).toBe(true);
     // Holes stay holes.
     expect(statSync(to).blocks * 512).toBeLessThan(DATA_BYTES + 4 * MIB);
     expect(await machines.leftIn('a')).toEqual([]);

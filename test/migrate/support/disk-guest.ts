@@ -38,6 +38,7 @@ while true; do
   n=$((n + 1))
   content $n | dd of=/dev/vda bs=${BLOCK_BYTES} seek=$((${FIRST_BLOCK} + n % ${SLOTS})) iflag=fullblock oflag=direct conv=fsync,notrunc 2> /dev/null || echo "DAMAGE: block $n was not written"
   echo "wrote $n"
+  sleep 0.1
   [ $((n % ${SLOTS})) -eq 0 ] || continue
   dd if=/dev/vda of=/tmp/read bs=${BLOCK_BYTES} skip=${FIRST_BLOCK} count=${SLOTS} iflag=direct 2> /dev/null || echo "DAMAGE: cannot read"
   (content $n; for k in $(seq $((n - ${SLOTS} + 1)) $((n - 1))); do content $k; done) > /tmp/want

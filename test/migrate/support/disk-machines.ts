@@ -37,7 +37,23 @@ export class DiskMachines {
   /** Starts a QEMU whose monitor is `NAME.qmp` and whose console goes to `NAME.log`. */
   async qemu(name: string, ...extra: string[]): Promise<string> {
     const socket = this.path(`${name}.qmp`);
-    const words = ['-name', this.path(name), '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-machine', 'q35', '-accel', 'tcg', '-cpu', 'max', '-m', '98368K'];
+    const words = [
+      '-name',
+      this.path(name),
+      '-nodefaults',
+      '-no-user-config',
+      '-display',
+      'none',
+      '-no-reboot',
+      '-machine',
+      'q35',
+      '-accel',
+      'tcg',
+      '-cpu',
+      'max',
+      '-m',
+      '98368K',
+    ];
     words.push('-chardev', `file,id=serial0,path=${this.path(`${name}.log`)}`, '-serial', 'chardev:serial0');
     words.push('-qmp', `unix:${socket},server=on,wait=off`, ...extra);
     const child = spawn('qemu-system-x86_64', words, { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -67,7 +83,9 @@ export class DiskMachines {
   /** The lines on a guest's console so far. */
   console(name: string): string[] {
     try {
-      return readFileSync(this.path(`${name}.log`), 'latin1').split(/\r?\n/).slice(0, -1);
+      return readFileSync(this.path(`${name}.log`), 'latin1')
+        .split(/\r?\n/)
+        .slice(0, -1);
     } catch {
       return [];
     }
@@ -76,7 +94,11 @@ export class DiskMachines {
   /** Waits for a line on a console after the first `skip` ones. */
   async untilSaid(name: string, text: RegExp, skip = 0, timeoutMs = 120_000): Promise<void> {
     const deadline = Date.now() + timeoutMs;
-    while (!this.console(name).slice(skip).some((line) => text.test(line))) {
+    while (
+      !this.console(name)
+        .slice(skip)
+        .some((line) => text.test(line))
+    ) {
       if (Date.now() > deadline) throw new Error(`${name} never said ${text}: ${this.console(name).slice(-5).join(' | ')}`);
       await sleep(50);
     }
@@ -97,12 +119,12 @@ export class DiskMachines {
   }
 
   /** Processes of the tunnel, by their command lines: those of other tests have another folder's hosts. */
-  async tunnels(): Promise<number[]> {
+  async tunnels(end: 'disk-connect' | 'disk-listen' | 'disk-' = 'disk-'): Promise<number[]> {
     const found: number[] = [];
     for (const entry of await readdir('/proc')) {
       if (!/^\d+$/.test(entry)) continue;
       const line = await readFile(`/proc/${entry}/cmdline`, 'latin1').catch(() => '');
-      if (/disk-(listen|connect)/.test(line) && this.#access.some((host) => line.includes(host))) found.push(Number(entry));
+      if (line.includes(`\0${end}`) && this.#access.some((host) => line.includes(host))) found.push(Number(entry));
     }
     return found;
   }
