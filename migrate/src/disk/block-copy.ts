@@ -14,6 +14,8 @@ export class BlockCopy implements DiskCopy {
   readonly #qmps: readonly QmpClient[];
   readonly #progress: () => MigrationProgress | undefined;
   #beganAtMs: number | undefined;
+  /** QEMU says nothing of disks any more once they are over. */
+  #last: MigrationProgress['disk'];
 
   /** @param progress QEMU's last word about the migration */
   constructor(plan: DiskPlan, qmps: readonly QmpClient[], progress: () => MigrationProgress | undefined) {
@@ -32,15 +34,15 @@ export class BlockCopy implements DiskCopy {
 
   /** QEMU gives one figure for all disks. */
   progress(): DiskProgress[] {
-    const disk = this.#progress()?.disk;
+    const disk = (this.#last = this.#progress()?.disk ?? this.#last);
     const state = disk === undefined ? 'waiting' : disk.remainingBytes > 0 ? 'copying' : 'ready';
     const { transferredBytes: doneBytes = 0, totalBytes = 0 } = disk ?? {};
     return [{ name: this.#names(), state, doneBytes, totalBytes, bytesPerSecond: 0, etaMs: undefined }];
   }
 
-  results(moved: boolean, last: MigrationProgress | undefined): DiskResult[] {
+  results(moved: boolean): DiskResult[] {
     const timeMs = this.#beganAtMs === undefined ? 0 : Math.round(performance.now() - this.#beganAtMs);
-    const bytes = last?.disk?.transferredBytes ?? 0;
+    const bytes = this.#last?.transferredBytes ?? 0;
     const reason = moved ? '' : 'the VM did not move';
     return [{ name: this.#names(), method: 'block', outcome: moved ? 'copied' : 'failed', reason, bytes, timeMs }];
   }

@@ -32,7 +32,7 @@ async function connect(options: ConnectOptions, stop: AbortSignal): Promise<void
   const words = new StdinWords();
   const signal = options.untilStdinEnds ? AbortSignal.any([stop, words.ended]) : stop;
   const connections = new Connections();
-  const server = createServer();
+  const server = createServer({ allowHalfOpen: true });
   server.maxConnections = MAX_CONNECTIONS;
   const node = await startNode(options, signal);
   try {

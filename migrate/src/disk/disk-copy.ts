@@ -1,5 +1,3 @@
-import type { MigrationProgress } from '../qemu/index.js';
-
 /** How one disk is doing. Sizes in bytes. */
 export interface DiskProgress {
   readonly name: string;
@@ -40,8 +38,7 @@ export interface DiskCopy {
    */
   switchOver(signal: AbortSignal | undefined): Promise<void>;
   progress(): DiskProgress[];
-  /** @param last QEMU's last word about the migration */
-  results(moved: boolean, last: MigrationProgress | undefined): DiskResult[];
+  results(moved: boolean): DiskResult[];
   /** Leaves nothing of itself in the two QEMUs or on the machines. May be called at any time, more than once. Never throws. */
   close(): Promise<void>;
 }

@@ -12,7 +12,7 @@ interface ListenOptions extends TunnelCommandOptions {
 }
 
 async function carry(stream: XiaStream, socket: string): Promise<void> {
-  await relay(connect(socket), stream);
+  await relay(connect({ path: socket, allowHalfOpen: true }), stream);
 }
 
 async function listen(options: ListenOptions, stop: AbortSignal): Promise<void> {

@@ -81,7 +81,7 @@ export class DiskMove {
       bytes: 0,
       timeMs: 0,
     }));
-    return [...(this.#copy?.results(moved, this.#o.progress()) ?? []), ...left];
+    return [...(this.#copy?.results(moved) ?? []), ...left];
   }
 
   /** Gives up what is in work, and leaves nothing behind. Never throws. */

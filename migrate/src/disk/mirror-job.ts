@@ -21,6 +21,8 @@ const jobEventSchema = v.object({
   device: v.string(),
   error: v.optional(v.string()),
   operation: v.optional(v.string()),
+  len: v.optional(v.number()),
+  offset: v.optional(v.number()),
 });
 
 const jobListSchema = v.array(
@@ -97,7 +99,8 @@ export class MirrorJob {
     if (!event.startsWith('BLOCK_JOB_')) return;
     const parsed = v.safeParse(jobEventSchema, data);
     if (!parsed.success || parsed.output.device !== this.id) return;
-    const { error, operation } = parsed.output;
+    const { error, operation, len, offset } = parsed.output;
+    if (!this.#isOver && len !== undefined && offset !== undefined) [this.#totalBytes, this.#doneBytes] = [len, offset];
     switch (event) {
       case 'BLOCK_JOB_READY':
         if (this.#state === 'copying') this.#state = 'ready';
@@ -120,9 +123,10 @@ export class MirrorJob {
 
   /** What QEMU says about the job at this time; undefined when it has no such job. */
   look(figures: JobFigures | undefined, nowMs: number): void {
+    if (this.#isOver) return;
     if (figures === undefined) {
       // Its last event was lost, or came before anybody listened.
-      if (this.#state !== 'done') this.fail(this.#reason === '' ? 'the copy has gone' : this.#reason);
+      this.fail(this.#reason === '' ? 'the copy has gone' : this.#reason);
       return;
     }
     if (figures.isReady && this.#state === 'copying') this.#state = 'ready';
@@ -167,8 +171,12 @@ export class MirrorJob {
   }
 
   fail(reason: string): void {
-    if (this.#state === 'done' || this.#state === 'failed') return;
+    if (this.#isOver) return;
     this.#state = 'failed';
     this.#reason = reason;
+  }
+
+  get #isOver(): boolean {
+    return this.#state === 'done' || this.#state === 'failed';
   }
 }

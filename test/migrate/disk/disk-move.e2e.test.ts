@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runMigration, type RunProgress } from '../../../migrate/src/run/index.js';
 import { blockContent, BLOCK_BYTES, FIRST_BLOCK, prepareDiskGuest, SLOTS } from '../support/disk-guest.js';
@@ -9,6 +11,8 @@ const MIB = 1024 ** 2;
 const DISK_BYTES = 128 * MIB;
 const DATA_AT = 64 * MIB;
 const DATA_BYTES = 12 * MIB;
+
+const execute = promisify(execFile);
 
 let machines: DiskMachines;
 
@@ -59,7 +63,7 @@ function compareImages(from: string, to: string): void {
   expect(destination.subarray(slots[1]).equals(source.subarray(slots[1]))).toBe(true);
 }
 
-const said = (name: string) => machines.console(name).filter((line) => line.startsWith('DAMAGE') || line.includes('error'));
+const damage = () => ['a', 'b'].flatMap((name) => machines.console(name).filter((line) => /^DAMAGE|error/.test(line)));
 
 describe('runMigration with a disk', () => {
   it('mirrors it over a stream, and the guest goes on with all that it wrote', async () => {
@@ -70,10 +74,15 @@ describe('runMigration with a disk', () => {
     const seen: RunProgress[] = [];
     const result = await runMigration(machines.plan({ downtimeLimitMs: 1000 }), (progress) => void seen.push(progress));
     expect(result).toMatchObject({ outcome: 'moved', runner: 'destination', reason: '' });
+    expect(result.disks).toMatchObject([{ name: 'disk0', method: 'nbd', outcome: 'copied', reason: '' }]);
+    expect(result.disks[0]!.bytes).toBeGreaterThanOrEqual(DATA_BYTES);
+    const copying = seen.flatMap(({ phase, disks }) => (phase === 'checked' ? disks : []));
+    expect(copying.some(({ state, bytesPerSecond }) => state === 'copying' && bytesPerSecond > 0)).toBe(true);
+    expect(seen.at(-1)?.disks).toMatchObject([{ name: 'disk0', state: 'done' }]);
+    expect([await machines.leftIn('a'), await machines.leftIn('b')]).toEqual([[], []]);
     await machines.untilSaid('b', /^verified/, machines.console('b').length);
-    await machines.ask('b', 'stop');
-    expect(said('a')).toEqual([]);
-    expect(said('b')).toEqual([]);
+    await machines.ask('b', 'quit');
+    expect(damage()).toEqual([]);
     compareImages(from, to);
     expect(
       readFileSync(to)
@@ -82,8 +91,33 @@ describe('runMigration with a disk', () => {
     ).toBe(true);
     // Holes stay holes.
     expect(statSync(to).blocks * 512).toBeLessThan(DATA_BYTES + 4 * MIB);
-    expect(await machines.leftIn('a')).toEqual([]);
-    expect(await machines.leftIn('b')).toEqual([]);
     expect(await machines.tunnels()).toEqual([]);
+  });
+
+  it("moves it by QEMU's block migration, inside the VM stream", async () => {
+    const data = randomBytes(DATA_BYTES);
+    const [from, to] = [rawImage('a.img', DISK_BYTES, data), machines.path('b.qcow2')];
+    await execute('qemu-img', ['create', '-q', '-f', 'qcow2', to, String(DISK_BYTES)]);
+    const drive = (path: string, format: string) => [
+      '-drive',
+      `if=none,id=drive0,format=${format},discard=unmap,file=${path}`,
+      '-device',
+      'virtio-blk-pci,drive=drive0,id=vd0,addr=5',
+    ];
+    await bootGuest(...drive(from, 'raw'));
+    await machines.qemu('b', ...drive(to, 'qcow2'), '-incoming', 'defer');
+    const result = await runMigration(machines.plan({ downtimeLimitMs: 1000, disk: { mode: 'block' } }));
+    expect(result).toMatchObject({ outcome: 'moved', reason: '', disks: [{ name: 'drive0', method: 'block', outcome: 'copied' }] });
+    // It has the data of the disk besides the memory, and no holes.
+    expect(result.disks[0]!.bytes).toBeGreaterThan(0);
+    expect(result.bytes).toBeGreaterThan(DATA_BYTES);
+    expect(await machines.tunnels()).toEqual([]);
+    await machines.untilSaid('b', /^verified/, machines.console('b').length);
+    await machines.ask('b', 'quit');
+    expect(damage()).toEqual([]);
+    const plain = machines.path('b.img');
+    await execute('qemu-img', ['convert', '-U', '-f', 'qcow2', '-O', 'raw', to, plain]);
+    compareImages(from, plain);
+    expect(statSync(to).blocks * 512).toBeLessThan(DATA_BYTES + 8 * MIB);
   });
 });

@@ -21,13 +21,13 @@ describe('a mirror job', () => {
     expect(job.state).toBe('ready');
     expect(job.complete()).toBe(true);
     expect(job.state).toBe('completing');
-    tell('COMPLETED');
-    expect(job.state).toBe('done');
+    tell('COMPLETED', { len: 1100, offset: 1100 });
+    expect(job).toMatchObject({ state: 'done', doneBytes: 1100, totalBytes: 1100 });
     // Nothing comes after the end.
-    tell('COMPLETED', { error: 'late' });
+    tell('COMPLETED', { error: 'late', len: 1, offset: 1 });
     look(job, 1, 2, 3);
     job.look(undefined, 4);
-    expect(job).toMatchObject({ state: 'done', reason: '' });
+    expect(job).toMatchObject({ state: 'done', reason: '', doneBytes: 1100 });
   });
 
   it('learns from the figures what an event did not tell', () => {
