@@ -81,7 +81,8 @@ export class OwnershipHost {
     if (wish === undefined) return false;
     const sees = command.includes('--peer-state');
     if (sees && peer.isBusy) return false;
-    const knowledge = sees && peer.record !== undefined ? ({ kind: 'record', record: peer.record } as const) : ({ kind: 'unknown' } as const);
+    const knowledge =
+      sees && peer.record !== undefined ? ({ kind: 'record', record: peer.record } as const) : ({ kind: 'unknown' } as const);
     const { verdict, write, peerWrite } = resolveOwnership(own, knowledge, wish as 'resume' | 'abort', this.guest === 'loaded');
     if (verdict === 'ask' || verdict === 'refuse') throw new Error(`the advice "${command}" leads to "${verdict}"`);
     by.act(() => {

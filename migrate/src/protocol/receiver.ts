@@ -72,7 +72,6 @@ const NO_BYTES = new Uint8Array(0);
 
 type State = 'new' | 'hello' | 'receiving' | 'loading' | 'received' | 'await-source' | 'taking' | 'finished';
 
-
 /**
  * The destination's end of a migration, without I/O. Contract as for the sender: `streamOpened`, then any of
  * `streamBytes`, `streamClosed`, `chunkArrived`, `chunkFailed`, `handedOn`, `outputClosed`, `loaded`, `loadFailed`, `abort`;

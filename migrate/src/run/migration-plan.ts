@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Xid } from 'xia-core';
+import type { DiskOptions, DiskProgress, DiskResult } from '../disk/index.js';
 import type { MigrationProgress, QmpClient } from '../qemu/index.js';
 
 /** One of the two places of a migration. */
@@ -47,6 +48,8 @@ export interface RunMigrationOptions {
   /** How long after both ends are done the guest may take to run, default 30 s. */
   readonly settleTimeoutMs?: number;
   readonly pollMs?: number;
+  /** How the VM's disks move, default `auto`: what is not shared is copied beside the memory. */
+  readonly disk?: DiskOptions;
   /** Gives the migration up while the VM is still the source's; after the commit it comes too late. */
   readonly signal?: AbortSignal;
 }
@@ -54,10 +57,12 @@ export interface RunMigrationOptions {
 /** Names of the moments that a run passes, in order. */
 export type RunPhase =
   | 'checked'
+  | 'disks-copied'
   | 'listening'
   | 'started'
   | 'connected'
   | 'stopped'
+  | 'disks-switched'
   | 'input-sent'
   | 'received'
   | 'committing'
@@ -81,6 +86,8 @@ export interface RunProgress {
   readonly bytesPerSecond: number;
   /** QEMU's own view; undefined while its monitor does not answer. */
   readonly qemu: MigrationProgress | undefined;
+  /** Empty when none is copied. */
+  readonly disks: readonly DiskProgress[];
 }
 
 /** How it ended. Exactly one of the two QEMUs runs the guest, or none when `runner` says so. */
@@ -107,6 +114,8 @@ export interface RunResult {
   /** SHA-256 of the VM stream at each end, hexadecimal; undefined at an end that did not finish. */
   readonly sha256: { readonly source: string | undefined; readonly destination: string | undefined };
   readonly phases: readonly RunMoment[];
+  /** Every disk of the VM that was looked at, and what became of it. */
+  readonly disks: readonly DiskResult[];
   readonly peakRssMb: { readonly source: number | undefined; readonly destination: number | undefined };
 }
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DiskMove } from '../disk/index.js';
 import { QmpClient, queryMigration, setMigrationLimits, type MigrationProgress } from '../qemu/index.js';
 import { checkMayReceive, checkMaySend, OwnershipFile } from '../state/index.js';
 import { ExecPair } from './exec-pair.js';
@@ -9,7 +10,15 @@ import { checkPair } from './preflight.js';
 import { settle, type Settlement } from './settle.js';
 import { StragglerWatch } from './straggler-watch.js';
 import { UnixPair } from './unix-pair.js';
-import type { MigrationSide, RunMigrationOptions, RunMoment, RunPhase, RunProgress, RunResult } from './migration-plan.js';
+import {
+  ownXmigrate,
+  type MigrationSide,
+  type RunMigrationOptions,
+  type RunMoment,
+  type RunPhase,
+  type RunProgress,
+  type RunResult,
+} from './migration-plan.js';
 
 /**
  * Moves a guest between two running QEMUs: checks that they fit, makes both programs ready, starts the source, follows both
@@ -43,6 +52,7 @@ class MigrationRun {
   readonly #moments: RunMoment[] = [];
   #pair: ProgramPair | undefined;
   #qemu: MigrationProgress | undefined;
+  #disks: DiskMove | undefined;
 
   constructor(options: RunMigrationOptions, onProgress: (progress: RunProgress) => void) {
     this.#o = options;
@@ -64,7 +74,14 @@ class MigrationRun {
       checkMaySend(new OwnershipFile(this.#o.source.stateDirectory, vm));
       checkMayReceive(new OwnershipFile(this.#o.destination.stateDirectory, vm));
       const wasRunning = await checkPair(sourceQmp, destinationQmp);
+      this.#disks = await this.#openDisks(sourceQmp, destinationQmp);
       this.#moment('checked');
+      const diskFault = await this.#disks.prepare(this.#o.signal).catch((error: unknown) => error as Error);
+      if (diskFault !== undefined) {
+        const settlement = { outcome: 'stayed', runner: wasRunning ? 'source' : 'none', reason: diskFault.message } as const;
+        await this.#disks.close();
+        return this.#result(settlement, source, destination);
+      }
       await Promise.all([sourceHost!.open(), destinationHost!.open()]);
       destinationHost!.say('coming');
       const pair = await this.#openPair(sourceQmp, destinationQmp, wasRunning);
@@ -81,13 +98,30 @@ class MigrationRun {
       this.#qemu = sourceQmp.closed ? this.#qemu : await queryMigration(sourceQmp);
       this.#moment('settled');
       if (settlement.outcome === 'stayed') destinationHost!.say('not-coming');
-      return this.#result(pair, settlement, source, destination);
+      // What the ends of the transfer tell is a consequence then.
+      const reason = settlement.outcome === 'stayed' ? (this.#disks.fault ?? settlement.reason) : settlement.reason;
+      return this.#result({ ...settlement, reason }, source, destination);
     } finally {
       await this.#pair?.close();
+      await this.#disks?.close();
       source.close();
       destination.close();
       await Promise.all([sourceHost!.close(), destinationHost!.close()]);
     }
+  }
+
+  #openDisks(source: QmpClient, destination: QmpClient): Promise<DiskMove> {
+    const { xmigrate = ownXmigrate(), trust, disk = {} } = this.#o;
+    const [sourceHost, destinationHost] = [this.#o.source.host, this.#o.destination.host];
+    return DiskMove.open({
+      source,
+      destination,
+      disk,
+      tunnel: { xmigrate, sourceHost, destinationHost, ...(trust === undefined ? {} : { trust }) },
+      progress: () => this.#qemu,
+      onProgress: () => this.#tell(),
+      onMoment: (moment) => this.#moment(moment),
+    });
   }
 
   async #openPair(source: QmpClient, destination: QmpClient, wasRunning: boolean): Promise<ProgramPair> {
@@ -114,7 +148,7 @@ class MigrationRun {
     let toldToStop = false;
     const isSenderOver = () => sender.isOver || (sender.pid === undefined && this.#qemu?.status === 'failed');
     while (!(isSenderOver() && receiver.isOver)) {
-      if (signal?.aborted && !toldToStop) {
+      if ((signal?.aborted || this.#disks?.fault !== undefined) && !toldToStop) {
         // Not `migrate_cancel`: only `xmigrate send` knows whether the VM has been given up already.
         toldToStop = sender.stop();
       }
@@ -146,11 +180,11 @@ class MigrationRun {
   #tell(): void {
     const { bytes, chunks, bytesPerSecond } = this.#pair?.sender.figures ?? { bytes: 0, chunks: 0, bytesPerSecond: 0 };
     const phase = this.#moments.at(-1)?.name ?? 'checking';
-    this.#onProgress({ phase, atMs: this.#atMs(), bytes, chunks, bytesPerSecond, qemu: this.#qemu });
+    this.#onProgress({ phase, atMs: this.#atMs(), bytes, chunks, bytesPerSecond, qemu: this.#qemu, disks: this.#disks?.progress() ?? [] });
   }
 
-  #result({ sender, receiver }: ProgramPair, settlement: Settlement, source: GuestWatch, destination: GuestWatch): RunResult {
-    const [from, to] = [sender.summary, receiver.summary];
+  #result(settlement: Settlement, source: GuestWatch, destination: GuestWatch): RunResult {
+    const [from, to] = [this.#pair?.sender.summary, this.#pair?.receiver.summary];
     const paused =
       source.stoppedAtMs === undefined || destination.resumedAtMs === undefined ? undefined : destination.resumedAtMs - source.stoppedAtMs;
     return {
@@ -166,6 +200,7 @@ class MigrationRun {
       pausedMs: paused === undefined ? undefined : Math.round(paused * 10) / 10,
       sha256: { source: from?.sha256, destination: to?.sha256 },
       phases: this.#moments,
+      disks: this.#disks?.results(settlement.outcome === 'moved') ?? [],
       peakRssMb: { source: from?.peakRssMb, destination: to?.peakRssMb },
     };
   }

@@ -1,4 +1,6 @@
 import { Command } from 'commander';
+import { diskConnectCommand } from '../disk/disk-connect-command.js';
+import { diskListenCommand } from '../disk/disk-listen-command.js';
 import { agentCommand } from './agent-command.js';
 import { abortCommand, resumeCommand } from './mend-command.js';
 import { recvCommand } from './recv-command.js';
@@ -13,6 +15,8 @@ export function xmigrateProgram(signal: AbortSignal): Command {
   program.addCommand(sendCommand(signal));
   program.addCommand(recvCommand(signal));
   program.addCommand(agentCommand(signal));
+  program.addCommand(diskListenCommand(signal));
+  program.addCommand(diskConnectCommand(signal));
   program.addCommand(statusCommand());
   program.addCommand(resumeCommand(signal));
   program.addCommand(abortCommand(signal));

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { SingleBar } from 'cli-progress';
 import { ExitCode, ExitRequest, integerArgument, loadSecret, PrincipalType, type Xid } from 'xia-core';
+import { diskModes, type DiskMode } from '../disk/index.js';
 import { MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from '../protocol/index.js';
 import { runMigration, type RunMigrationOptions, type RunProgress, type RunResult } from '../run/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
@@ -29,6 +30,9 @@ interface RunCommandOptions {
   readonly window?: number;
   readonly secret?: string;
   readonly eventsDir?: string;
+  readonly disk: DiskMode;
+  readonly sharedStorage?: true;
+  readonly diskBandwidth?: number;
   readonly json?: boolean;
 }
 
@@ -62,6 +66,11 @@ function planOf(options: RunCommandOptions, signal: AbortSignal): RunMigrationOp
       host: options.destinationHost,
       stateDirectory: options.destinationState,
       ...key(options.destinationKey, options.destinationControl),
+    },
+    disk: {
+      mode: options.disk,
+      sharedStorage: options.sharedStorage === true,
+      ...(options.diskBandwidth === undefined ? {} : { maxBandwidthBytesPerSecond: options.diskBandwidth }),
     },
     signal,
     ...given,
@@ -163,6 +172,16 @@ export function runCommand(signal: AbortSignal): Command {
     .addOption(new Option('--chunk <size>', 'plain bytes per chunk').argParser(sizeArgument(MIN_CHUNK_BYTES, MAX_CHUNK_BYTES)))
     .addOption(new Option('--window <size>', 'sealed bytes in flight').argParser(sizeArgument(2 * MIB, 1024 * MIB)))
     .option('--secret <file>', "the secret of the VM's owner: what of its memory was moved before comes from caches")
+    .addOption(
+      new Option(
+        '--disk <how>',
+        'how disks move: auto (copy what is not shared, by nbd), none, nbd (a mirror over a stream), block (in the VM stream, until QEMU 9.0)',
+      )
+        .choices(diskModes)
+        .default('auto'),
+    )
+    .option('--shared-storage', 'every disk is on storage that both sides see: none is copied')
+    .addOption(new Option('--disk-bandwidth <size>', 'bytes per second of the copy of a disk').argParser(sizeArgument(1024, 1024 ** 4)))
     .option('--events-dir <dir>', 'keep the event files of both ends here')
     .option('--json', 'progress and result as JSON lines on stdout')
     .addHelpText(

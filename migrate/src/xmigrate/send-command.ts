@@ -76,9 +76,7 @@ async function transferOut(
 ): Promise<{ readonly outcome: SenderOutcome; readonly figures: SendFigures }> {
   const { vm } = options;
   const file = new OwnershipFile(options.state, vm);
-  const fence = fenceOf(options, (reason) =>
-    report.event('fence-failed', { reason }, `the host was not told that ${vm} goes: ${reason}`),
-  );
+  const fence = fenceOf(options, (reason) => report.event('fence-failed', { reason }, `the host was not told that ${vm} goes: ${reason}`));
   const contents = options.secret === undefined ? undefined : new ContentSealer(await loadSecret(options.secret));
   const { to, allow, runs } = await goal(options, channel, signal);
   const transfer = randomBytes(TRANSFER_ID_BYTES);
