@@ -18,6 +18,10 @@ export interface PlaceOptions {
   /** Absent for a destination, which waits for the guest to come. */
   readonly boot?: QemuBoot;
   readonly preallocate: boolean;
+  /** MiB, default `GUEST_MEMORY_MB`. */
+  readonly memoryMb?: number;
+  /** Without a network card: not plugged into the host. */
+  readonly isUnplugged?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -41,10 +45,12 @@ export class PlacedVm implements AsyncDisposable {
   }
 
   /** @throws XiaError as `QemuProcess.start` */
-  static async start({ testbed, host, number, accelerator, boot, preallocate, signal }: PlaceOptions): Promise<PlacedVm> {
+  static async start(options: PlaceOptions): Promise<PlacedVm> {
+    const { testbed, host, number, accelerator, boot, preallocate, memoryMb = GUEST_MEMORY_MB, signal } = options;
     const name = `${host}.qemu-${number}`;
     const qemu = await QemuProcess.start({
-      ...guestMachine(testbed, host, accelerator),
+      ...(options.isUnplugged ? { accelerator } : guestMachine(testbed, host, accelerator)),
+      memoryMb,
       name,
       // QEMU's sockets need a short path; the console is copied to the logs at the end.
       directory: join(testbed.state.socketDir, name),
