@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { XiaError } from 'xia-core';
 import type { QmpClient } from '../qemu/index.js';
 
-/** Touching fresh memory takes the kernel some 0.2-0.5 s per GB; a machine that swaps takes much longer. */
+/** Touching memory takes 0.1-1 s of processor time per GB; a busy machine takes many times as long. */
 const PREFAULT_TIMEOUT_MS = 600_000;
 const MEGABYTE = 1e6;
 

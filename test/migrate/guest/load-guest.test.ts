@@ -10,5 +10,5 @@ test('the load is told on the kernel command line', () => {
 });
 
 test('the first process is a script that a shell can read', () => {
-  execFileSync('sh', ['-n'], { input: loadGuestScript() });
+  expect(execFileSync('sh', ['-n'], { input: loadGuestScript(), encoding: 'utf8' })).toBe('');
 });

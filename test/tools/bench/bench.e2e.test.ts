@@ -9,7 +9,7 @@ import type { BenchResult } from '../../../tools/src/bench/bench-result.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
-test('one small round measures each mode, and says where its figures are', { timeout: 180_000 }, async () => {
+test('one small round measures each mode, and says where its figures are', async () => {
   const runDir = await mkdtemp(join(tmpdir(), 'xia-test-'));
   onTestFinished(() => rm(runDir, { recursive: true, force: true }));
   const words = [

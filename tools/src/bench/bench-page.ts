@@ -20,7 +20,7 @@ const RIGHT = WIDTH - 90;
 const ROW = 30;
 
 /** One bar for the median of each mode, with a tick for every run. */
-export function benchBars(result: CaseResult, totals: Readonly<Partial<Record<BenchMode, readonly number[]>>>): string {
+function benchBars(result: CaseResult, totals: Readonly<Partial<Record<BenchMode, readonly number[]>>>): string {
   const modes = benchModes.filter((mode) => result.modes[mode] !== undefined);
   const longest = Math.max(1, ...modes.flatMap((mode) => totals[mode] ?? []), ...modes.map((mode) => result.modes[mode]?.totalTimeMs ?? 0));
   const x = (ms: number) => LEFT + (ms / longest) * (RIGHT - LEFT);

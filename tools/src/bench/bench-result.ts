@@ -75,7 +75,7 @@ function optional<Key extends string>(
 const largest = (values: readonly number[]) => (values.length === 0 ? undefined : Math.max(...values));
 
 /** The medians of the runs of one mode; undefined without a run. */
-export function modeMedians(runs: readonly BenchRun[]): ModeMedians | undefined {
+function modeMedians(runs: readonly BenchRun[]): ModeMedians | undefined {
   if (runs.length === 0) return undefined;
   const middle = (figure: (run: BenchRun) => number, decimals = 1) => rounded(median(runs.map(figure)) ?? 0, decimals);
   const parts = [...new Set(runs.flatMap(({ cpuSeconds }) => Object.keys(cpuSeconds)))];

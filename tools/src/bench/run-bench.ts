@@ -1,3 +1,4 @@
+import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { release } from 'node:os';
 import { queryRunState } from 'xmigrate';
@@ -32,6 +33,8 @@ export interface BenchOptions {
 }
 
 const SITES = ['HOST_A', 'HOST_B'] as const;
+/** A guest that rewrites its memory faster than a mode carries it never gets there. */
+const MOVE_TIMEOUT_MS = 300_000;
 
 /** Moves one guest back and forth by each mode in turn: the same machine, limits and watchers for all. */
 export async function runBench(options: BenchOptions): Promise<BenchResult> {
@@ -130,9 +133,12 @@ class Series {
     const destination = await this.#lab.destination(vm.host === SITES[0] ? SITES[1] : SITES[0], which.memory === 'pre-faulted');
     try {
       const move = { lab: this.#lab, rivals: this.#rivals, mode, vm, destination, number: ++this.#number };
-      const figures = await measureMove(move, this.#options);
+      const bound = AbortSignal.any([signal, AbortSignal.timeout(MOVE_TIMEOUT_MS)]);
+      const figures = await measureMove(move, { ...this.#options, signal: bound });
       const run = { mode, ...which, round, from: vm.host, to: destination.host, ...figures };
       this.runs.push(run);
+      // What was measured before somebody ends it is not lost.
+      await appendFile(join(this.#options.runDir, 'runs.jsonl'), `${JSON.stringify(run)}\n`);
       const xping = run.xpingDowntimeMs === undefined ? '' : `, by xping ${run.xpingDowntimeMs} ms`;
       onNote(`  ${modeTitles[mode]}: ${run.totalTimeMs.toFixed(0)} ms, downtime ${run.qemuDowntimeMs.toFixed(0)} ms${xping}`);
     } catch (error) {
