@@ -9,6 +9,8 @@ import { BOOT_TIMEOUT_MS, PlacedVm } from './placed-vm.js';
 
 export const VM_NAME = 'vm.xia';
 const LOOPBACK_MTU = 65_507;
+/** A translated guest on a busy machine fills its memory that slowly. */
+const SLOWEST_FILL_BYTES_PER_MS = 5000;
 
 export interface LabOptions {
   readonly topology: Topology;
@@ -78,7 +80,8 @@ export class Lab implements AsyncDisposable {
    */
   async boot(host: string, dirtyBytesPerSecond: number = this.#options.dirtyBytesPerSecond): Promise<PlacedVm> {
     const vm = await this.#place(host, { boot: await this.#bootOptions(dirtyBytesPerSecond) });
-    await vm.serial.waitFor('ready', { timeoutMs: BOOT_TIMEOUT_MS, signal: this.#options.signal });
+    const { workloadBytes, signal } = this.#options;
+    await vm.serial.waitFor('ready', { timeoutMs: BOOT_TIMEOUT_MS + workloadBytes / SLOWEST_FILL_BYTES_PER_MS, signal });
     return vm;
   }
 
