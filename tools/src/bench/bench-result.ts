@@ -1,3 +1,4 @@
+import type { CaseFigures, ModeMedians, ModeRatios } from './bench-figures.js';
 import type { BenchCase, BenchFailure, BenchRun } from './bench-run.js';
 import { caseGoals, type Goal } from './goals.js';
 import { benchModes, type BenchMode } from './modes.js';
@@ -5,35 +6,7 @@ import { median, ratio } from './statistics.js';
 
 const BYTES_PER_GB = 1e9;
 
-/** The medians of one mode in one case; absent keys were not measured. */
-export interface ModeMedians {
-  readonly runs: number;
-  readonly totalTimeMs: number;
-  readonly fromRunMs?: number;
-  readonly qemuDowntimeMs: number;
-  readonly pausedMs: number;
-  readonly streamBytes: number;
-  /** Processor seconds for 10^9 bytes of the stream: of all, and by what used them. */
-  readonly cpuSecondsPerGb: number;
-  readonly cpuParts: Readonly<Record<string, number>>;
-  /** The largest of all runs. */
-  readonly senderPeakRssMb?: number;
-  readonly receiverPeakRssMb?: number;
-  readonly xpingDowntimeMs?: number;
-}
-
-/** XIA over another mode. */
-export interface ModeRatios {
-  /** Median of the quotients of each round. */
-  readonly totalTime: number | undefined;
-  /** Quotients of the medians. */
-  readonly qemuDowntime: number | undefined;
-  readonly cpuPerGb: number | undefined;
-}
-
-export interface CaseResult extends BenchCase {
-  readonly modes: Readonly<Partial<Record<BenchMode, ModeMedians>>>;
-  readonly ratios: Readonly<Partial<Record<BenchMode, ModeRatios>>>;
+export interface CaseResult extends CaseFigures {
   readonly goals: readonly Goal[];
 }
 

@@ -1,4 +1,4 @@
-import type { CaseResult, ModeMedians } from './bench-result.js';
+import type { CaseFigures, ModeMedians } from './bench-figures.js';
 import { benchModes, modeTitles, type BenchMode } from './modes.js';
 
 const NOTHING = '-';
@@ -14,7 +14,7 @@ function quotient(value: number | undefined): string {
 /** A column of a case's table: its heading, and its cell for one mode. */
 interface Column {
   readonly heading: string;
-  readonly cell: (medians: ModeMedians, mode: BenchMode, result: CaseResult) => string;
+  readonly cell: (medians: ModeMedians, mode: BenchMode, result: CaseFigures) => string;
 }
 
 const COLUMNS: readonly Column[] = [
@@ -30,7 +30,7 @@ const COLUMNS: readonly Column[] = [
 ];
 
 /** The table of one case, its headings first. A column in which nothing was measured is left out. */
-export function caseRows(result: CaseResult): string[][] {
+export function caseRows(result: CaseFigures): string[][] {
   const modes = benchModes.flatMap((mode) => {
     const medians = result.modes[mode];
     return medians === undefined ? [] : [{ mode, medians }];
@@ -43,7 +43,7 @@ export function caseRows(result: CaseResult): string[][] {
 }
 
 /** What is said of XIA alone. */
-export function oursText({ modes, ratios }: CaseResult): string[] {
+export function oursText({ modes, ratios }: CaseFigures): string[] {
   const { xia } = modes;
   if (xia === undefined) return [];
   const { fromRunMs, senderPeakRssMb, receiverPeakRssMb, cpuSecondsPerGb, cpuParts } = xia;

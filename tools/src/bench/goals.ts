@@ -1,4 +1,4 @@
-import type { CaseResult } from './bench-result.js';
+import type { CaseFigures } from './bench-figures.js';
 import type { BenchMode, MemoryCase } from './modes.js';
 
 /** A reach, and what was measured; undefined, and then missed, when it was not. */
@@ -23,7 +23,7 @@ function goal(name: string, measured: number | undefined, isWithin: (value: numb
 }
 
 /** The reaches of one case. */
-export function caseGoals({ memory, modes, ratios }: Omit<CaseResult, 'goals'>): Goal[] {
+export function caseGoals({ memory, modes, ratios }: CaseFigures): Goal[] {
   const times = Object.entries(MAXIMUM_TIME[memory]).map(([mode, most]) =>
     goal(
       `total time at most ${most} times ${SHORT_NAMES[mode as BenchMode]}`,
