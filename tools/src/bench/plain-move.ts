@@ -54,6 +54,8 @@ export async function setTransport(qmp: QmpClient, end: 'client' | 'server', mod
   const id = `bench-tls-${end}`;
   if (mode === 'tls') {
     if (rivals.tls === undefined) throw new XiaError('testbed-failed', 'there are no certificates');
+    // There is one already when an earlier move from here failed.
+    await qmp.execute('object-del', { id }).catch(() => undefined);
     const object = { 'qom-type': 'tls-creds-x509', id, endpoint: end, dir: rivals.tls.folder, 'verify-peer': true };
     await qmp.execute('object-add', object);
   }
