@@ -4,6 +4,8 @@ import { identityFromPem, XiaNode } from 'xia-core';
 import { GATEWAY_ADDRESS, GUEST_ADDRESS, runGuest, type GuestContext } from 'xmigrate';
 import { GoldbachService, serveGoldbach } from '../xcal/service.js';
 import { SID_COUNTER, SID_ECHO, SID_XCAL } from '../xcal/service-sids.js';
+import { serveBulk, SID_BULK } from '../bench-handover/bulk-service.js';
+import { FlowSink, SID_FLOW } from '../bench-handover/flow-sink.js';
 import { checkGuestApplication } from './application-config.js';
 
 /** Any port does: the network card's other end hands every datagram of the guest to the host node. */
@@ -16,7 +18,7 @@ const RETRY_MS = 1000;
 
 /**
  * What the demo's virtual machine runs: its own XIA node with the agent that notices a move, the Goldbach service, a datagram
- * echo, and a counter that shows whether the machine has gone on or started again.
+ * echo, a counter that shows whether the machine has gone on or started again, and ends for the benchmark's loads.
  */
 async function application({ config, workload, report }: GuestContext): Promise<void> {
   const { key, name, trustedAds } = checkGuestApplication(config.application);
@@ -44,6 +46,14 @@ async function application({ config, workload, report }: GuestContext): Promise<
 
   const echo = node.datagram(SID_ECHO);
   echo.on('message', (bytes, from) => echo.send(from, bytes));
+
+  const sink = new FlowSink();
+  const flow = node.datagram(SID_FLOW);
+  flow.on('message', (bytes, from) => {
+    const answer = sink.take(bytes);
+    if (answer !== undefined) flow.send(from, answer);
+  });
+  void serveBulk(await node.listen(SID_BULK), (error) => report('stream-error', { error: String(error) }));
 
   let ticks = 0;
   setInterval(() => ticks++, TICK_MS);

@@ -18,12 +18,14 @@ export interface PlaceOptions {
   /** Absent for a destination, which waits for the guest to come. */
   readonly boot?: QemuBoot;
   readonly preallocate: boolean;
+  /** RAM of the machine, the same at every site; 640 by default. */
+  readonly memoryMb?: number | undefined;
   readonly signal: AbortSignal;
 }
 
 /** The machine that the guest runs on, the same on every host. @throws XiaError `usage` when the host has no place for one */
-export function guestMachine(testbed: Testbed, host: string, accelerator: Accelerator): QemuMachine {
-  return { accelerator, memoryMb: GUEST_MEMORY_MB, network: { path: testbed.vmSocket(host), mac: GUEST_MAC } };
+export function guestMachine(testbed: Testbed, host: string, accelerator: Accelerator, memoryMb = GUEST_MEMORY_MB): QemuMachine {
+  return { accelerator, memoryMb, network: { path: testbed.vmSocket(host), mac: GUEST_MAC } };
 }
 
 /** A QEMU whose guest is plugged into a host of the testbed, or waits there for the guest to come. */
@@ -41,10 +43,10 @@ export class PlacedVm implements AsyncDisposable {
   }
 
   /** @throws XiaError as `QemuProcess.start` */
-  static async start({ testbed, host, number, accelerator, boot, preallocate, signal }: PlaceOptions): Promise<PlacedVm> {
+  static async start({ testbed, host, number, accelerator, boot, preallocate, memoryMb, signal }: PlaceOptions): Promise<PlacedVm> {
     const name = `${host}.qemu-${number}`;
     const qemu = await QemuProcess.start({
-      ...guestMachine(testbed, host, accelerator),
+      ...guestMachine(testbed, host, accelerator, memoryMb),
       name,
       // QEMU's sockets need a short path; the console is copied to the logs at the end.
       directory: join(testbed.state.socketDir, name),
