@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { ExitCode, ExitRequest, integerArgument, runMain } from 'xia-core';
+import { ExitCode, ExitRequest, integerArgument, numberArgument, runMain } from 'xia-core';
 import { missed, reportText } from '../bench-forwarding/report.js';
 import { timestamp } from '../common/timestamp.js';
 import { projectRoot } from '../xtestbed/index.js';
@@ -14,6 +14,7 @@ interface Options {
   readonly rounds?: number;
   readonly section?: SectionName[];
   readonly downtimeLimit: number;
+  readonly echoInterval: number;
   readonly runDir?: string;
 }
 
@@ -27,6 +28,7 @@ export function program(signal: AbortSignal): Command {
     .option('--rounds <n>', `moves of the section handover (default: ${FULL_ROUNDS}, with --quick 2)`, integerArgument(1, 10_000))
     .addOption(new Option('--section <name...>', 'measure only these').choices(sectionNames))
     .option('--downtime-limit <ms>', "QEMU's downtime-limit", integerArgument(1, 10_000), 100)
+    .option('--echo-interval <ms>', 'between two echoes of the client that watches', numberArgument(1, 1000), 1)
     .option('--run-dir <folder>', 'where logs go (default: runs/TIME-bench-handover)')
     .addHelpText('after', '\nExample:\n  npm run --silent bench:handover -- --json --section handover beacons > handover.json')
     .action(async (options: Options) => {
@@ -38,6 +40,7 @@ export function program(signal: AbortSignal): Command {
         rounds: options.rounds,
         sections: options.section ?? sectionNames,
         downtimeLimitMs: options.downtimeLimit,
+        echoIntervalMs: options.echoInterval,
         signal,
         onNote: (text) => {
           if (!options.json) process.stderr.write(`${text}\n`);

@@ -38,13 +38,15 @@ export interface HandoverBenchOptions {
   readonly rounds?: number | undefined;
   readonly sections: readonly SectionName[];
   readonly downtimeLimitMs: number;
+  /** Between two echoes of the client that watches a handover. */
+  readonly echoIntervalMs: number;
   readonly signal: AbortSignal;
   readonly onNote: (text: string) => void;
 }
 
 /** Moves one guest back and forth between two hosts, and a hundred nodes between two routers. */
 export async function runHandoverBench(options: HandoverBenchOptions): Promise<Report> {
-  const { runDir, quick, sections: wanted, downtimeLimitMs, signal, onNote } = options;
+  const { runDir, quick, sections: wanted, downtimeLimitMs, echoIntervalMs, signal, onNote } = options;
   const rounds = options.rounds ?? (quick ? QUICK_ROUNDS : FULL_ROUNDS);
   const versions: Record<string, string> = { node: process.versions.node, hostKernel: release(), cpu: cpus()[0]?.model ?? 'unknown' };
   const sections: Section[] = [];
@@ -64,7 +66,7 @@ export async function runHandoverBench(options: HandoverBenchOptions): Promise<R
     for (const name of movesWanted) {
       const { measure, share } = moves[name];
       onNote(name);
-      sections.push(...(await measure({ shuttle, rounds: Math.max(1, Math.round(rounds * share)), signal, onNote })));
+      sections.push(...(await measure({ shuttle, rounds: Math.max(1, Math.round(rounds * share)), echoIntervalMs, signal, onNote })));
     }
   }
   if (wanted.includes('scale')) {
@@ -72,5 +74,9 @@ export async function runHandoverBench(options: HandoverBenchOptions): Promise<R
     const size = quick ? MACHINES.quick : MACHINES.full;
     sections.push(...(await scaleSections({ runDir: join(runDir, 'scale'), ...size, signal, onNote })));
   }
-  return { sections, settings: { quick, rounds, sections: wanted, downtimeLimitMs, memoryMb: MEMORY_MB, cores: cpus().length }, versions };
+  return {
+    sections,
+    settings: { quick, rounds, sections: wanted, downtimeLimitMs, echoIntervalMs, memoryMb: MEMORY_MB, cores: cpus().length },
+    versions,
+  };
 }

@@ -5,6 +5,8 @@ export interface SectionOptions {
   readonly shuttle: Shuttle;
   /** Moves of each kind that the section compares. */
   readonly rounds: number;
+  /** Between two echoes of the client that watches a handover. */
+  readonly echoIntervalMs: number;
   readonly signal: AbortSignal;
   readonly onNote: (text: string) => void;
 }

@@ -29,8 +29,10 @@ export interface ShuttleOptions {
 /** `xia`: by `xmigrate`, which tells the hosts. `silent`: by QEMU alone; nobody is told, and QEMU does not announce the machine. */
 export type MoveKind = 'xia' | 'silent';
 
-/** A whole move, and more. */
-const EVENT_TIMEOUT_MS = 120_000;
+/** On a machine that is too busy a guest changes its memory faster than it can be sent. Then it stays. */
+const MOVE_TIMEOUT_MS = 90_000;
+/** Waited for from before the move begins. */
+const EVENT_TIMEOUT_MS = MOVE_TIMEOUT_MS + 60_000;
 
 const facesSchema = v.array(v.object({ name: v.string(), neighbours: v.array(v.object({ announcedMs: v.optional(v.number()) })) }));
 
@@ -58,6 +60,11 @@ export class Shuttle {
     return new Shuttle(lab, sites, options, await lab.boot(sites[0]));
   }
 
+  /** The machine's address where it is now. Names are not asked for: they are another service, and not what is measured. */
+  get address(): string {
+    return this.lab.vmDag(this.lab.adOf(this.#vm.host));
+  }
+
   get qemuVersion(): string {
     const { major, minor, micro } = this.#vm.qemu.qmp.version;
     return `${major}.${minor}.${micro}`;
@@ -82,9 +89,12 @@ export class Shuttle {
     ]);
     // When the move itself fails, that is what is told.
     events.catch(() => undefined);
-    const figures = kind === 'xia' ? await this.#byXia(destination) : await this.#bySilence(destination);
+    // Whatever comes of it, this QEMU waits for nobody any more.
+    [this.#left, this.#destination] = [destination, undefined];
+    const signal = AbortSignal.any([this.#options.signal, AbortSignal.timeout(MOVE_TIMEOUT_MS)]);
+    const figures = kind === 'xia' ? await this.#byXia(destination, signal) : await this.#bySilence(destination, signal);
     const [stop, resume] = await events;
-    [this.#left, this.#vm, this.#destination] = [vm, destination, undefined];
+    [this.#left, this.#vm] = [vm, destination];
     const announcedAtMs = await this.#announcedAt(host);
     return {
       from: vm.host,
@@ -103,18 +113,18 @@ export class Shuttle {
     throw new XiaError('testbed-failed', 'no QEMU waits for the VM');
   }
 
-  async #byXia(destination: PlacedVm): Promise<Pick<Passage, 'downtimeMs' | 'totalTimeMs'>> {
-    const move = { lab: this.lab, vm: this.#vm, destination, onProgress: () => {}, ...this.#options };
+  async #byXia(destination: PlacedVm, signal: AbortSignal): Promise<Pick<Passage, 'downtimeMs' | 'totalTimeMs'>> {
+    const move = { lab: this.lab, vm: this.#vm, destination, onProgress: () => {}, ...this.#options, signal };
     const { result, totalTimeMs } = await moveVm(move);
     if (result.outcome !== 'moved') throw new XiaError('testbed-failed', `the VM did not move: ${result.outcome}, ${result.reason}`);
     return { downtimeMs: result.qemuDowntimeMs, totalTimeMs };
   }
 
-  async #bySilence(destination: PlacedVm): Promise<Pick<Passage, 'downtimeMs' | 'totalTimeMs'>> {
+  async #bySilence(destination: PlacedVm, signal: AbortSignal): Promise<Pick<Passage, 'downtimeMs' | 'totalTimeMs'>> {
     // Whoever moves a machine by other means than xmigrate has to say himself that it comes back to where it was given away.
     await this.lab.testbed.control(destination.host, 'unfence', { hid: this.lab.vmHid.toString() });
     await destination.qemu.qmp.execute('migrate-set-parameters', { 'announce-rounds': 0 });
-    const { downtimeMs, totalTimeMs } = await plainMove('tcp', this.#vm, destination, this.#options);
+    const { downtimeMs, totalTimeMs } = await plainMove('tcp', this.#vm, destination, { ...this.#options, signal });
     return { downtimeMs, totalTimeMs };
   }
 

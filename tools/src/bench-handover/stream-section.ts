@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { figure, type Section } from '../bench-forwarding/report.js';
-import { VM_NAME } from '../lab/index.js';
 import { timeFigures, under } from './figures.js';
 import { OBSERVER } from './handover-run.js';
 import { Load } from './load.js';
+import { repeat } from './repeat.js';
 import { spreadOf } from './quantiles.js';
 import type { SectionOptions } from './section-options.js';
 import { wallNow } from './wall-clock.js';
@@ -19,7 +19,7 @@ const RECOVERED_MS = 300;
 
 async function move(load: Load, { shuttle, signal }: SectionOptions, machineSends: boolean): Promise<Recovery | undefined> {
   await shuttle.prepare();
-  await load.begin({ kind: 'bulk', host: VM_NAME, machineSends });
+  await load.begin({ kind: 'bulk', host: shuttle.address, machineSends });
   await delay(WARM_UP_MS + BEFORE_MS, undefined, { signal });
   const startedAtMs = wallNow();
   const { resumedAtMs } = await shuttle.move('xia');
@@ -33,15 +33,13 @@ export async function streamSections(options: SectionOptions): Promise<Section[]
   const { shuttle, rounds, signal, onNote } = options;
   const sections: Section[] = [];
   for (const machineSends of [true, false]) {
-    const runs: (Recovery | undefined)[] = [];
-    for (let round = 0; round < rounds; round++) {
-      signal.throwIfAborted();
+    const { runs, notes } = await repeat(rounds, signal, async (round) => {
       await using load = await Load.start(shuttle.lab.testbed, OBSERVER);
       const run = await move(load, options, machineSends);
-      runs.push(run);
       const text = run?.recoveredMs === undefined ? 'not recovered' : `recovered after ${run.recoveredMs.toFixed(0)} ms`;
       onNote(`  ${round + 1} of ${rounds}, the machine ${machineSends ? 'sends' : 'receives'}: ${text}`);
-    }
+      return run;
+    });
     const recovered = runs.map((run) => run?.recoveredMs);
     const megabytes = (of: (run: Recovery) => number) => spreadOf(runs.map((run) => run && of(run) / 1e6))?.p50;
     sections.push({
@@ -60,7 +58,7 @@ export async function streamSections(options: SectionOptions): Promise<Section[]
         ...timeFigures('RESUME to 90 % of the rate before', recovered),
       ],
       reaches: [under('RESUME to 90 % of the rate before, ms', recovered, 'p50', RECOVERED_MS)],
-      notes: [`the rate is that of ${WINDOW_MS} ms, sampled every 20 ms where the bytes arrive`],
+      notes: [`the rate is that of ${WINDOW_MS} ms, sampled every 20 ms where the bytes arrive`, ...notes],
     });
   }
   return sections;

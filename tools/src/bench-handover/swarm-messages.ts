@@ -19,7 +19,7 @@ export interface SwarmState {
   readonly kind: 'state';
   /** Nodes that are attached now, by the HID of their router. */
   readonly attached: Readonly<Record<string, number>>;
-  /** How often any node was without a place since it had one. */
+  /** How often a node was without a place that was not told to move. */
   readonly detached: number;
 }
 

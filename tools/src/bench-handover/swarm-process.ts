@@ -13,6 +13,7 @@ const ATTACH_TIMEOUT_MS = 60_000;
 const MOVE_TIMEOUT_MS = 20_000;
 
 const nodes: XiaNode[] = [];
+const moving = new Set<XiaNode>();
 let detached = 0;
 
 function tell(message: SwarmMessage): void {
@@ -22,7 +23,9 @@ function tell(message: SwarmMessage): void {
 async function start(router: string): Promise<void> {
   const face = { name: FACE, role: 'uplink', mtu: MTU, udp: { listen: '127.0.0.1:0', peers: [router] } } as const;
   const node = await XiaNode.start({ role: 'application', faces: [face], attachTimeoutMs: ATTACH_TIMEOUT_MS });
-  node.on('detach', () => detached++);
+  node.on('detach', () => {
+    if (!moving.has(node)) detached++;
+  });
   nodes.push(node);
 }
 
@@ -37,7 +40,11 @@ async function move(node: XiaNode, router: string): Promise<number | undefined> 
   const id = node.reconfigure.faceId(FACE);
   if (id === undefined) return undefined;
   const stop = new AbortController();
-  const moved = new Promise<number>((resolve) => node.once('move', () => resolve(performance.now())));
+  moving.add(node);
+  // It may hear of the other router before it notices that the former one is gone.
+  const moved = new Promise<number>((resolve) => {
+    for (const event of ['attach', 'move'] as const) node.once(event, () => resolve(performance.now()));
+  });
   const startedAtMs = performance.now();
   node.reconfigure.updateFace(id, { role: 'uplink', mtu: MTU, peers: [router] });
   node.hint();

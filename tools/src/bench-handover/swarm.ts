@@ -33,7 +33,7 @@ export class Swarm implements AsyncDisposable {
     return answers.flatMap(({ tookMs }) => tookMs.map((took) => took ?? undefined));
   }
 
-  /** Nodes that are attached, by the HID of their router, and how often one was without a place. */
+  /** Nodes that are attached, by the HID of their router, and how often one was without a place that was not told to move. */
   async state(): Promise<{ readonly attached: ReadonlyMap<string, number>; readonly detached: number }> {
     const answers = await this.#ask<SwarmState>(() => ({ kind: 'state' }), 'state', 0);
     const attached = new Map<string, number>();
