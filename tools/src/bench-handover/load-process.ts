@@ -65,14 +65,11 @@ async function bulk(node: XiaNode, { host, machineSends }: LoadOrder & { kind: '
   const timer = setInterval(() => machineSends && samples.push({ atMs: wallNow(), bytes }), REPORT_MS);
   if (!machineSends) void writeAsFastAsItGoes(stream);
   tell({ kind: 'running' });
-  const failed = once(stream, 'close').then(() => {
-    if (!stop.aborted) throw new XiaError('connection-closed', 'the stream did not survive the move');
-  });
   try {
-    await Promise.race([once(stop, 'abort'), failed]);
+    await Promise.race([once(stop, 'abort'), once(stream, 'close')]);
+    if (!stop.aborted) throw new XiaError('connection-closed', 'the stream did not survive the move');
   } finally {
     clearInterval(timer);
-    failed.catch(() => undefined);
     stream.destroy();
   }
   return { kind: 'bulk', samples };
