@@ -16,9 +16,10 @@ const PIECE = new Uint8Array(32 * 1024).fill(0x5a);
 
 /** Writes until the stream is over. */
 export async function writeAsFastAsItGoes(stream: XiaStream): Promise<void> {
+  const closed = new Promise<void>((resolve) => stream.once('close', resolve));
   while (stream.writable) {
     if (stream.write(PIECE)) await delay(0);
-    else await new Promise<void>((resolve) => stream.once('drain', resolve).once('close', resolve));
+    else await Promise.race([closed, new Promise<void>((resolve) => stream.once('drain', resolve))]);
   }
 }
 

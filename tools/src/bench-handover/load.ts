@@ -18,7 +18,7 @@ export class Load implements AsyncDisposable {
   }
 
   /** @throws XiaError `testbed-failed` when it cannot attach */
-  static async start(testbed: Testbed, host: string): Promise<Load> {
+  static async start(testbed: Pick<Testbed, 'environment'>, host: string): Promise<Load> {
     const file = fileURLToPath(new URL('../../dist/bench-handover/load-process.js', import.meta.url));
     const env = { ...process.env, ...testbed.environment(host) };
     const load = new Load(new PartProcess(fork(file, [], { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] }), 'load'));

@@ -4,8 +4,7 @@ import { identityFromPem, XiaNode } from 'xia-core';
 import { GATEWAY_ADDRESS, GUEST_ADDRESS, runGuest, type GuestContext } from 'xmigrate';
 import { GoldbachService, serveGoldbach } from '../xcal/service.js';
 import { SID_COUNTER, SID_ECHO, SID_XCAL } from '../xcal/service-sids.js';
-import { serveBulk, SID_BULK } from '../bench-handover/bulk-service.js';
-import { FlowSink, SID_FLOW } from '../bench-handover/flow-sink.js';
+import { serveLoads } from '../bench-handover/load-services.js';
 import { checkGuestApplication } from './application-config.js';
 
 /** Any port does: the network card's other end hands every datagram of the guest to the host node. */
@@ -47,13 +46,7 @@ async function application({ config, workload, report }: GuestContext): Promise<
   const echo = node.datagram(SID_ECHO);
   echo.on('message', (bytes, from) => echo.send(from, bytes));
 
-  const sink = new FlowSink();
-  const flow = node.datagram(SID_FLOW);
-  flow.on('message', (bytes, from) => {
-    const answer = sink.take(bytes);
-    if (answer !== undefined) flow.send(from, answer);
-  });
-  void serveBulk(await node.listen(SID_BULK), (error) => report('stream-error', { error: String(error) }));
+  await serveLoads(node, (error) => report('stream-error', { error: String(error) }));
 
   let ticks = 0;
   setInterval(() => ticks++, TICK_MS);
