@@ -20,9 +20,10 @@ function tell(message: SwarmMessage): void {
   process.send?.(message);
 }
 
+const faceTo = (router: string) => ({ name: FACE, role: 'uplink', mtu: MTU, udp: { listen: '127.0.0.1:0', peers: [router] } }) as const;
+
 async function start(router: string): Promise<void> {
-  const face = { name: FACE, role: 'uplink', mtu: MTU, udp: { listen: '127.0.0.1:0', peers: [router] } } as const;
-  const node = await XiaNode.start({ role: 'application', faces: [face], attachTimeoutMs: ATTACH_TIMEOUT_MS });
+  const node = await XiaNode.start({ role: 'application', faces: [faceTo(router)], attachTimeoutMs: ATTACH_TIMEOUT_MS });
   node.on('detach', () => {
     if (!moving.has(node)) detached++;
   });
@@ -35,22 +36,28 @@ async function attach(count: number, router: string): Promise<void> {
   tell({ kind: 'attached' });
 }
 
-/** Plugs a node in elsewhere, as when a machine comes up at another host: the link to the former router is gone. */
+/** Plugs a node in elsewhere, as when a machine comes up at another host: nothing that its former router sends reaches it any more. */
 async function move(node: XiaNode, router: string): Promise<number | undefined> {
-  const id = node.reconfigure.faceId(FACE);
-  if (id === undefined) return undefined;
-  const stop = new AbortController();
+  const former = node.attachment?.router;
+  const plug = node.reconfigure.faceId(FACE);
+  if (plug === undefined || former === undefined) return undefined;
   moving.add(node);
+  const stop = new AbortController();
   // It may hear of the other router before it notices that the former one is gone.
   const moved = new Promise<number>((resolve) => {
-    for (const event of ['attach', 'move'] as const) node.once(event, () => resolve(performance.now()));
+    const arrived = () => {
+      if (node.attachment?.router.equals(former) === false) resolve(performance.now());
+    };
+    for (const event of ['attach', 'move'] as const) node.on(event, arrived);
   });
+  await node.reconfigure.addFace({ ...faceTo(router), name: `${FACE}-again` });
   const startedAtMs = performance.now();
-  node.reconfigure.updateFace(id, { role: 'uplink', mtu: MTU, peers: [router] });
+  const unplugged = node.reconfigure.removeFace(plug);
   node.hint();
   const late = delay(MOVE_TIMEOUT_MS, undefined, { signal: stop.signal }).catch(() => undefined);
   const endedAtMs = await Promise.race([moved, late]);
   stop.abort();
+  await unplugged;
   return endedAtMs === undefined ? undefined : endedAtMs - startedAtMs;
 }
 
