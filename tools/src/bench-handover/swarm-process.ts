@@ -8,7 +8,7 @@ const FACE = 'up';
 const MTU = 1472;
 /** Nodes that attach at the same time. */
 const AT_ONCE = 20;
-const ATTACH_TIMEOUT_MS = 60_000;
+const ATTACH_TIMEOUT_MS = 240_000;
 /** A move that takes longer is none. */
 const MOVE_TIMEOUT_MS = 20_000;
 
