@@ -19,7 +19,8 @@ describe('Flips', () => {
     see('out', 7, PATCH, 'c');
     see('in', 8, PATCH_ACK, 'c');
     see('out', 9, BINDING_ACK, 'a');
-    expect(flips.took).toEqual({ binding: [1, 4], patch: [4] });
+    expect(flips.took).toEqual({ binding: [1, 2], patch: [1.5] });
+    expect(flips.waited).toEqual({ binding: [1, 4], patch: [4] });
     expect([...flips.bound]).toEqual([
       ['b', 1],
       ['a', 2],

@@ -78,6 +78,7 @@ export async function scaleSections({ runDir, machines, moving, signal, onNote }
   const arrived = attached.get(to.hid) ?? 0;
   const bindings = [...atFrom.took.binding, ...atTo.took.binding];
   const patches = atFrom.took.patch;
+  const together = [...atFrom.waited.binding, ...atTo.waited.binding, ...atFrom.waited.patch];
   const exactly = (name: string, value: number, wanted: number) => ({ name, value, wanted: String(wanted), ok: value === wanted });
   return [
     {
@@ -85,6 +86,7 @@ export async function scaleSections({ runDir, machines, moving, signal, onNote }
       figures: [
         ...timeFigures(`a binding (${bindings.length}): in, verified, entry turned, ack signed and out`, bindings),
         ...timeFigures(`a patch (${patches.length}): in, verified, entry turned, answer out`, patches),
+        ...timeFigures('either, with the wait for those that came in together with it', together),
       ],
       reaches: [under('binding, ms', bindings, 'p50', FLIP_MS), under('patch, ms', patches, 'p50', FLIP_MS)],
       notes: ['from the moment that the process reads the packet; of the binding as well as of the ack a signature each'],
