@@ -53,6 +53,8 @@ export class FaceCounters {
 export interface FaceNeighbour {
   readonly id: number;
   readonly address: string;
+  /** When a machine first announced itself here, ms since 1970; absent where it has not, or cannot. */
+  readonly announcedMs?: number;
 }
 
 /** A face as people see it; `details` are facts of the kind of face, such as the size of its receive buffer. */

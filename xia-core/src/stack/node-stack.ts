@@ -206,6 +206,8 @@ export class NodeStack {
       xcmp: this.xcmp,
       serve: (view, request, cid, face, neighbour, now) => this.#content.serve(view, request, cid, face, neighbour, now),
       bootstrap: (face, neighbour, payload, now) => {
+        // What was under way to a face that is gone: whoever sent it cannot be answered, and what the face was for is not known.
+        if (this.faces.get(face) === undefined) return this.mobility.counters.count('message:face-gone');
         this.mobility.handleMessage(face, neighbour, payload, this.faces.isAccess(face), now, now + this.wallOffsetMs);
         this.#naming.lookForServer(now, now + this.wallOffsetMs);
       },
