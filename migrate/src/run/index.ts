@@ -1,3 +1,4 @@
+export { guardedMigration, type MoveOptions, type MoveProgress, type MoveResult, type MoveStep } from './guarded-migration.js';
 export {
   ownXmigrate,
   type MigrationSide,
@@ -7,6 +8,6 @@ export {
   type RunProgress,
   type RunResult,
 } from './migration-plan.js';
-export { checkPair, machineFacts, pairFaults, type MachineFacts } from './preflight.js';
+export { inspectMove, type Inspection } from './inspect-move.js';
 export { ProgramFollower, type ProgramSummary } from './program-follower.js';
 export { runMigration } from './run-migration.js';

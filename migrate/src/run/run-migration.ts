@@ -12,12 +12,11 @@ import {
   setMigrationLimits,
   type MigrationProgress,
 } from '../qemu/index.js';
-import { checkMayReceive, checkMaySend, OwnershipFile } from '../state/index.js';
 import { GuestWatch } from './guest-watch.js';
 import { HostNotices } from './host-notices.js';
 import { receiveArguments, sendArguments } from './program-arguments.js';
 import { ProgramFollower } from './program-follower.js';
-import { checkPair } from './preflight.js';
+import { preflight } from './preflight.js';
 import { settle, type Settlement } from './settle.js';
 import type { MigrationSide, RunMigrationOptions, RunMoment, RunPhase, RunProgress, RunResult } from './migration-plan.js';
 
@@ -28,7 +27,7 @@ const DESTINATION_TIMEOUT_MS = 45_000;
  * Moves a guest between two running QEMUs: checks that they fit, lets the destination listen, starts the source, follows both
  * to the end, and leaves exactly one of them running. Once something was started it does not throw: the result says what became
  * of the VM.
- * @throws XiaError `refused` (the pair does not fit), `already-running`, `qmp-error`, `timeout`, `interrupted`; the VM runs on
+ * @throws XiaError `refused` (the pair does not fit, or the state files forbid it), `qmp-error`, `timeout`, `interrupted`; the VM runs on
  * at the source.
  */
 export async function runMigration(
@@ -87,7 +86,6 @@ class MigrationRun {
   }
 
   async run(sourceQmp: QmpClient, destinationQmp: QmpClient): Promise<RunResult> {
-    const { vm } = this.#o;
     const [sourceHost, destinationHost] = [this.#o.source, this.#o.destination].map(
       ({ control }) => new HostNotices(control, this.#o.guest),
     );
@@ -98,9 +96,7 @@ class MigrationRun {
     });
     const destination = new GuestWatch(destinationQmp, (what) => what === 'RESUME' && this.#moment('resumed'));
     try {
-      checkMaySend(new OwnershipFile(this.#o.source.stateDirectory, vm));
-      checkMayReceive(new OwnershipFile(this.#o.destination.stateDirectory, vm));
-      const wasRunning = await checkPair(sourceQmp, destinationQmp);
+      const wasRunning = await preflight(this.#o, sourceQmp, destinationQmp);
       this.#moment('checked');
       await Promise.all([sourceHost!.open(), destinationHost!.open()]);
       destinationHost!.say('coming');

@@ -1,0 +1,34 @@
+const LOAD_ADDRESS = 0x100000;
+const MEMORY_ADDRESS = 0x200000;
+const PAGE_BYTES = 4096;
+const MULTIBOOT_MAGIC = 0x1badb002;
+/** The header says where everything is: no ELF is needed. */
+const ADDRESSES_GIVEN = 0x10000;
+
+const u32 = (value: number): number[] => [value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, (value >>> 24) & 0xff];
+
+/**
+ * A multiboot kernel of 70 bytes that QEMU starts by `-kernel` within a second: it writes to one page after the other of
+ * `memoryBytes` from 2 MB on, for ever, and waits `ticksPerPage` of the time stamp counter (2 to 4 of them a nanosecond) between
+ * two. While its processor gets no time it writes nothing, and does not make up for it.
+ */
+export function dirtyingKernel(memoryBytes: number, ticksPerPage: number): Uint8Array {
+  const wait = [...[0x0f, 0x31], ...[0x29, 0xc8], ...[0x3d, ...u32(ticksPerPage)], ...[0x72, 0xf5]]; // rdtsc; sub eax, ecx; cmp eax, ticks; jb wait
+  const write = [0xff, 0x83, ...u32(MEMORY_ADDRESS)]; // inc dword [ebx + memory]
+  const next = [...[0x81, 0xc3, ...u32(PAGE_BYTES)], ...[0x81, 0xfb, ...u32(memoryBytes)]]; // add ebx, page; cmp ebx, bytes
+  const body = [...[0x0f, 0x31], ...[0x89, 0xc1], ...wait, ...write, ...next]; // rdtsc; mov ecx, eax
+  const again = [0x72, 0x100 - (body.length + 2)]; // jb body
+  const fromStart = [...[0x31, 0xdb], 0xeb, 0x100 - (body.length + again.length + 4)]; // xor ebx, ebx; jmp body
+  const code = [0xfa, 0x31, 0xdb, ...body, ...again, ...fromStart]; // cli; xor ebx, ebx
+  const header = [
+    MULTIBOOT_MAGIC,
+    ADDRESSES_GIVEN,
+    -(MULTIBOOT_MAGIC + ADDRESSES_GIVEN),
+    LOAD_ADDRESS,
+    LOAD_ADDRESS,
+    0,
+    0,
+    LOAD_ADDRESS + 32,
+  ];
+  return Uint8Array.from([...header.flatMap(u32), ...code]);
+}
