@@ -24,7 +24,7 @@ const PATIENCE_PASSES = 3;
 /** Passes of an idle guest may follow each other within milliseconds and say little. */
 const PATIENCE_MS = 500;
 /** The rest must have become smaller by this much over those passes, or it does not count as getting on. */
-const LARGEST_SHARE = 0.8;
+const LARGEST_SHARE = 0.7;
 /** A throttled guest is to change its memory at this share of the bandwidth. */
 const WANTED_SHARE = 0.7;
 /** A raised limit has some room: the rest is never the same twice. */
