@@ -11,9 +11,9 @@ const QEMU_DEFAULTS = {
 };
 /**
  * With these QEMU's own throttle is armed and takes the least it can, one percent, from the guest. It can only be armed before the
- * first byte; how far it goes can be changed at any time, and it takes the next step by itself when it sees a pass that got nowhere.
+ * first byte. How far it goes can be changed at any time, and where anything at all changes it follows within seconds.
  */
-const ARMED = { 'cpu-throttle-initial': 1, 'cpu-throttle-increment': 99, 'max-cpu-throttle': 1, 'throttle-trigger-threshold': 90 };
+const ARMED = { 'cpu-throttle-initial': 1, 'cpu-throttle-increment': 99, 'max-cpu-throttle': 1, 'throttle-trigger-threshold': 1 };
 
 export interface ConvergenceGuardOptions {
   readonly qmp: QmpClient;

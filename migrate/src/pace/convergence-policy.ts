@@ -14,15 +14,17 @@ export interface ConvergenceLimits {
   readonly downtimeLimitMs: number;
   /** For how long at most, when nothing else helps. */
   readonly maxDowntimeMs: number;
-  /** The steps of the throttle, percent; none: the guest is never slowed down. Default 20, 40, 60, 80, 99. */
+  /** The steps of the throttle, percent; none: the guest is never slowed down. Default 40, 80, 99. */
   readonly throttleSteps?: readonly number[];
 }
 
-const THROTTLE_STEPS = [20, 40, 60, 80, 99];
+const THROTTLE_STEPS = [40, 80, 99];
 /** Passes that must not have got on before anything is done, and again after each step. */
 const PATIENCE_PASSES = 3;
 /** Passes of an idle guest may follow each other within milliseconds and say little. */
 const PATIENCE_MS = 500;
+/** QEMU looks once a second whether its throttle is to change, and wants to see the same thing twice. */
+const SETTLE_MS = 3000;
 /** The rest must have become smaller by this much over those passes, or it does not count as getting on. */
 const LARGEST_SHARE = 0.7;
 /** A throttled guest is to change its memory at this share of the bandwidth. */
@@ -39,7 +41,7 @@ interface PassStart {
  * Decides what to do about a guest that changes its memory faster than it is carried. Fed with samples of the running migration; time
  * is that of the samples.
  *
- *     watching --3 passes without getting on--> throttle 20, 40, 60, 80, 99 %, not all of them --the same--> downtime --the same--> give up
+ *     watching --3 passes without getting on--> throttle 40, 80, 99 %, not all of them --the same--> downtime --the same--> give up
  *
  * Wherever the rest would fit into `maxDowntimeMs`, and the first two steps of the throttle did not help, the downtime is raised at
  * once: slowing a guest to a crawl for long is worse than stopping it for a moment longer. Post-copy is never used: it would leave
@@ -55,6 +57,8 @@ export class ConvergencePolicy {
   /** What was left when each pass began, since the last step. */
   #starts: PassStart[] = [];
   #bytesPerSecond = 0;
+  /** What was changed last shows its effect from here on. */
+  #settledAtMs = 0;
   #gaveUp = false;
 
   constructor(limits: ConvergenceLimits) {
@@ -75,11 +79,13 @@ export class ConvergencePolicy {
     this.#pass = sample.pass;
     // The first pass goes through everything whatever the guest does.
     if (sample.pass < 2) return undefined;
+    if (sample.atMs < this.#settledAtMs) return undefined;
     this.#starts.push({ atMs: sample.atMs, bytes: sample.remainingBytes });
     if (this.#starts.length > PATIENCE_PASSES + 1) this.#starts.shift();
     if (!this.#isStuck()) return undefined;
     const step = this.#nextStep(sample.dirtyBytesPerSecond);
     this.#starts = [];
+    this.#settledAtMs = sample.atMs + SETTLE_MS;
     return step;
   }
 
