@@ -2,7 +2,7 @@ import type { PaceSample } from '../../../migrate/src/pace/pace-sample.js';
 
 const STEP_MS = 20;
 /** QEMU is asked this often. */
-export const SAMPLE_MS = 100;
+const SAMPLE_MS = 100;
 
 export interface SimulatedGuestOptions {
   readonly memoryBytes: number;

@@ -13,13 +13,32 @@ const u32 = (value: number): number[] => [value & 0xff, (value >>> 8) & 0xff, (v
  * two. While its processor gets no time it writes nothing, and does not make up for it.
  */
 export function dirtyingKernel(memoryBytes: number, ticksPerPage: number): Uint8Array {
-  const wait = [...[0x0f, 0x31], ...[0x29, 0xc8], ...[0x3d, ...u32(ticksPerPage)], ...[0x72, 0xf5]]; // rdtsc; sub eax, ecx; cmp eax, ticks; jb wait
-  const write = [0xff, 0x83, ...u32(MEMORY_ADDRESS)]; // inc dword [ebx + memory]
-  const next = [...[0x81, 0xc3, ...u32(PAGE_BYTES)], ...[0x81, 0xfb, ...u32(memoryBytes)]]; // add ebx, page; cmp ebx, bytes
-  const body = [...[0x0f, 0x31], ...[0x89, 0xc1], ...wait, ...write, ...next]; // rdtsc; mov ecx, eax
-  const again = [0x72, 0x100 - (body.length + 2)]; // jb body
-  const fromStart = [...[0x31, 0xdb], 0xeb, 0x100 - (body.length + again.length + 4)]; // xor ebx, ebx; jmp body
-  const code = [0xfa, 0x31, 0xdb, ...body, ...again, ...fromStart]; // cli; xor ebx, ebx
+  const rdtsc = [0x0f, 0x31];
+  const body = [
+    ...rdtsc,
+    0x89, // mov ecx, eax
+    0xc1,
+    ...rdtsc, // again and again, until enough ticks have passed
+    0x29, // sub eax, ecx
+    0xc8,
+    0x3d, // cmp eax, ticks
+    ...u32(ticksPerPage),
+    0x72, // jb back to the second rdtsc
+    0xf5,
+    0xff, // inc dword [ebx + memory]
+    0x83,
+    ...u32(MEMORY_ADDRESS),
+    0x81, // add ebx, page
+    0xc3,
+    ...u32(PAGE_BYTES),
+    0x81, // cmp ebx, bytes
+    0xfb,
+    ...u32(memoryBytes),
+  ];
+  const SHORT_JUMP_BYTES = 2;
+  const next = [0x72, 0x100 - (body.length + SHORT_JUMP_BYTES)]; // jb body
+  const fromStart = [0x31, 0xdb, 0xeb, 0x100 - (body.length + next.length + 2 + SHORT_JUMP_BYTES)]; // xor ebx, ebx; jmp body
+  const code = [0xfa, 0x31, 0xdb, ...body, ...next, ...fromStart]; // cli; xor ebx, ebx
   const header = [
     MULTIBOOT_MAGIC,
     ADDRESSES_GIVEN,
