@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { isProcessAlive } from '../state/index.js';
 
@@ -60,6 +61,18 @@ export class ProgramFollower {
     if (!this.#toldToStop) process.kill(this.#pid, 'SIGTERM');
     this.#toldToStop = true;
     return true;
+  }
+
+  /**
+   * Asks the program to stop, also when QEMU has only just been told to start it, and waits until it is over. One that is left to
+   * itself would wait for a source for ever, and its QEMU with it.
+   */
+  async end(timeoutMs: number): Promise<void> {
+    const deadlineMs = performance.now() + timeoutMs;
+    while (!this.isOver && performance.now() < deadlineMs) {
+      this.stop();
+      await sleep(POLL_MS);
+    }
   }
 
   /** Reads what was written since the last time. */

@@ -22,6 +22,8 @@ import type { MigrationSide, RunMigrationOptions, RunMoment, RunPhase, RunProgre
 
 /** How long the destination may take to end after the source has. */
 const DESTINATION_TIMEOUT_MS = 45_000;
+/** How long a program that is told to stop may take to start and to end. */
+const END_TIMEOUT_MS = 5_000;
 
 /**
  * Moves a guest between two running QEMUs: checks that they fit, lets the destination listen, starts the source, follows both
@@ -134,13 +136,13 @@ class MigrationRun {
   /** Starts the destination and waits until it says where it listens. */
   async #listen(destination: QmpClient): Promise<string> {
     const { signal, listenTimeoutMs = 30_000 } = this.#o;
-    await migrateIn(destination, execUri(receiveArguments(this.#o, this.#receiverEvents)), signal);
+    await migrateIn(destination, execUri(receiveArguments(this.#o, this.#receiverEvents)), signal).catch(refusedIncoming);
     const deadline = performance.now() + listenTimeoutMs;
     while (this.#listeningDag === undefined) {
       const summary = this.#receiver.summary;
       if (summary !== undefined) throw new XiaError('refused', `the destination cannot listen: ${summary.reason}`);
       if (signal?.aborted || destination.closed || performance.now() > deadline) {
-        this.#receiver.stop();
+        await this.#receiver.end(END_TIMEOUT_MS);
         if (signal?.aborted) throw new XiaError('interrupted', 'stopped before the migration began');
         throw new XiaError('timeout', `the destination's xmigrate did not listen within ${listenTimeoutMs} ms; see its QEMU's stderr`);
       }
@@ -217,4 +219,11 @@ class MigrationRun {
       peakRssMb: { source: from?.peakRssMb, destination: to?.peakRssMb },
     };
   }
+}
+
+/** A QEMU takes one stream in its life, and does not say beforehand whether it had one that came to nothing. */
+function refusedIncoming(error: unknown): never {
+  if (!(error instanceof XiaError) || error.context['class'] === undefined) throw error;
+  const todo = 'quit that QEMU and start an empty one with "-incoming defer"';
+  throw new XiaError('refused', `the destination takes no guest: ${error.message}; ${todo}`, error.context, { cause: error });
 }

@@ -40,7 +40,7 @@ export interface RunOneOptions {
  * @throws ExitRequest `REFUSED` when a check found a fault, `FAILED` when the VM did not move
  */
 export async function runOne(options: MoveOptions, printer: RunPrinter, { dryRun, json }: RunOneOptions): Promise<void> {
-  const inspection = await inspectMove(options, dryRun);
+  const inspection = await inspectMove(options, dryRun).catch((error: unknown) => sayStopped(options, 'was not touched', error));
   printer.inspection(inspection);
   const faults = faultsOf(inspection.findings);
   if (dryRun && !json) printPlan(inspection, options);
@@ -54,7 +54,14 @@ export async function runOne(options: MoveOptions, printer: RunPrinter, { dryRun
     result = await printedMove(options, printer);
   } catch (error) {
     if (json && error instanceof XiaError) writeJson({ event: 'error', vm: options.vm, code: error.code, message: error.message });
-    throw error;
+    // What runs on is said by a result; here nothing has begun.
+    return sayStopped(options, 'stays at the source', error);
   }
   if (!hasMoved(result)) throw new ExitRequest(ExitCode.FAILED);
+}
+
+/** A program that was interrupted says nothing of its errors; what became of the VM is worth a line. */
+function sayStopped({ vm, signal }: MoveOptions, state: string, error: unknown): never {
+  if (signal?.aborted) process.stderr.write(`${vm} ${state}: ${(error as Error).message}\n`);
+  throw error;
 }
