@@ -11,3 +11,4 @@ export {
 export { inspectMove, type Inspection } from './inspect-move.js';
 export { ProgramFollower, type ProgramSummary } from './program-follower.js';
 export { runMigration } from './run-migration.js';
+export type { UpdateTime } from './update-watch.js';

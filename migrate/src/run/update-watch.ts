@@ -3,11 +3,11 @@ import * as v from 'valibot';
 import { ControlClient, startFromOptions, Xid, type XiaNode } from 'xia-core';
 
 const POLL_MS = 20;
-const CALL_TIMEOUT_MS = 2000;
+const CALL_TIMEOUT_MS = 5000;
 /** A guest that is not known at its new place by then says so at its next renewal, ten seconds after. */
 const GIVE_UP_MS = 15_000;
 
-const bindingsSchema = v.array(v.looseObject({ hid: v.string(), state: v.string(), sequence: v.number() }));
+const bindingsSchema = v.array(v.looseObject({ hid: v.string(), state: v.string(), hop: v.nullable(v.string()), sequence: v.number() }));
 
 /** When one place knew where the guest is now. */
 export interface UpdateMark {
@@ -28,7 +28,7 @@ export interface UpdateWatchOptions {
   readonly guest: Xid | undefined;
   /** A name of the guest, whose record must lead to another address than before. */
   readonly name: string | undefined;
-  /** Control sockets of hosts and routers, whose binding of the guest must be a newer one than when it stood still. */
+  /** Control sockets of hosts and routers, whose binding of the guest must lead another way, or be newer than when it stood still. */
   readonly controls: readonly string[];
   /** Where a node attaches to ask for the name. */
   readonly host: string;
@@ -38,8 +38,9 @@ export interface UpdateWatchOptions {
 /** One place that is asked whether it knows of the move. */
 interface Place {
   readonly where: string;
-  /** What it knows before the guest goes on; compared with what it says afterwards. */
-  remember(): Promise<void>;
+  /** The guest stands still, and goes on elsewhere. What was known when the watch began is remembered by then. */
+  stopped(): Promise<void>;
+  resumed(): void;
   isUpdated(): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -63,7 +64,6 @@ export class UpdateWatch {
     try {
       if (guest !== undefined) for (const path of options.controls) places.push(await controlPlace(path, guest));
       if (name !== undefined) places.push(await namePlace(name, options));
-      await Promise.all(places.map((place) => place.remember()));
       return new UpdateWatch(places);
     } catch (error) {
       await Promise.all(places.map((place) => place.close()));
@@ -73,12 +73,13 @@ export class UpdateWatch {
 
   /** The guest stands still: nothing that it says from here comes from its old place. */
   stopped(): void {
-    for (const place of this.#places) void place.remember().catch(() => undefined);
+    for (const place of this.#places) void place.stopped().catch(() => undefined);
   }
 
   /** The guest goes on at the destination. */
   resumed(): void {
     const resumedAtMs = performance.now();
+    for (const place of this.#places) place.resumed();
     this.#marks ??= Promise.all(this.#places.map(async (place) => ({ where: place.where, afterMs: await follow(place, resumedAtMs) })));
   }
 
@@ -107,17 +108,28 @@ async function follow(place: Place, resumedAtMs: number): Promise<number | undef
 async function controlPlace(path: string, guest: Xid): Promise<Place> {
   const client = await ControlClient.connect(path);
   const hid = guest.toString();
-  let known = -1;
   const binding = async () => {
     const rows = v.parse(bindingsSchema, await client.call('show', { what: 'bindings' }, CALL_TIMEOUT_MS));
     return rows.find((row) => row.hid === hid);
   };
+  const before = await binding();
+  /** Undefined while the answer is not here: one that comes after the guest went on may tell of the new place already. */
+  let stoppedAt: number | undefined;
+  let wentOn = false;
   return {
     where: `control ${path}`,
-    remember: async () => void (known = (await binding())?.sequence ?? -1),
+    stopped: async () => {
+      const sequence = (await binding())?.sequence ?? -1;
+      if (!wentOn) stoppedAt = sequence;
+    },
+    resumed: () => void (wentOn = true),
     isUpdated: async () => {
       const row = await binding();
-      return row !== undefined && row.sequence > known && (row.state === 'live' || row.state === 'draining');
+      if (row === undefined || (row.state !== 'live' && row.state !== 'draining')) return false;
+      // Another way is another place; where the way is the same as before, a binding is new that was not there at the stop.
+      return (
+        (before !== undefined && row.hop !== before.hop) || before === undefined || (stoppedAt !== undefined && row.sequence > stoppedAt)
+      );
     },
     close: async () => client.close(),
   };
@@ -126,13 +138,19 @@ async function controlPlace(path: string, guest: Xid): Promise<Place> {
 async function namePlace(name: string, { host, trust }: UpdateWatchOptions): Promise<Place> {
   const ads = trust === undefined ? {} : { trust: trust.split(',').map((text) => Xid.parse(text.trim())) };
   const node: XiaNode = await startFromOptions({ host, ...ads });
-  let known = '';
   const address = async () => (await node.resolve(name, { fresh: true, timeoutMs: CALL_TIMEOUT_MS })).toString();
+  let before: string;
+  try {
+    before = await address();
+  } catch (error) {
+    await node.close();
+    throw error;
+  }
   return {
     where: `name ${name}`,
-    // Asked once: the record names a place, and a question that is under way when the guest goes on might tell of the new one.
-    remember: async () => void (known ||= await address()),
-    isUpdated: async () => (await address()) !== known,
+    stopped: async () => {},
+    resumed: () => {},
+    isUpdated: async () => (await address()) !== before,
     close: () => node.close(),
   };
 }

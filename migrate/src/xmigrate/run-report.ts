@@ -1,6 +1,6 @@
 import { findingText, type Finding } from '../checks/index.js';
 import type { Estimate } from '../pace/index.js';
-import type { Inspection, MoveResult, MoveStep } from '../run/index.js';
+import type { Inspection, MoveResult, MoveStep, UpdateTime } from '../run/index.js';
 import { megabytes } from './byte-size.js';
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;
@@ -75,11 +75,14 @@ export function resultText(result: MoveResult): string {
   }
   const { bytes, chunks, totalTimeMs, pausedMs, qemuDowntimeMs, update } = result;
   const times = `${(totalTimeMs / 1000).toFixed(2)} s, stopped for ${pausedMs ?? '?'} ms (QEMU says ${qemuDowntimeMs ?? '?'} ms)`;
-  const known =
-    update === undefined
-      ? ''
-      : `, known at its new place ${update.totalMs === undefined ? 'not everywhere' : `after ${update.totalMs} ms`}`;
+  const known = update === undefined ? '' : `, ${updateText(update)}`;
   return `${result.vm} has moved: ${megabytes(bytes)} MB in ${chunks} chunks in ${times}${known}${result.reason === '' ? '' : `; ${result.reason}`}`;
+}
+
+function updateText({ totalMs, marks }: UpdateTime): string {
+  if (totalMs !== undefined) return `known at its new place after ${totalMs} ms`;
+  const missing = marks.filter(({ afterMs }) => afterMs === undefined).map(({ where }) => where);
+  return `its new place not known yet by ${missing.join(', ')}`;
 }
 
 /** One row of the table of a group. */

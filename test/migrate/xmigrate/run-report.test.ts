@@ -44,7 +44,8 @@ describe('what people are told of a move', () => {
     expect(resultText(moved)).toBe(
       'vm1 has moved: 5.0 MB in 6 chunks in 2.35 s, stopped for 85.3 ms (QEMU says 40 ms), known at its new place after 120 ms',
     );
-    expect(resultText({ ...moved, update: { marks: [], totalMs: undefined } })).toContain('known at its new place not everywhere');
+    const late = { marks: [{ where: 'name vm.xia', afterMs: undefined }], totalMs: undefined };
+    expect(resultText({ ...moved, update: late })).toContain('its new place not known yet by name vm.xia');
     expect(resultText(stayed)).toBe('vm1 stays at the source: cancelled');
   });
 
