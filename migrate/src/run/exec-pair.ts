@@ -8,6 +8,10 @@ import type { RunMigrationOptions } from './migration-plan.js';
 import { receiveArguments, sendArguments } from './program-arguments.js';
 import { ProgramFollower } from './program-follower.js';
 import type { PairListeners, ProgramPair } from './program-pair.js';
+import { refusedIncoming } from './refused-incoming.js';
+
+/** How long a program that is told to stop may take to start and to end. */
+const END_TIMEOUT_MS = 5_000;
 
 /** No shell stays between QEMU and the program, so that each notices when the other has gone. */
 const inPlaceOfTheShell = (argv: readonly string[]) => execUri(['exec', ...argv]);
@@ -54,13 +58,15 @@ export class ExecPair implements ProgramPair {
 
   async prepare(): Promise<void> {
     const { signal, listenTimeoutMs = 30_000 } = this.#options;
-    await migrateIn(this.#destination, inPlaceOfTheShell(receiveArguments(this.#options, this.#paths.recv)), signal);
+    const receive = inPlaceOfTheShell(receiveArguments(this.#options, this.#paths.recv));
+    await migrateIn(this.#destination, receive, signal).catch(refusedIncoming);
     const deadline = performance.now() + listenTimeoutMs;
     while (this.#dag === undefined) {
       const { summary } = this.receiver;
       if (summary !== undefined) throw new XiaError('refused', `the destination cannot listen: ${summary.reason}`);
-      if (signal?.aborted) throw new XiaError('interrupted', 'stopped before the migration began');
-      if (this.#destination.closed || performance.now() > deadline) {
+      if (signal?.aborted || this.#destination.closed || performance.now() > deadline) {
+        await this.receiver.end(END_TIMEOUT_MS);
+        if (signal?.aborted) throw new XiaError('interrupted', 'stopped before the migration began');
         throw new XiaError('timeout', `the destination's xmigrate did not listen within ${listenTimeoutMs} ms; see its QEMU's stderr`);
       }
       await sleep(10);

@@ -1,3 +1,5 @@
+export { guardedMigration, type MoveOptions, type MoveProgress, type MoveResult, type MoveStep } from './guarded-migration.js';
+export { inspectMove, type Inspection } from './inspect-move.js';
 export {
   ownXmigrate,
   type MigrationSide,
@@ -8,6 +10,6 @@ export {
   type RunResult,
 } from './migration-plan.js';
 export { prefaultAdvice, prefaultMemory, queryMemdevs, type Memdev, type PrefaultAdvice } from './prefault.js';
-export { checkPair, machineFacts, pairFaults, type MachineFacts } from './preflight.js';
 export type { ProgramSummary } from './program-log.js';
 export { runMigration } from './run-migration.js';
+export type { UpdateTime } from './update-watch.js';

@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { isProcessAlive } from '../state/index.js';
 import { ProgramLog, type EventListener, type Program, type ProgramSummary } from './program-log.js';
@@ -47,6 +48,19 @@ export class ProgramFollower implements Program {
     return true;
   }
 
+  /**
+   * Asks the program to stop, also when QEMU has only just been told to start it, and waits until it is over. One that is left to
+   * itself would wait for a source for ever, and its QEMU with it.
+   */
+  async end(timeoutMs: number): Promise<void> {
+    const deadlineMs = performance.now() + timeoutMs;
+    while (!this.isOver && performance.now() < deadlineMs) {
+      this.stop();
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** Reads what was written since the last time. */
   poll(): void {
     if (this.#file === undefined) {
       try {

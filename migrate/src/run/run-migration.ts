@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiskMove } from '../disk/index.js';
 import { QmpClient, queryMigration, setMigrationLimits, type MigrationProgress } from '../qemu/index.js';
-import { checkMayReceive, checkMaySend, OwnershipFile } from '../state/index.js';
 import { ExecPair } from './exec-pair.js';
 import { GuestWatch } from './guest-watch.js';
 import { HostNotices } from './host-notices.js';
 import type { ProgramPair } from './program-pair.js';
-import { checkPair } from './preflight.js';
+import { preflight } from './preflight.js';
 import { settle, type Settlement } from './settle.js';
 import { StragglerWatch } from './straggler-watch.js';
 import { UnixPair } from './unix-pair.js';
@@ -24,7 +23,7 @@ import {
  * Moves a guest between two running QEMUs: checks that they fit, makes both programs ready, starts the source, follows both
  * to the end, and leaves exactly one of them running. Once something was started it does not throw: the result says what became
  * of the VM.
- * @throws XiaError `refused` (the pair does not fit), `already-running`, `qmp-error`, `timeout`, `interrupted`; the VM runs on
+ * @throws XiaError `refused` (the pair does not fit, or the state files forbid it), `qmp-error`, `timeout`, `interrupted`; the VM runs on
  * at the source.
  */
 export async function runMigration(
@@ -60,7 +59,7 @@ class MigrationRun {
   }
 
   async run(sourceQmp: QmpClient, destinationQmp: QmpClient): Promise<RunResult> {
-    const { vm, downtimeLimitMs, maxBandwidthBytesPerSecond } = this.#o;
+    const { downtimeLimitMs, maxBandwidthBytesPerSecond } = this.#o;
     const [sourceHost, destinationHost] = [this.#o.source, this.#o.destination].map(
       ({ control }) => new HostNotices(control, this.#o.guest),
     );
@@ -71,9 +70,7 @@ class MigrationRun {
     });
     const destination = new GuestWatch(destinationQmp, (what) => what === 'RESUME' && this.#moment('resumed'));
     try {
-      checkMaySend(new OwnershipFile(this.#o.source.stateDirectory, vm));
-      checkMayReceive(new OwnershipFile(this.#o.destination.stateDirectory, vm));
-      const wasRunning = await checkPair(sourceQmp, destinationQmp);
+      const wasRunning = await preflight(this.#o, sourceQmp, destinationQmp);
       this.#disks = await this.#openDisks(sourceQmp, destinationQmp);
       this.#moment('checked');
       const diskFault = await this.#disks.prepare(this.#o.signal).catch((error: unknown) => error as Error);

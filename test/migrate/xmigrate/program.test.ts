@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -29,6 +29,13 @@ afterEach(() => {
   vi.restoreAllMocks();
   rmSync(directory, { recursive: true, force: true });
 });
+
+const SIDES = [
+  'run',
+  '--vm',
+  'vm1',
+  ...['source', 'destination'].flatMap((side) => ['qmp', 'host', 'state'].flatMap((what) => [`--${side}-${what}`, 'x'])),
+];
 
 const xmigrate = (...words: string[]) => runProgram(xmigrateProgram, ['node', 'xmigrate', ...words]);
 
@@ -64,12 +71,50 @@ describe('xmigrate', () => {
     ['a service that is no SID', ['recv', '--vm', 'vm1', '--listen', `HID:${'0'.repeat(40)}`]],
     ['a guest without its host', ['send', '--vm', 'vm1', '--to', 'x', '--guest', `HID:${'0'.repeat(40)}`]],
     ['a VM name that is a path', ['status', '--vm', '../x']],
+    ['a run that lacks everything', ['run', '--vm', 'vm1']],
+    ['a run with two sides and a plan', ['run', '--vm', 'vm1', '--plan', 'vms.yaml']],
+    ['a bandwidth by both its names', [...SIDES, '--bandwidth', '1M', '--max-bandwidth', '1M']],
+    ['a time that is none', [...SIDES, '--timeout', 'soon']],
     ['a node without a host', ['send', '--vm', 'vm1', '--to', 'x', '--state', '/nonexistent']],
   ])('exits with a usage error on %s', async (_what, words) => {
     vi.stubEnv('XIA_HOST', undefined);
     expect(await xmigrate(...words)).toBe(ExitCode.USAGE);
     expect(errors).not.toBe('');
     vi.unstubAllEnvs();
+  });
+
+  it('names every option that a run lacks at once', async () => {
+    expect(await xmigrate('run', '--vm', 'vm1', '--source-qmp', 'a.qmp')).toBe(ExitCode.USAGE);
+    expect(errors).toContain('--destination-qmp, --source-host, --destination-host, --source-state, --destination-state: missing');
+  });
+
+  it('prints a plan that it understands, and says where one is wrong', async () => {
+    expect(await xmigrate('run', '--sample-plan')).toBe(ExitCode.OK);
+    expect(output).toContain('vms:');
+    const file = join(directory, 'vms.yaml');
+    writeFileSync(file, output.replace('concurrency:', 'concurency:'));
+    expect(await xmigrate('run', '--plan', file)).toBe(ExitCode.CONFIG);
+    expect(errors).toContain(`${file}:2:1: concurency: unknown key`);
+  });
+
+  it('says every fault of a run at once, and leaves with "refused"', async () => {
+    const key = join(directory, 'none.key');
+    const words = [...SIDES, '--source-host', 'nowhere', '--destination-host', '127.0.0.1:70000', '--source-key', key];
+    expect(await xmigrate(...words, '--destination-qmp', join(directory, 'b.qmp'), '--destination-control', join(directory, 'b.ctl'))).toBe(
+      ExitCode.REFUSED,
+    );
+    for (const word of ['no QMP socket x', 'b.qmp', '"nowhere"', '70000', 'none.key', 'same state directory', 'b.ctl'])
+      expect(errors).toContain(word);
+    expect(errors).toMatch(/warning vm1: plan: no --guest/);
+    expect(errors).toContain('vm1 was not touched: 7 faults');
+    errors = '';
+    expect(await xmigrate(...words, '--json')).toBe(ExitCode.REFUSED);
+    expect(errors).toBe('');
+    expect(JSON.parse(output)).toMatchObject({
+      event: 'plan',
+      vm: 'vm1',
+      findings: expect.arrayContaining([expect.objectContaining({ level: 'fault' })]),
+    });
   });
 
   it('says who owns a VM and what to do', async () => {

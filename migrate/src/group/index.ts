@@ -1,0 +1,1 @@
+export { moveGroup } from './move-group.js';

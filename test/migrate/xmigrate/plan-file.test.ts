@@ -1,0 +1,53 @@
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parsePlan } from '../../../migrate/src/xmigrate/plan-file.js';
+import { SAMPLE_PLAN } from '../../../migrate/src/xmigrate/sample-plan.js';
+
+const parse = (text: string) => parsePlan(text, 'vms.yaml', '/plans');
+const HEAD = `defaults: { sourceHost: 127.0.0.1:1, destinationHost: 127.0.0.1:2, sourceState: a, destinationState: b, bandwidth: 10M }\n`;
+const ONE = `vms:\n  - { vm: vm1, sourceQmp: x.qmp, destinationQmp: /y.qmp }\n`;
+
+describe('a plan of several moves', () => {
+  it('is parsed as it is printed, also with every line that is a comment in it', () => {
+    expect(parse(SAMPLE_PLAN)).toMatchObject({ concurrency: 2, onFailure: 'stop', order: 'listed' });
+    const all = parse(SAMPLE_PLAN.replaceAll(/^( +)# (?=\w+:)/gm, '$1'));
+    expect(all.moves).toHaveLength(2);
+    expect(all.moves[0]).toMatchObject({
+      vm: 'web1',
+      timeout: 600,
+      bandwidth: 50 << 20,
+      watch: [resolve('/plans/run/R1.ctl')],
+      name: 'web1.xia',
+    });
+    expect(all.moves[1]).toMatchObject({ vm: 'db1', downtimeLimit: 100, maxDowntime: 2000, adapt: true });
+  });
+
+  it('fills in defaults, and reads paths from its own folder', () => {
+    const { moves, ...rest } = parse(HEAD + ONE);
+    expect(rest).toEqual({ concurrency: 1, order: 'listed', onFailure: 'stop' });
+    expect(moves[0]).toMatchObject({ sourceQmp: resolve('/plans/x.qmp'), destinationQmp: '/y.qmp', sourceState: resolve('/plans/a') });
+    expect(moves[0]).toMatchObject({ bandwidth: 10 << 20, adapt: true });
+  });
+
+  it.each([
+    [
+      'an unknown key',
+      `${HEAD}vms:\n  - vm: vm1\n    sourceQmp: x\n    destinationQmp: y\n    downtime: 3\n`,
+      'vms.yaml:6:5: vms[0].downtime: unknown key',
+    ],
+    ['an unknown key of the defaults', `defaults: { sourceHosts: x }\n${ONE}`, 'vms.yaml:1:13: defaults.sourceHosts: unknown key'],
+    ['what is missing', ONE, 'vms[0]: sourceHost, destinationHost, sourceState, destinationState: missing'],
+    [
+      'a VM that is there twice',
+      `${HEAD}${ONE}  - { vm: vm1, sourceQmp: u, destinationQmp: w }\n`,
+      'vms.yaml:4:5: vms[1]: vm1 is there twice',
+    ],
+    ['a size that is none', `${HEAD.replace('10M', 'much')}${ONE}`, 'defaults.bandwidth: A size from'],
+    ['an address that is none', `${HEAD.replace('127.0.0.1:1', 'here')}${ONE}`, 'defaults.sourceHost: '],
+    ['a guest that is none', `${HEAD}vms:\n  - { vm: v, sourceQmp: x, destinationQmp: y, guest: 7 }\n`, 'vms[0].guest: '],
+    ['no VM', `${HEAD}vms: []\n`, 'vms: '],
+    ['a name that is a path', `${HEAD}${ONE.replace('vm1', '../vm1')}`, 'vms[0].vm: '],
+  ])('refuses %s, with line and path', (_what, text, words) => {
+    expect(() => parse(text)).toThrow(expect.objectContaining({ code: 'bad-config', message: expect.stringContaining(words) }));
+  });
+});
