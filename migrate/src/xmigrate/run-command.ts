@@ -5,9 +5,12 @@ import { diskModes, type DiskMode } from '../disk/index.js';
 import { MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from '../protocol/index.js';
 import { runMigration, type RunMigrationOptions, type RunProgress, type RunResult } from '../run/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
+import { diskProgressWords, diskResultWords } from './disk-words.js';
 import { xidArgument } from './xid-argument.js';
 
 const MIB = 1024 ** 2;
+/** How often a log is told of the copy of a disk, which may take hours. */
+const DISK_LINE_MS = 5_000;
 
 interface RunCommandOptions {
   readonly vm: string;
@@ -83,10 +86,17 @@ function progressPrinter(options: RunCommandOptions): { update(progress: RunProg
   }
   if (!process.stderr.isTTY) {
     let phase = '';
+    let toldAtMs = 0;
+    const tell = (atMs: number, words: string) => process.stderr.write(`${(atMs / 1000).toFixed(3)} s  ${words}\n`);
     return {
       update(progress) {
-        if (progress.phase !== phase) process.stderr.write(`${(progress.atMs / 1000).toFixed(3)} s  ${progress.phase}\n`);
+        const { atMs } = progress;
+        if (progress.phase !== phase) tell(atMs, progress.phase);
         phase = progress.phase;
+        const disks = diskProgressWords(progress.disks);
+        if (disks === '' || atMs - toldAtMs < DISK_LINE_MS) return;
+        toldAtMs = atMs;
+        tell(atMs, disks);
       },
       stop: () => undefined,
     };
@@ -95,7 +105,8 @@ function progressPrinter(options: RunCommandOptions): { update(progress: RunProg
   const bar = new SingleBar({ format, stream: process.stderr, hideCursor: null, gracefulExit: false });
   bar.start(100, 0, { megabytes: '0', chunks: 0, rate: '0', pass: 0, remaining: '?', phase: 'checking' });
   return {
-    update({ qemu, bytes, chunks, bytesPerSecond, phase }) {
+    update({ qemu, bytes, chunks, bytesPerSecond, phase: name, disks }) {
+      const phase = diskProgressWords(disks) || name;
       // QEMU may send a page again, so what is left says more than what was sent.
       const done = qemu === undefined || qemu.totalBytes === 0 ? 0 : 100 * (1 - qemu.remainingBytes / qemu.totalBytes);
       const payload = { megabytes: megabytes(bytes), chunks, rate: megabytes(bytesPerSecond), pass: qemu?.pass ?? 0, phase };
@@ -110,7 +121,8 @@ function describe(result: RunResult): string {
     return `${result.vm} ${result.outcome === 'stayed' ? 'stays at the source' : 'is in doubt'}: ${result.reason}`;
   const { bytes, chunks, totalTimeMs, pausedMs, qemuDowntimeMs } = result;
   const times = `${(totalTimeMs / 1000).toFixed(2)} s, stopped for ${pausedMs ?? '?'} ms (QEMU says ${qemuDowntimeMs ?? '?'} ms)`;
-  return `${result.vm} has moved: ${megabytes(bytes)} MB in ${chunks} chunks in ${times}${result.reason === '' ? '' : `; ${result.reason}`}`;
+  const moved = `${megabytes(bytes)} MB in ${chunks} chunks${diskResultWords(result.disks)}`;
+  return `${result.vm} has moved: ${moved} in ${times}${result.reason === '' ? '' : `; ${result.reason}`}`;
 }
 
 async function run(options: RunCommandOptions, signal: AbortSignal): Promise<void> {

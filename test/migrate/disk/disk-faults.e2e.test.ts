@@ -7,6 +7,9 @@ import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DiskMove } from '../../../migrate/src/disk/index.js';
+import { queryMigration, queryRunState, setMigrationCapabilities } from '../../../migrate/src/qemu/migration.js';
+import { QmpClient } from '../../../migrate/src/qemu/qmp-client.js';
 import { runMigration, type RunProgress, type RunResult } from '../../../migrate/src/run/index.js';
 import { binary } from '../../e2e/programs.js';
 import { DiskMachines } from '../support/disk-machines.js';
@@ -112,7 +115,7 @@ describe('a copy that does not come to its end', () => {
     await firmware('a', ...disk(0, 'raw', from));
     await waiting(...disk(0, 'raw', to));
     const { source, destination } = machines.plan();
-    const words = ['run', '--vm', 'vm1', '--json', '--source-qmp', String(source.qmp), '--destination-qmp', String(destination.qmp)];
+    const words = ['run', '--vm', 'vm1', '--json', '--source-qmp', machines.path('a.qmp'), '--destination-qmp', machines.path('b.qmp')];
     words.push('--source-host', source.host, '--destination-host', destination.host);
     words.push('--source-state', source.stateDirectory, '--destination-state', destination.stateDirectory);
     const child = spawn(process.execPath, [binary('xmigrate'), ...words, '--disk-bandwidth', '1M'], {
@@ -148,6 +151,30 @@ describe('a copy that does not come to its end', () => {
     expect(await stateOf('a')).toBe('running');
     expect(await machines.leftIn('a')).toEqual([]);
     expect(await machines.tunnels()).toEqual([]);
+  });
+
+  it('gives a guest that has been stopped for the switch-over back', async () => {
+    const [from, to] = [await image('a.img', { isFull: true }), await image('b.img')];
+    await firmware('a', ...disk(0, 'raw', from));
+    await waiting(...disk(0, 'raw', to));
+    await using source = await QmpClient.connect({ path: machines.path('a.qmp') });
+    await using destination = await QmpClient.connect({ path: machines.path('b.qmp') });
+    const ignore = () => undefined;
+    const { tunnel } = machines;
+    const move = await DiskMove.open({ source, destination, disk: {}, tunnel, progress: ignore, onProgress: ignore, onMoment: ignore });
+    try {
+      await move.prepare(undefined);
+      await killTunnel('disk-listen')();
+      await expect.poll(() => move.fault, { timeout: 20_000 }).toContain('disk tunnel broke');
+      await setMigrationCapabilities(source, { events: true });
+      const stopped = source.waitForEvent('STOP', { timeoutMs: 60_000 });
+      await source.execute('migrate', { uri: `exec:cat > ${machines.path('stream')}` });
+      await stopped;
+      await expect.poll(async () => (await queryMigration(source)).status, { timeout: 20_000 }).toBe('cancelled');
+      expect(await queryRunState(source)).toMatchObject({ status: 'running' });
+    } finally {
+      await move.close();
+    }
   });
 
   it('says that there is no space at the destination', async () => {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { QmpClient } from '../../../migrate/src/qemu/qmp-client.js';
-import type { RunMigrationOptions } from '../../../migrate/src/run/index.js';
+import { ownXmigrate, type RunMigrationOptions } from '../../../migrate/src/run/index.js';
 import { startHost, startRouter } from '../../xia-core/node/testbed.js';
 
 type Node = Awaited<ReturnType<typeof startHost>>['node'];
@@ -80,6 +80,11 @@ export class DiskMachines {
     return { vm: 'vm1', source: side('a', 0), destination: side('b', 1), ...extra };
   }
 
+  /** How the two ends of a tunnel are started here. */
+  get tunnel(): { xmigrate: readonly string[]; sourceHost: string; destinationHost: string } {
+    return { xmigrate: ownXmigrate(), sourceHost: this.#access[0]!, destinationHost: this.#access[1]! };
+  }
+
   /** The lines on a guest's console so far. */
   console(name: string): string[] {
     try {
@@ -92,7 +97,7 @@ export class DiskMachines {
   }
 
   /** Waits for a line on a console after the first `skip` ones. */
-  async untilSaid(name: string, text: RegExp, skip = 0, timeoutMs = 120_000): Promise<void> {
+  async untilSaid(name: string, text: RegExp, skip = 0, timeoutMs = 200_000): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     while (
       !this.console(name)
