@@ -113,7 +113,10 @@ class MigrationRun {
       const wasRunning = await checkPair(sourceQmp, destinationQmp);
       this.#disks = await this.#openDisks(sourceQmp, destinationQmp);
       this.#moment('checked');
-      const diskFault = await this.#disks.prepare(this.#o.signal).catch((error: unknown) => error as Error);
+      const diskFault = await this.#disks.prepare(this.#o.signal).catch((error: unknown) => {
+        if (error instanceof XiaError && error.code === 'refused') throw error;
+        return error as Error;
+      });
       if (diskFault !== undefined) {
         const settlement = { outcome: 'stayed', runner: wasRunning ? 'source' : 'none', reason: diskFault.message } as const;
         await this.#disks.close();
