@@ -66,22 +66,28 @@ async function expectUntouched(): Promise<void> {
 async function expectNothingLeft(): Promise<void> {
   expect(await machines.leftIn('a')).toEqual([]);
   expect(await machines.leftIn('b')).toEqual([]);
-  expect(await machines.tunnels()).toEqual([]);
+  expect(machines.tunnels()).toEqual([]);
 }
 
 /** Does something to the copy once it is under way. */
-async function interfere(act: () => unknown, slow = SLOW, signal?: AbortSignal): Promise<RunResult> {
-  let acted: unknown;
+async function interfere(act: () => void, slow = SLOW, signal?: AbortSignal): Promise<RunResult> {
+  let acted = false;
   const onProgress = ({ disks }: RunProgress) => {
-    if (disks.some(({ doneBytes }) => doneBytes > 0)) acted ??= act();
+    if (acted || !disks.some(({ doneBytes }) => doneBytes > 0)) return;
+    acted = true;
+    act();
   };
   const result = await runMigration(machines.plan({ disk: slow, ...(signal === undefined ? {} : { signal }) }), onProgress);
-  await acted;
+  expect(result.phases.map(({ name }) => name)).toEqual(['checked']);
   return result;
 }
 
-const killTunnel = (end: 'disk-connect' | 'disk-listen') => async () => {
-  for (const pid of await machines.tunnels(end)) process.kill(pid, 'SIGKILL');
+/** At once: nothing else of this process goes on before it is done. */
+const killTunnel = (end: 'disk-connect' | 'disk-listen') => () => {
+  const pids = machines.tunnels(end);
+  expect(pids).toHaveLength(1);
+  process.kill(pids[0]!, 'SIGKILL');
+  return true;
 };
 
 describe('a copy that does not come to its end', () => {
@@ -125,7 +131,7 @@ describe('a copy that does not come to its end', () => {
     child.kill('SIGKILL');
     await once(child, 'exit');
     // They see that nobody holds their stdin any more.
-    for (let tries = 0; (await machines.tunnels()).length > 0; tries++) {
+    for (let tries = 0; machines.tunnels().length > 0; tries++) {
       expect(tries, 'the tunnel is still there').toBeLessThan(400);
       await sleep(50);
     }
@@ -141,16 +147,15 @@ describe('a copy that does not come to its end', () => {
     const [from, to] = [await image('a.img', { isFull: true }), await image('b.img')];
     await firmware('a', ...disk(0, 'raw', from));
     await waiting(...disk(0, 'raw', to));
-    let killed: unknown;
-    const result = await runMigration(machines.plan({ maxBandwidthBytesPerSecond: 200_000 }), ({ phase }) => {
-      if (phase === 'connected') killed ??= killTunnel('disk-listen')();
+    let killed = false;
+    const result = await runMigration(machines.plan({ maxBandwidthBytesPerSecond: 100_000 }), ({ phase }) => {
+      if (phase === 'started') killed ||= killTunnel('disk-listen')();
     });
-    await killed;
     expect(result).toMatchObject({ outcome: 'stayed', runner: 'source', disks: [{ outcome: 'failed' }] });
     expect(result.reason).toContain('disk tunnel broke');
     expect(await stateOf('a')).toBe('running');
     expect(await machines.leftIn('a')).toEqual([]);
-    expect(await machines.tunnels()).toEqual([]);
+    expect(machines.tunnels()).toEqual([]);
   });
 
   it('gives a guest that has been stopped for the switch-over back', async () => {

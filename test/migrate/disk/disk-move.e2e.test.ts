@@ -91,7 +91,7 @@ describe('runMigration with a disk', () => {
     ).toBe(true);
     // Holes stay holes.
     expect(statSync(to).blocks * 512).toBeLessThan(DATA_BYTES + 4 * MIB);
-    expect(await machines.tunnels()).toEqual([]);
+    expect(machines.tunnels()).toEqual([]);
   });
 
   it("moves it by QEMU's block migration, inside the VM stream", async () => {
@@ -111,7 +111,7 @@ describe('runMigration with a disk', () => {
     // It has the data of the disk besides the memory, and no holes.
     expect(result.disks[0]!.bytes).toBeGreaterThan(0);
     expect(result.bytes).toBeGreaterThan(DATA_BYTES);
-    expect(await machines.tunnels()).toEqual([]);
+    expect(machines.tunnels()).toEqual([]);
     await machines.untilSaid('b', /^verified/, machines.console('b').length);
     await machines.ask('b', 'quit');
     expect(damage()).toEqual([]);

@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +9,14 @@ import { ownXmigrate, type RunMigrationOptions } from '../../../migrate/src/run/
 import { startHost, startRouter } from '../../xia-core/node/testbed.js';
 
 type Node = Awaited<ReturnType<typeof startHost>>['node'];
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  } catch {
+    return '';
+  }
+}
 
 /** Two XIA hosts of one network, and QEMUs with disks at them. */
 export class DiskMachines {
@@ -124,11 +131,11 @@ export class DiskMachines {
   }
 
   /** Processes of the tunnel, by their command lines: those of other tests have another folder's hosts. */
-  async tunnels(end: 'disk-connect' | 'disk-listen' | 'disk-' = 'disk-'): Promise<number[]> {
+  tunnels(end: 'disk-connect' | 'disk-listen' | 'disk-' = 'disk-'): number[] {
     const found: number[] = [];
-    for (const entry of await readdir('/proc')) {
+    for (const entry of readdirSync('/proc')) {
       if (!/^\d+$/.test(entry)) continue;
-      const line = await readFile(`/proc/${entry}/cmdline`, 'latin1').catch(() => '');
+      const line = commandLine(entry);
       if (line.includes(`\0${end}`) && this.#access.some((host) => line.includes(host))) found.push(Number(entry));
     }
     return found;
