@@ -72,7 +72,10 @@ describe('runMigration with a disk', () => {
     await bootGuest(...rawDisk(from));
     await machines.qemu('b', ...rawDisk(to), '-incoming', 'defer');
     const seen: RunProgress[] = [];
-    const result = await runMigration(machines.plan({ downtimeLimitMs: 1000 }), (progress) => void seen.push(progress));
+    const result = await runMigration(
+      machines.plan({ downtimeLimitMs: 1000, listenTimeoutMs: 120_000 }),
+      (progress) => void seen.push(progress),
+    );
     expect(result).toMatchObject({ outcome: 'moved', runner: 'destination', reason: '' });
     expect(result.disks).toMatchObject([{ name: 'disk0', method: 'nbd', outcome: 'copied', reason: '' }]);
     expect(result.disks[0]!.bytes).toBeGreaterThanOrEqual(DATA_BYTES);
@@ -106,7 +109,7 @@ describe('runMigration with a disk', () => {
     ];
     await bootGuest(...drive(from, 'raw'));
     await machines.qemu('b', ...drive(to, 'qcow2'), '-incoming', 'defer');
-    const result = await runMigration(machines.plan({ downtimeLimitMs: 1000, disk: { mode: 'block' } }));
+    const result = await runMigration(machines.plan({ downtimeLimitMs: 1000, listenTimeoutMs: 120_000, disk: { mode: 'block' } }));
     expect(result).toMatchObject({ outcome: 'moved', reason: '', disks: [{ name: 'drive0', method: 'block', outcome: 'copied' }] });
     // It has the data of the disk besides the memory, and no holes.
     expect(result.disks[0]!.bytes).toBeGreaterThan(0);
