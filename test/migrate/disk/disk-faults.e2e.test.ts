@@ -63,6 +63,10 @@ async function expectUntouched(): Promise<void> {
   await expectNothingLeft();
 }
 
+/** The folders with the sockets of a tunnel. */
+const folders = async (pid: number | undefined = process.pid) =>
+  (await readdir(tmpdir())).filter((name) => name.startsWith(`xmigrate-disk-${pid}-`));
+
 async function expectNothingLeft(): Promise<void> {
   expect(await machines.leftIn('a')).toEqual([]);
   expect(await machines.leftIn('b')).toEqual([]);
@@ -95,8 +99,6 @@ describe('a copy that does not come to its end', () => {
     const [from, to] = [await image('a.qcow2', { format: 'qcow2', isFull: true }), await image('b.img')];
     await firmware('a', ...disk(0, 'qcow2', from));
     await waiting(...disk(0, 'raw', to));
-    const folders = async () => (await readdir(tmpdir())).filter((name) => name.startsWith('xmigrate-disk-'));
-    const before = await folders();
 
     for (const end of ['disk-connect', 'disk-listen'] as const) {
       const result = await interfere(killTunnel(end));
@@ -107,7 +109,7 @@ describe('a copy that does not come to its end', () => {
     const stop = new AbortController();
     expect(await interfere(() => stop.abort(), SLOW, stop.signal)).toMatchObject({ outcome: 'stayed', runner: 'source' });
     await expectUntouched();
-    expect(await folders()).toEqual(before);
+    expect(await folders()).toEqual([]);
 
     const result = await runMigration(machines.plan());
     expect(result).toMatchObject({ outcome: 'moved', runner: 'destination', disks: [{ name: 'disk0', outcome: 'copied', reason: '' }] });
@@ -136,8 +138,10 @@ describe('a copy that does not come to its end', () => {
       await sleep(50);
     }
     expect(await stateOf('a')).toBe('running');
+    expect(await folders(child.pid)).toHaveLength(1);
     const { stdout } = await execute(process.execPath, [binary('xmigrate'), ...words, '--disk', 'nbd']);
     const last = JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, unknown>;
+    expect(await folders(child.pid)).toEqual([]);
     expect(last).toMatchObject({ event: 'result', outcome: 'moved', disks: [{ method: 'nbd', outcome: 'copied' }] });
     expect(await isSame(from, to)).toContain('identical');
     await expectNothingLeft();
