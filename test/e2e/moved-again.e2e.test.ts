@@ -178,10 +178,10 @@ it(
 
     const otherSum = await second.checksum();
     const other = await Machine.waiting('other');
-    const image = await move('vm2', [second, 'HOST_A'], [other, 'HOST_B']);
+    const sibling = await move('vm2', [second, 'HOST_A'], [other, 'HOST_B']);
     expect(await other.checksum()).toBe(otherSum);
 
-    const figures = { there, back, image };
+    const figures = { there, back, sibling };
     for (const [name, { result, bytes }] of Object.entries(figures)) {
       const { offeredBytes, servedBytes, pages, peakRssMb } = result;
       process.stdout.write(`${name}: ${JSON.stringify({ bytes, stream: result.bytes, offeredBytes, servedBytes, pages, peakRssMb })}\n`);
@@ -191,7 +191,7 @@ it(
     expect(there.bytes).toBeGreaterThan(OWN_MEGABYTES * 1e6);
     expect(back.bytes).toBeLessThan(there.bytes / 2);
     // Another guest of the same image: what is in both was sent with the first one.
-    expect(image.bytes).toBeLessThan(image.result.offeredBytes! / 2);
+    expect(sibling.bytes).toBeLessThan(sibling.result.offeredBytes! / 2);
   },
   TIMEOUT_MS,
 );

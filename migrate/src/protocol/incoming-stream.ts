@@ -7,6 +7,7 @@ import type { TransferLimits } from './limits.js';
 import type { DoneMessage } from './messages.js';
 import { applyLayout } from './pages/layout.js';
 import type { OfferedChunk, PieceOffer } from './piece-list.js';
+import { PieceMemory } from './piece-memory.js';
 import { StreamEndWatch } from './qemu-stream-end.js';
 
 /** Where chunks are asked for, and where they go. */
@@ -59,6 +60,9 @@ export class IncomingStream {
   readonly #queue: HoldBackQueue;
   readonly #endWatch: StreamEndWatch;
   readonly #memory = new ContentMemory();
+  readonly #joined = new PieceMemory();
+  /** Pieces in memory of ours, to be used again. */
+  readonly #isJoined = new Set<Uint8Array>();
   #fetchedBytes = 0;
   #repeatedBytes = 0;
   #plainBytesWaiting = 0;
@@ -131,6 +135,7 @@ export class IncomingStream {
   /** The reader has taken this chunk and all before it. */
   handedOn(chunk: OrderedChunk): void {
     this.#queue.handedOn(chunk);
+    if (this.#isJoined.delete(chunk.plaintext)) this.#joined.give(chunk.plaintext);
   }
 
   /**
@@ -176,6 +181,7 @@ export class IncomingStream {
   clear(): void {
     this.#window.clear();
     this.#memory.clear();
+    this.#isJoined.clear();
     this.#queue.clear();
   }
 
@@ -187,8 +193,11 @@ export class IncomingStream {
   /** Puts a piece together. False when its layout does not fit the content. */
   #settle(sequence: number, content: Uint8Array): boolean {
     const { layout, length } = this.#window.awaited(sequence)!;
-    const plaintext = layout.length === 0 ? content : applyLayout(layout, content, length);
-    if (plaintext?.length !== length) return false;
+    const plaintext = layout.length === 0 ? content : this.#joined.take(length);
+    if (layout.length > 0) {
+      if (!applyLayout(layout, content, plaintext)) return false;
+      this.#isJoined.add(plaintext);
+    }
     this.#window.arrived(sequence, plaintext);
     this.#plainBytesWaiting += length;
     this.#maxBufferedBytes = Math.max(this.#maxBufferedBytes, this.#plainBytesWaiting + this.#queue.bytes);

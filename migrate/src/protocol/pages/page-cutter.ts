@@ -41,7 +41,7 @@ export class PageCutter implements StreamCutter {
   /** The content being gathered, of whichever kind. */
   readonly #content: Uint8Array;
   #contentBytes = 0;
-  #layout = new LayoutBuilder();
+  readonly #layout = new LayoutBuilder();
   /** Stream bytes of the open piece. */
   #length = 0;
   #kind: 'none' | 'plain' | 'group' = 'none';

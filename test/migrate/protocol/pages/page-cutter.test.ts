@@ -41,9 +41,13 @@ function cut(stream: Uint8Array, seed = 1, maxInput = 70_000): { pieces: Cut[]; 
 }
 
 function joined(pieces: readonly Cut[]): Buffer {
-  return Buffer.concat(
-    pieces.map(({ layout, content, length }) => (layout.length === 0 ? content : applyLayout(layout, content, length)!)),
-  );
+  const parts = pieces.map(({ layout, content, length }) => {
+    if (layout.length === 0) return content;
+    const part = new Uint8Array(length).fill(0xee);
+    expect(applyLayout(layout, content, part)).toBe(true);
+    return part;
+  });
+  return Buffer.concat(parts);
 }
 
 /** What stands for each content that recurs. */
