@@ -3,7 +3,7 @@ import type { ChunkCipher, RunningHash } from './chunk-cipher.js';
 import { ContentMemory } from './content-memory.js';
 import { FetchWindow } from './fetch-window.js';
 import { HoldBackQueue, type OrderedChunk } from './hold-back-queue.js';
-import type { TransferLimits } from './limits.js';
+import { DEFAULT_HOLD_BACK_BYTES, type TransferLimits } from './limits.js';
 import type { DoneMessage } from './messages.js';
 import { applyLayout } from './pages/layout.js';
 import type { OfferedChunk, PieceOffer } from './piece-list.js';
@@ -78,7 +78,8 @@ export class IncomingStream {
     this.#agreed = options.limits;
     this.#window = new FetchWindow(options.maxFetches);
     this.#queue = new HoldBackQueue(options.holdBackBytes, options.limits.maxChunkBytes);
-    this.#endWatch = new StreamEndWatch(options.holdBackBytes);
+    // Where nothing is held back the marker must be there all the same: a stream without it was cut.
+    this.#endWatch = new StreamEndWatch(options.holdBackBytes === 0 ? DEFAULT_HOLD_BACK_BYTES : options.holdBackBytes);
   }
 
   get stats(): IncomingStats {
@@ -167,7 +168,7 @@ export class IncomingStream {
       return { kind: 'wrong', code: 'integrity', reason: 'the stream as a whole is not what the source sent' };
     }
     if (this.#endWatch.judge() === 'truncated') {
-      return { kind: 'wrong', code: 'truncated', reason: "the stream's end marker is not within the held-back bytes" };
+      return { kind: 'wrong', code: 'truncated', reason: "the stream's end marker is not within its last bytes" };
     }
     return { kind: 'whole', sha256 };
   }

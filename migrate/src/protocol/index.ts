@@ -17,6 +17,7 @@ export {
   type TransferLimits,
 } from './limits.js';
 export { TRANSFER_ID_BYTES, vmNameSchema } from './messages.js';
+export { HandoverInquiry, HandoverReply, type HandoverAnswer } from './handover-inquiry.js';
 export type { OrderedChunk } from './hold-back-queue.js';
 export { Receiver, type DestinationMark, type ReceiverEvent, type ReceiverOptions, type ReceiverOutcome } from './receiver.js';
 export { Sender, type SenderEvent, type SenderOptions, type SenderOutcome, type SenderSink, type SourceMark } from './sender.js';

@@ -8,5 +8,5 @@ export {
   type RunResult,
 } from './migration-plan.js';
 export { checkPair, machineFacts, pairFaults, type MachineFacts } from './preflight.js';
-export { ProgramFollower, type ProgramSummary } from './program-follower.js';
+export type { ProgramSummary } from './program-log.js';
 export { runMigration } from './run-migration.js';

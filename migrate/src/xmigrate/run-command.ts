@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { SingleBar } from 'cli-progress';
 import { ExitCode, ExitRequest, integerArgument, loadSecret, PrincipalType, type Xid } from 'xia-core';
+import { diskModes, type DiskMode } from '../disk/index.js';
 import { MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from '../protocol/index.js';
 import { runMigration, type RunMigrationOptions, type RunProgress, type RunResult } from '../run/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
@@ -22,12 +23,16 @@ interface RunCommandOptions {
   readonly sourceControl?: string;
   readonly destinationControl?: string;
   readonly trust?: string;
+  readonly qemuStream?: 'unix' | 'exec';
   readonly downtimeLimit?: number;
   readonly maxBandwidth?: number;
   readonly chunk?: number;
   readonly window?: number;
   readonly secret?: string;
   readonly eventsDir?: string;
+  readonly disk: DiskMode;
+  readonly sharedStorage?: true;
+  readonly diskBandwidth?: number;
   readonly json?: boolean;
 }
 
@@ -35,6 +40,7 @@ function planOf(options: RunCommandOptions, signal: AbortSignal): RunMigrationOp
   const optional = {
     guest: options.guest,
     trust: options.trust,
+    qemuStream: options.qemuStream,
     downtimeLimitMs: options.downtimeLimit,
     maxBandwidthBytesPerSecond: options.maxBandwidth,
     chunkBytes: options.chunk,
@@ -60,6 +66,11 @@ function planOf(options: RunCommandOptions, signal: AbortSignal): RunMigrationOp
       host: options.destinationHost,
       stateDirectory: options.destinationState,
       ...key(options.destinationKey, options.destinationControl),
+    },
+    disk: {
+      mode: options.disk,
+      sharedStorage: options.sharedStorage === true,
+      ...(options.diskBandwidth === undefined ? {} : { maxBandwidthBytesPerSecond: options.diskBandwidth }),
     },
     signal,
     ...given,
@@ -147,6 +158,12 @@ export function runCommand(signal: AbortSignal): Command {
     .option('--destination-control <socket>', 'the same at the destination')
     .addOption(new Option('--trust <ads>', 'the ADs to believe, separated by commas (default: any)').env('XIA_TRUST'))
     .addOption(
+      new Option(
+        '--qemu-stream <way>',
+        'unix: xmigrate starts first and QEMU comes to its socket; exec: each QEMU starts its xmigrate (default: unix)',
+      ).choices(['unix', 'exec']),
+    )
+    .addOption(
       new Option('--downtime-limit <ms>', 'stop the guest when the rest takes no longer than this').argParser(
         integerArgument(1, 2_000_000),
       ),
@@ -155,6 +172,16 @@ export function runCommand(signal: AbortSignal): Command {
     .addOption(new Option('--chunk <size>', 'plain bytes per chunk').argParser(sizeArgument(MIN_CHUNK_BYTES, MAX_CHUNK_BYTES)))
     .addOption(new Option('--window <size>', 'sealed bytes in flight').argParser(sizeArgument(2 * MIB, 1024 * MIB)))
     .option('--secret <file>', "the secret of the VM's owner: what of its memory was moved before comes from caches")
+    .addOption(
+      new Option(
+        '--disk <how>',
+        'how disks move: auto (copy what is not shared, by nbd), none, nbd (a mirror over a stream), block (in the VM stream, until QEMU 9.0)',
+      )
+        .choices(diskModes)
+        .default('auto'),
+    )
+    .option('--shared-storage', 'every disk is on storage that both sides see: none is copied')
+    .addOption(new Option('--disk-bandwidth <size>', 'bytes per second of the copy of a disk').argParser(sizeArgument(1024, 1024 ** 4)))
     .option('--events-dir <dir>', 'keep the event files of both ends here')
     .option('--json', 'progress and result as JSON lines on stdout')
     .addHelpText(
