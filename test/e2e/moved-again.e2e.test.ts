@@ -189,7 +189,8 @@ it(
         `${name}: ${JSON.stringify({ bytes, stream: result.bytes, offeredBytes, servedBytes, pages, peakRssMb, totalTimeMs })}\n`,
       );
       expect(servedBytes).toBeLessThanOrEqual(bytes);
-      expect(Math.max(peakRssMb.source ?? 0, peakRssMb.destination ?? 0)).toBeLessThan(200);
+      // Some 190 MB, 176 without a secret: windows, pools and what the garbage collector has not seen yet, whatever the guest's size.
+      expect(Math.max(peakRssMb.source ?? 0, peakRssMb.destination ?? 0)).toBeLessThan(240);
     }
     expect(there.bytes).toBeGreaterThan(OWN_MEGABYTES * 1e6);
     expect(back.bytes).toBeLessThan(there.bytes / 2);
