@@ -253,7 +253,8 @@ export class Fetcher {
     // What is here already stays: a segment that covers it again may be a liar's.
     const gaps = chunk.received.overlaps(start, end) ? chunk.received.missing(start, end) : undefined;
     const wasSilent = chunk.sources.some(({ silent }) => silent);
-    chunk.answeredBy = hid;
+    // The bytes lie in a packet, which may be gone afterwards.
+    if (!equalBytes(chunk.answeredBy, hid)) chunk.answeredBy = hid === NOBODY ? NOBODY : Uint8Array.from(hid);
     const fresh = noteArrival(chunk, start, end, segmentBytes, now);
     if (fresh === 0) {
       if (data.length > 0) this.counters.duplicates += segmentsIn(data, segmentBytes);
