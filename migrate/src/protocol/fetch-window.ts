@@ -76,12 +76,12 @@ export class FetchWindow {
   }
 
   /** The chunk whose turn it is, once it is here. */
-  takeTurn(): { sequence: number; plaintext: Uint8Array } | undefined {
-    const plaintext = this.#chunks.get(this.#nextTurn)?.plaintext;
-    if (plaintext === undefined) return undefined;
+  takeTurn(): { sequence: number; plaintext: Uint8Array; cid: Uint8Array; tag: Uint8Array } | undefined {
+    const chunk = this.#chunks.get(this.#nextTurn);
+    if (chunk?.plaintext === undefined) return undefined;
     const sequence = this.#nextTurn++;
     this.#chunks.delete(sequence);
-    return { sequence, plaintext };
+    return { sequence, plaintext: chunk.plaintext, cid: chunk.cid, tag: chunk.tag };
   }
 
   /** Up to and including this sequence number nothing counts against the window any more. Says how much that frees. */

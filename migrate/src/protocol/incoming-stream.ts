@@ -1,5 +1,5 @@
 import type { AbortCode } from './abort-code.js';
-import type { ChunkCipher, RunningHash } from './chunk-cipher.js';
+import { chunkRecord, type ChunkCipher, type RunningHash } from './chunk-cipher.js';
 import { FetchWindow } from './fetch-window.js';
 import { HoldBackQueue, type OrderedChunk } from './hold-back-queue.js';
 import type { TransferLimits } from './limits.js';
@@ -113,7 +113,7 @@ export class IncomingStream {
     this.#maxBufferedBytes = Math.max(this.#maxBufferedBytes, this.#plainBytesWaiting + this.#queue.bytes);
     for (let turn = this.#window.takeTurn(); turn !== undefined; turn = this.#window.takeTurn()) {
       this.#plainBytesWaiting -= turn.plaintext.length;
-      hash.update(turn.plaintext);
+      hash.update(chunkRecord(turn.sequence, turn.plaintext.length, turn.cid, turn.tag));
       this.#endWatch.push(turn.plaintext);
       this.#queue.push(turn.sequence, turn.plaintext);
     }

@@ -2,8 +2,8 @@ import * as v from 'valibot';
 import { abortCodeNames } from './abort-code.js';
 import { limitsSchema, TAG_BYTES } from './limits.js';
 
-/** Protocol versions that this program speaks. */
-export const PROTOCOL_VERSIONS: readonly number[] = [1];
+/** Protocol versions that this program speaks. Version 1 had the digest over the bytes of the stream. */
+export const PROTOCOL_VERSIONS: readonly number[] = [2];
 
 const MAX_VM_NAME_LENGTH = 64;
 export const TRANSFER_ID_BYTES = 16;

@@ -1,5 +1,5 @@
 import type { AbortCode, Abortion } from './abort-code.js';
-import type { ChunkCipher, RunningHash } from './chunk-cipher.js';
+import { chunkRecord, type ChunkCipher, type RunningHash } from './chunk-cipher.js';
 import { ChunkCutter } from './chunk-cutter.js';
 import { ControlChannel } from './control-channel.js';
 import { agreeLimits, DEFAULT_CHUNK_BYTES, DEFAULT_HOLD_BACK_BYTES, defaultLimits, type TransferLimits } from './limits.js';
@@ -318,13 +318,13 @@ export class Sender {
   #offer(plaintext: Uint8Array, now: number): void {
     const sequence = this.#sequence++;
     const { length } = plaintext;
-    this.#o.hash.update(plaintext);
     const { ciphertext, tag } = this.#o.cipher.seal(sequence, plaintext);
     const cid = this.#o.sink.publish(sequence, ciphertext);
     if (cid === undefined) {
       this.abort('publish-failed', `no room for chunk ${sequence} of ${length} bytes; a smaller window needs less`, now);
       return;
     }
+    this.#o.hash.update(chunkRecord(sequence, length, cid, tag));
     this.#window.add({ sequence, cid, length });
     this.#maxWindowBytes = Math.max(this.#maxWindowBytes, this.#window.bytes);
     this.#bytes += length;
