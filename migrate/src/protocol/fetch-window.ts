@@ -56,12 +56,12 @@ export class FetchWindow {
   }
 
   /** The next chunk to fetch, or undefined when there is none or enough are on their way. */
-  startFetch(): { sequence: number; cid: Uint8Array; length: number } | undefined {
+  startFetch(): { sequence: number; cid: Uint8Array; length: number; tag: Uint8Array } | undefined {
     if (this.#inFlight >= this.#maxFetches || this.#nextFetch === this.#nextOffer) return undefined;
     const sequence = this.#nextFetch++;
-    const { cid, length } = this.#chunks.get(sequence)!;
+    const { cid, length, tag } = this.#chunks.get(sequence)!;
     this.#inFlight += 1;
-    return { sequence, cid, length };
+    return { sequence, cid, length, tag };
   }
 
   /** What was offered, of a chunk being fetched; undefined for any other. */

@@ -8,8 +8,8 @@ import { StreamEndWatch } from './qemu-stream-end.js';
 
 /** Where chunks are asked for, and where they go. */
 export interface ChunkSink {
-  /** Fetch this chunk; answer later with `chunkArrived` or `chunkFailed`. */
-  fetch(sequence: number, cid: Uint8Array, length: number): void;
+  /** Fetch this chunk, which opens with this tag; answer later with `chunkArrived` or `chunkFailed`. */
+  fetch(sequence: number, cid: Uint8Array, length: number, tag: Uint8Array): void;
   /** The next bytes of the VM stream, in order; answer with `handedOn(chunk)` when the reader has taken them. */
   emit(chunk: OrderedChunk): void;
 }
@@ -174,7 +174,7 @@ export class IncomingStream {
 
   #startFetches(): void {
     for (let next = this.#window.startFetch(); next !== undefined; next = this.#window.startFetch()) {
-      this.#options.sink.fetch(next.sequence, next.cid, next.length);
+      this.#options.sink.fetch(next.sequence, next.cid, next.length, next.tag);
     }
   }
 

@@ -14,6 +14,7 @@ import {
 import { chunkCipher, runningSha256 } from './chunk-crypto.js';
 import { endStream } from './end-stream.js';
 import { MachineClock, monotonicMs } from './machine-clock.js';
+import { OpeningCipher } from './opening-cipher.js';
 import type { ChunkFetcher, ControlStream } from './transfer-ports.js';
 
 /** A peer that connects must say HELLO within this time, or the next one has its turn. */
@@ -88,6 +89,7 @@ class IncomingTransfer {
   readonly outcome: Promise<ReceiverOutcome>;
   readonly #o: ReceiveStreamOptions;
   readonly #receiver: Receiver;
+  readonly #cipher: OpeningCipher;
   readonly #clock: MachineClock;
   readonly #fetches = new AbortController();
   readonly #begun: Promise<boolean>;
@@ -104,14 +106,15 @@ class IncomingTransfer {
     setMaxListeners(0, this.#fetches.signal);
     this.outcome = new Promise((resolve) => (this.#tellOutcome = resolve));
     this.#begun = new Promise((resolve) => (this.#tellBegun = resolve));
+    this.#cipher = new OpeningCipher(chunkCipher(stream.exportKey(CHUNK_KEY_LABEL, CHUNK_KEY_BYTES)));
     this.#receiver = new Receiver({
       ...options,
-      cipher: chunkCipher(stream.exportKey(CHUNK_KEY_LABEL, CHUNK_KEY_BYTES)),
+      cipher: this.#cipher,
       hash: runningSha256(),
       sink: {
         send: (bytes) => void this.#stream.write(bytes),
         // Later, because a fetcher that throws at once must not call back into the machine.
-        fetch: (sequence, cid, length) => queueMicrotask(() => void this.#fetch(sequence, cid, length)),
+        fetch: (sequence, cid, length, tag) => queueMicrotask(() => void this.#fetch(sequence, cid, length, tag)),
         emit: (chunk) => this.#emit(chunk),
         persist: (mark, reason) => this.#persist(mark, reason),
         onEvent: (event) => this.#event(event),
@@ -166,11 +169,12 @@ class IncomingTransfer {
     this.#clock.rearm();
   }
 
-  async #fetch(sequence: number, cid: Uint8Array, length: number): Promise<void> {
+  async #fetch(sequence: number, cid: Uint8Array, length: number, tag: Uint8Array): Promise<void> {
     const { fetcher } = this.#o;
     let ciphertext: Uint8Array;
     try {
-      ciphertext = await fetcher.fetch(this.#addressOf(cid), { length, signal: this.#fetches.signal });
+      const verify = (bytes: Uint8Array) => this.#cipher.verify(sequence, { ciphertext: bytes, tag });
+      ciphertext = await fetcher.fetch(this.#addressOf(cid), { length, signal: this.#fetches.signal, verify });
     } catch (error) {
       this.#input(() => this.#receiver.chunkFailed(sequence, (error as Error).message, monotonicMs()));
       return;

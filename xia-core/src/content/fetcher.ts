@@ -99,6 +99,8 @@ export class Fetcher {
     this.#addSource(chunk, dag, now);
     for (const source of request.sources ?? []) this.#addSource(chunk, source, now);
     this.#note(id, chunk);
+    if (known === undefined) chunk.verify = request.verify;
+    else if (known.verify !== request.verify) known.verify = undefined;
     if (known !== undefined) {
       known.ids.push(id);
       if (!this.#memory.waiting.has(known)) known.enqueue();
@@ -282,7 +284,8 @@ export class Fetcher {
 
   #verify(chunk: ChunkFetch, now: number): void {
     const bytes = chunk.bytes!;
-    if (!equalBytes(this.#options.crypto.hash(bytes), chunk.cid)) {
+    const isRight = chunk.verify?.(bytes) ?? equalBytes(this.#options.crypto.hash(bytes), chunk.cid);
+    if (!isRight) {
       this.counters.wrongContent++;
       this.#refetch(chunk, now);
       return;

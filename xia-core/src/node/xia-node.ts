@@ -221,7 +221,8 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
   }
 
   /**
-   * Fetches a chunk from wherever it is nearest, or of several sources together; its hash is checked before it is returned.
+   * Fetches a chunk from wherever it is nearest, or of several sources together; its hash is checked before it is returned,
+   * or `verify` asked.
    * It comes as long as one of the sources answers.
    * @throws XiaError `bad-argument` when a source is not an address of the chunk, `fetch-failed`, `interrupted`
    */
