@@ -6,14 +6,14 @@ import { HoldBackQueue, type OrderedChunk } from './hold-back-queue.js';
 import { DEFAULT_HOLD_BACK_BYTES, type TransferLimits } from './limits.js';
 import type { DoneMessage } from './messages.js';
 import { applyLayout } from './pages/layout.js';
-import type { OfferedChunk, PieceOffer } from './piece-list.js';
+import { digestPiece, type OfferedChunk, type PieceOffer } from './piece-list.js';
 import { PieceMemory } from './piece-memory.js';
 import { StreamEndWatch } from './qemu-stream-end.js';
 
 /** Where chunks are asked for, and where they go. */
 export interface ChunkSink {
-  /** Fetch this chunk; answer later with `chunkArrived` or `chunkFailed`. */
-  fetch(sequence: number, cid: Uint8Array, length: number): void;
+  /** Fetch this chunk, which opens with this tag, and key if it has one; answer later with `chunkArrived` or `chunkFailed`. */
+  fetch(sequence: number, cid: Uint8Array, length: number, chunk: OfferedChunk): void;
   /** The next bytes of the VM stream, in order; answer with `handedOn(chunk)` when the reader has taken them. */
   emit(chunk: OrderedChunk): void;
 }
@@ -212,7 +212,7 @@ export class IncomingStream {
     }
     for (let turn = this.#window.takeTurn(); turn !== undefined; turn = this.#window.takeTurn()) {
       this.#plainBytesWaiting -= turn.plaintext.length;
-      this.#options.hash.update(turn.plaintext);
+      digestPiece(this.#options.hash, turn.sequence, turn.offer);
       this.#endWatch.push(turn.plaintext);
       this.#queue.push(turn.sequence, turn.plaintext);
     }
@@ -230,7 +230,7 @@ export class IncomingStream {
       }
       if (!this.#memory.want(chunk.cid, sequence)) return true;
     }
-    this.#options.sink.fetch(sequence, chunk.cid, chunk.length);
+    this.#options.sink.fetch(sequence, chunk.cid, chunk.length, chunk);
     return true;
   }
 
