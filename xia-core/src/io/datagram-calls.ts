@@ -7,20 +7,20 @@ export interface DatagramCalls {
    * @param from becomes the `sockaddr` of its sender, 28 bytes
    * @returns its bytes, or an errno, negative
    */
-  receive(fd: number, into: Uint8Array, from: Uint8Array): number;
+  readonly receive: (fd: number, into: Uint8Array, from: Uint8Array) => number;
   /**
    * Sends one datagram.
    * @param to a `sockaddr` as `encodeSockaddr` makes it
    * @param body the rest of it, where it lies elsewhere
    * @returns an errno
    */
-  send(fd: number, to: Uint8Array, packet: Uint8Array, body: Uint8Array | undefined): number;
+  readonly send: (fd: number, to: Uint8Array, packet: Uint8Array, body: Uint8Array | undefined) => number;
   /**
    * Calls back from the event loop as long as there is something to receive.
    * @param onReadable must not throw; with false, nothing more is told
    * @returns what ends it
    */
-  watch(fd: number, onReadable: (isReadable: boolean) => void): () => void;
+  readonly watch: (fd: number, onReadable: (isReadable: boolean) => void) => () => void;
 }
 
 /** What is needed of the module that makes system calls. */
@@ -28,7 +28,7 @@ export interface ForeignCalls {
   readonly koffi: {
     errno(): number;
     readonly node: {
-      poll?(fd: number, options: { readable: boolean }, callback: (...values: unknown[]) => void): { close(): void };
+      readonly poll?: (fd: number, options: { readable: boolean }, callback: (...values: unknown[]) => void) => { close(): void };
     };
   };
   readonly libc: { func(signature: string): unknown };
