@@ -56,6 +56,7 @@ function textOf(event: MobilityEvent, nameOf: (hid: Xid) => string, beyond: (fac
     case 'frozen':
     case 'fenced':
     case 'noticed':
+    case 'prepared':
     case 'redirected':
       return `${event.kind} ${nameOf(event.hid)}`;
   }

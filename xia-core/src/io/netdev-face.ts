@@ -95,6 +95,10 @@ export class NetdevFace implements Face {
     return sent;
   }
 
+  station(neighbour: number): string | undefined {
+    return this.#connections[neighbour - 1]?.link.station;
+  }
+
   describe(): FaceDescription {
     const neighbours = this.#connections.flatMap((connection, index) =>
       connection === undefined ? [] : [{ id: index + 1, address: connection.link.describe() }],
@@ -173,7 +177,7 @@ export class NetdevFace implements Face {
         handler.packet(neighbour, event.packet);
         break;
       case 'announced':
-        handler.announced(neighbour);
+        handler.announced(neighbour, event.station);
         break;
       case 'reply':
         connection.write(event.frame);
