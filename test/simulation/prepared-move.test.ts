@@ -225,8 +225,16 @@ describe('a preparation that nothing comes of', () => {
     world.expect(10_000);
     expect(world.prepare()).toBe(true);
     world.announce(STATION);
-    expect(network.runUntil(() => stateAt(routers[0], world) === 'draining', 100), 'its packets are led away').toBe(true);
-    expect(network.runUntil(() => world.hopsToVm(routers[2])?.at(-1) === 'VM' && world.hopsToVm(routers[2])?.includes('HOST_A') === true, 10_500)).toBe(true);
+    expect(
+      network.runUntil(() => stateAt(routers[0], world) === 'draining', 100),
+      'its packets are led away',
+    ).toBe(true);
+    expect(
+      network.runUntil(
+        () => world.hopsToVm(routers[2])?.at(-1) === 'VM' && world.hopsToVm(routers[2])?.includes('HOST_A') === true,
+        10_500,
+      ),
+    ).toBe(true);
     network.runFor(1000);
     expect([hosts.a, routers[0]].map((node) => stateAt(node, world))).toEqual(['live', 'live']);
     expect(world.hopsToVm(hosts.b)).toEqual(['HOST_B', 'R2', 'RT', 'R1', 'HOST_A', 'VM']);

@@ -14,7 +14,7 @@ import {
 } from '../qemu/index.js';
 import { checkMayReceive, checkMaySend, OwnershipFile } from '../state/index.js';
 import { GuestWatch } from './guest-watch.js';
-import { HostNotices } from './host-notices.js';
+import { GuestHosts } from './guest-hosts.js';
 import { receiveArguments, sendArguments } from './program-arguments.js';
 import { ProgramFollower } from './program-follower.js';
 import { checkPair } from './preflight.js';
@@ -88,22 +88,25 @@ class MigrationRun {
 
   async run(sourceQmp: QmpClient, destinationQmp: QmpClient): Promise<RunResult> {
     const { vm } = this.#o;
-    const [sourceHost, destinationHost] = [this.#o.source, this.#o.destination].map(
-      ({ control }) => new HostNotices(control, this.#o.guest),
-    );
+    const hosts = new GuestHosts(this.#o);
     const source = new GuestWatch(sourceQmp, (what) => {
       // Before anything else: what is sent to the guest from now on would be lost.
-      sourceHost!.say(what === 'STOP' ? 'paused' : 'resumed');
+      if (what === 'STOP') hosts.stopped();
+      else hosts.goesOn();
       if (what === 'STOP') this.#moment('stopped');
     });
-    const destination = new GuestWatch(destinationQmp, (what) => what === 'RESUME' && this.#moment('resumed'));
+    const destination = new GuestWatch(destinationQmp, (what) => {
+      if (what !== 'RESUME') return;
+      hosts.runsThere();
+      this.#moment('resumed');
+    });
     try {
       checkMaySend(new OwnershipFile(this.#o.source.stateDirectory, vm));
       checkMayReceive(new OwnershipFile(this.#o.destination.stateDirectory, vm));
       const wasRunning = await checkPair(sourceQmp, destinationQmp);
       this.#moment('checked');
-      await Promise.all([sourceHost!.open(), destinationHost!.open()]);
-      destinationHost!.say('coming');
+      await hosts.open();
+      hosts.coming();
       const dag = await this.#listen(destinationQmp);
       const { downtimeLimitMs, maxBandwidthBytesPerSecond } = this.#o;
       await setMigrationLimits(sourceQmp, {
@@ -124,12 +127,12 @@ class MigrationRun {
       });
       this.#qemu = sourceQmp.closed ? this.#qemu : await queryMigration(sourceQmp);
       this.#moment('settled');
-      if (settlement.outcome === 'stayed') destinationHost!.say('not-coming');
+      if (settlement.outcome === 'stayed') hosts.stays();
       return this.#result(settlement, source, destination);
     } finally {
       source.close();
       destination.close();
-      await Promise.all([sourceHost!.close(), destinationHost!.close()]);
+      await hosts.close();
       this.#sender.close();
       this.#receiver.close();
     }

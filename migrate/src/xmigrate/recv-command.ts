@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { ExitCode, ExitRequest, PrincipalType, toHex, Xid, XiaError } from 'xia-core';
 import { DEFAULT_HOLD_BACK_BYTES, type ReceiverOutcome } from '../protocol/index.js';
+import { HostNotices } from '../run/host-notices.js';
 import { checkMayReceive, OwnershipFile } from '../state/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
 import { closeNode } from './close-node.js';
@@ -42,10 +43,13 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
   const fence = fenceOf(options, (reason) =>
     report.event('fence-failed', { reason }, `the host was not told that ${options.vm} comes: ${reason}`),
   );
+  const host = new HostNotices(options.hostControl, options.guest);
   report.event('started', { pid: process.pid, vm: options.vm });
   let outcome: ReceiverOutcome;
   try {
     const node = await startNode(options, signal);
+    await host.open();
+    host.say('coming');
     // The service's name is that of the node's own key, so whoever dials it can check who answers.
     const sid = options.listen ?? new Xid(PrincipalType.SID, node.hid.id);
     const server = await node.listen(sid);
@@ -68,7 +72,9 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
       allows: (source) => options.from === undefined || options.from.some((hid) => source !== undefined && hid.equals(source)),
       persist: (phase, reason) => {
         file.write({ role: 'destination', phase }, { ...figures(), transfer, peer, reason });
-        if (phase === 'running') fence?.lift();
+        if (phase !== 'running') return;
+        fence?.lift();
+        host.say('arriving');
       },
       onPeer: (dag) => {
         peer = dag.toString();
@@ -90,11 +96,14 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
     const sha256 = outcome.kind === 'taken' ? toHex(outcome.sha256) : undefined;
     const { kind, ...rest } = outcome;
     report.summary({ ...rest, outcome: kind, sha256, exitCode: outcomeExitCode(outcome) }, describe(outcome, options.vm));
+    if (outcome.kind !== 'taken') host.say('not-coming');
     await fence?.settled();
     await closeNode(node);
   } catch (error) {
     report.summary({ outcome: 'error', reason: (error as Error).message, exitCode: ExitCode.FAILED }, `${options.vm} did not come`);
     throw error;
+  } finally {
+    await host.close();
   }
   const code = outcomeExitCode(outcome);
   if (code !== ExitCode.OK) throw new ExitRequest(code);

@@ -97,7 +97,12 @@ export class Attachment {
     this.#trusted = keysOf(options.trustedAds);
     this.#solicitor = new Solicitor(options);
     this.#sender = new BindingSender(options);
-    this.#preparation = new Preparation({ ...options, limiter: options.prepareLimiter, sender: this.#sender, lifetimeMs: this.#lifetimeMs });
+    this.#preparation = new Preparation({
+      ...options,
+      limiter: options.prepareLimiter,
+      sender: this.#sender,
+      lifetimeMs: this.#lifetimeMs,
+    });
     this.#solicitor.start(0, SEARCH_SOLICIT_MS);
   }
 

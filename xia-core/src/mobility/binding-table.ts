@@ -327,7 +327,8 @@ export class BindingTable {
     if (entry.tentative !== undefined && entry.tentative.expiresAt <= now) entry.tentative = undefined;
     if (entry.staged !== undefined && entry.staged.expiresAt <= now) this.#dropStaged(entry);
     if (entry.hold !== undefined && entry.hold.until <= now) this.#resume(entry);
-    if (entry.awaitedUntil !== undefined && (entry.awaitedUntil <= now || effectiveHop(entry) === undefined)) entry.awaitedUntil = undefined;
+    if (entry.awaitedUntil !== undefined && (entry.awaitedUntil <= now || effectiveHop(entry) === undefined))
+      entry.awaitedUntil = undefined;
     if (entry.expiresAt <= now) {
       entry.hop = undefined;
       entry.hold = undefined;
@@ -426,7 +427,8 @@ export class BindingTable {
   #apply(entry: BindingEntry): void {
     const { hid, sequence } = entry;
     const hop = effectiveHop(entry);
-    if (entry.awaitedUntil !== undefined) this.#routes.hold(hid, undefined, undefined, Math.max(sequence, entry.tentative?.binding.sequence ?? 0));
+    if (entry.awaitedUntil !== undefined)
+      this.#routes.hold(hid, undefined, undefined, Math.max(sequence, entry.tentative?.binding.sequence ?? 0));
     else if (isHolding(entry)) this.#routes.hold(hid, entry.hop, entry.hold?.towards, sequence);
     else if (hop === undefined) this.#routes.delete(hid, this.#isElsewhere(entry), sequence);
     else this.#routes.set(hid, hop, Math.max(sequence, entry.tentative?.binding.sequence ?? 0));

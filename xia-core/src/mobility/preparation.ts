@@ -81,6 +81,7 @@ export class Preparation {
       // Its answer was lost; whatever is older is a replay.
       const prepared = this.#prepared;
       if (prepared?.askedSequence !== asked.sequence) return counters.count('prepare:replayed');
+      counters.count('prepare:repeated');
       return this.#answer(prepared);
     }
     const beacon = verifier.beacon(message.beacon, message.relays, wallNow);
@@ -91,6 +92,7 @@ export class Preparation {
     const before = this.#prepared;
     const known = before?.heard.beacon;
     if (known?.hid.equals(heard.beacon.hid) === true && heard.beacon.sequence < known.sequence) return counters.count('prepare:replayed');
+    counters.count('prepare:accepted');
     this.#lastAsked = { host: asked.host, sequence: asked.sequence };
     const { beacon: bytes, relays } = message;
     this.#prepared = {

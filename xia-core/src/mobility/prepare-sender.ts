@@ -142,7 +142,9 @@ export class PrepareSender {
 
   gauges(): Gauge[] {
     const used = this.#asked.size;
-    return [{ name: 'guests asked to prepare', unit: 'entries', used, highWater: this.#highWater, bound: MAX_ASKED, refused: this.#refused }];
+    return [
+      { name: 'guests asked to prepare', unit: 'entries', used, highWater: this.#highWater, bound: MAX_ASKED, refused: this.#refused },
+    ];
   }
 
   #try(key: string, now: number): void {

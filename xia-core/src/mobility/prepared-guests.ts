@@ -143,7 +143,14 @@ export class PreparedGuests {
 
   gauges(): Gauge[] {
     const used = this.#guests.size;
-    const guests: Gauge = { name: 'prepared guests', unit: 'entries', used, highWater: this.#highWater, bound: MAX_PREPARED, refused: this.#refused };
+    const guests: Gauge = {
+      name: 'prepared guests',
+      unit: 'entries',
+      used,
+      highWater: this.#highWater,
+      bound: MAX_PREPARED,
+      refused: this.#refused,
+    };
     return [guests, this.#wires.gauge()];
   }
 
