@@ -131,7 +131,7 @@ describe('a VM that has prepared its move to another AD', () => {
   });
 
   it.each([
-    ['it announces itself', (_: MigrationWorld) => {}],
+    ['it announces itself', () => {}],
     ['its host is told that it runs', onlyTold],
   ])('is turned to in the moment in which %s, where nobody said that it arrives', (_name, change) => {
     const { flow, firstAfterMs, signedThere, world } = move({ change });

@@ -40,10 +40,7 @@ export class GuestHosts {
   stopped(): void {
     this.#isOver = true;
     clearTimeout(this.#again);
-    void this.#source.tell('paused').then(async (answer) => {
-      const paused = v.safeParse(pausedSchema, answer);
-      if (paused.success && paused.output.prepared !== null) await this.#hand(paused.output.prepared);
-    });
+    void this.#handNewest(this.#source.tell('paused'));
   }
 
   /** It goes on at the source. */
@@ -76,6 +73,11 @@ export class GuestHosts {
       // Asked again; in the end the guest finds its place by itself.
     }
     if (!this.#isOver) this.#again = setTimeout(() => void this.#prepare(), PREPARE_EVERY_MS).unref();
+  }
+
+  async #handNewest(paused: Promise<unknown>): Promise<void> {
+    const answer = v.safeParse(pausedSchema, await paused);
+    if (answer.success && answer.output.prepared !== null) await this.#hand(answer.output.prepared);
   }
 
   async #hand({ binding, station }: v.InferOutput<typeof preparedSchema>): Promise<void> {
