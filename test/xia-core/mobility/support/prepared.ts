@@ -1,6 +1,6 @@
 import { concatBytes } from '../../../../xia-core/src/bytes/index.js';
 import { nodeCrypto } from '../../../../xia-core/src/io/node-crypto.js';
-import type { AttachOptions } from '../../../../xia-core/src/mobility/mobility.js';
+import type { AttachOptions, MobilityLimits } from '../../../../xia-core/src/mobility/mobility.js';
 import {
   MobilityKind,
   encodeBeaconMessage,
@@ -10,7 +10,7 @@ import {
 } from '../../../../xia-core/src/wire/mobility-messages.js';
 import { bindingSchema, sealPrepare, sealRelay, type Binding, type Prepare } from '../../../../xia-core/src/wire/mobility-statements.js';
 import { StatementKind, openStatement } from '../../../../xia-core/src/wire/statement.js';
-import type { Identity } from '../../../../xia-core/src/xid/index.js';
+import type { CryptoSuite, Identity } from '../../../../xia-core/src/xid/index.js';
 import { ACCESS, Bench, UPLINK, adOf, bindingMessage, hidOf, keys, otherCertificate } from './bench.js';
 import { fixedIdentity } from './fixed-identity.js';
 
@@ -45,8 +45,8 @@ export class PreparingGuest {
   readonly guest: Bench;
   #sequence = 1000;
 
-  constructor(attach: AttachOptions = {}) {
-    this.guest = new Bench({ kind: 'application', attach }, keys.guest);
+  constructor(attach: AttachOptions = {}, limits: MobilityLimits = {}, crypto: CryptoSuite = nodeCrypto) {
+    this.guest = new Bench({ kind: 'application', attach }, keys.guest, limits, crypto);
     this.hear();
     this.answer();
   }
@@ -69,7 +69,11 @@ export class PreparingGuest {
   }
 
   question(changes: Partial<Prepare> = {}, signer: Identity = keys.host, place = relayed(this.away, there), shown = place): Uint8Array {
-    const statement = sealPrepare(
+    return encodePrepare({ prepare: this.statement(changes, signer, place), ...shown });
+  }
+
+  statement(changes: Partial<Prepare> = {}, signer: Identity = keys.host, place = relayed(this.away, there)): Uint8Array {
+    return sealPrepare(
       {
         hid: hidOf(keys.guest),
         host: hidOf(signer),
@@ -81,7 +85,6 @@ export class PreparingGuest {
       },
       signer,
     );
-    return encodePrepare({ prepare: statement, ...shown });
   }
 
   /** All that it has signed for elsewhere and given to its host. */
