@@ -4,6 +4,7 @@ import {
   encodeBeaconMessage,
   encodeBindingAckMessage,
   encodePrepared,
+  encodeSolicit,
 } from '../../../xia-core/src/wire/mobility-messages.js';
 import type { Beacon } from '../../../xia-core/src/wire/mobility-statements.js';
 
@@ -160,6 +161,22 @@ describe('a host that a guest is to come to', () => {
     expect(passedUp()).toBe(before + 1);
     expect(bench.mobility.fences.has(guest), 'it is here again').toBe(false);
     expect(bench.routes.get(guest.key)).toEqual({ face: ACCESS, neighbour: 9 });
+  });
+
+  it('knows it by its question who is there, on a wire and not elsewhere', () => {
+    expectGuest();
+    take();
+    bench.receive(ACCESS, 7, encodeSolicit(guest));
+    expect(passedUp(), 'nothing is plugged in there').toBe(0);
+    appears(WIRE);
+    bench.receive(ACCESS, 7, encodeSolicit(there_));
+    expect(passedUp(), 'somebody else').toBe(0);
+    pair.guests.arriving(guest, bench.now, bench.wall());
+    bench.receive(ACCESS, 8, encodeSolicit(guest));
+    expect(bench.holding.has(guest.key)).toBe(true);
+    bench.receive(ACCESS, 7, encodeSolicit(guest));
+    expect(bench.holding.has(guest.key)).toBe(false);
+    expect(bench.routes.get(guest.key)).toEqual(WIRE);
   });
 
   it('goes by what the guest says itself where that is later', () => {

@@ -122,6 +122,11 @@ export class GuestMoves {
     this.#prepared.appeared(hop, station, now, wallNow);
   }
 
+  /** Somebody who says to be a guest asks who is there. */
+  asks(hop: Hop, guest: Xid, now: number, wallNow: number): void {
+    this.#prepared.asks(hop, guest, now, wallNow);
+  }
+
   /** A HID that was held has bound itself by way of this node. */
   awake(hid: Xid): void {
     this.#awake.push(hid);

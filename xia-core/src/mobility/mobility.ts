@@ -279,6 +279,7 @@ export class Mobility {
       case MobilityKind.SOLICIT: {
         const speaker = this.#beaconSender ?? this.#relay;
         if (speaker === undefined) return this.counters.count('solicit:not-access');
+        if (isAccessFace) this.guests?.asks(from, message.hid, now, wallNow);
         return speaker.handleSolicit(from, isAccessFace, now);
       }
       case MobilityKind.BINDING:

@@ -5,7 +5,7 @@ import type { Xid } from '../xid/index.js';
 import type { BindingTable } from './binding-table.js';
 import type { CounterName } from './events.js';
 import type { Fences } from './fences.js';
-import type { Hop, LinkSink } from './links.js';
+import { sameHop, type Hop, type LinkSink } from './links.js';
 import type { StatementVerifier, VerifyFault } from './verify.js';
 import { Wires } from './wires.js';
 
@@ -121,6 +121,13 @@ export class PreparedGuests {
     const known = mayBe.find((prepared) => prepared.station === station);
     const shown = known ?? (mayBe.length === 1 ? mayBe[0] : undefined);
     if (shown !== undefined && this.#isFree(hop, shown.hid)) this.#shows(shown, hop, now, wallNow);
+  }
+
+  /** A guest asks by a wire who is there: it is awake. Nobody else is believed to be it where it is not plugged in. */
+  asks(hop: Hop, guest: Xid, now: number, wallNow: number): void {
+    const prepared = this.#guests.get(guest.key);
+    if (prepared === undefined || !this.#wires.has(hop)) return;
+    if (prepared.hop === undefined ? this.#isFree(hop, guest) : sameHop(prepared.hop, hop)) this.#shows(prepared, hop, now, wallNow);
   }
 
   faceRemoved(face: number, neighbour: number | undefined): void {

@@ -25,6 +25,10 @@ export class Wires {
     this.#evicted++;
   }
 
+  has(hop: Hop): boolean {
+    return this.#wires.has(hopKey(hop));
+  }
+
   faceRemoved(face: number, neighbour: number | undefined): void {
     for (const [key, { hop }] of this.#wires) if (leadsOver(hop, face, neighbour)) this.#wires.delete(key);
   }
