@@ -69,6 +69,9 @@ describe('a program that moves between hosts of real daemons', () => {
   let vm: Traveller;
   let client: Traveller;
 
+  const allNodes = async (): Promise<HostNode[]> =>
+    (JSON.parse(await readFile(join(testbed.path, 'testbed.json'), 'utf8')) as { nodes: HostNode[] }).nodes;
+
   beforeAll(async () => {
     for (const host of ['HOST_A', 'HOST_B', 'HOST_C']) {
       const told = await testbed.xtestbed('exec', host, '--', process.execPath, '-e', 'console.log(process.env.XIA_HOST)');
@@ -162,7 +165,7 @@ describe('a program that moves between hosts of real daemons', () => {
   });
 
   it('is at its next host with what it has signed before, and signs nothing there', async () => {
-    const { nodes } = JSON.parse(await readFile(join(testbed.path, 'testbed.json'), 'utf8')) as { nodes: HostNode[] };
+    const nodes = await allNodes();
     const [a, b] = ['HOST_A', 'HOST_B'].map((name) => nodes.find((node) => node.name === name)!) as [HostNode, HostNode];
     const card = new MachineCard();
     card.run(await card.plug(Object.values(a.vms)[0]!));
@@ -216,5 +219,28 @@ describe('a program that moves between hosts of real daemons', () => {
     };
     await until(async () => heard.size + (await dropped()) >= said, LIMIT_MS, 'none is lost, but what has waited for too long');
     await Promise.all([hosts.close(), taker.close()]);
+  });
+
+  it('is expected where xmigrate waits for it, and is not any more when that is over', async () => {
+    const nodes = await allNodes();
+    const host = nodes.find(({ name }) => name === 'HOST_B')!;
+    const guest = `HID:${'9'.repeat(40)}`;
+    /** The nodes that have a place ready for it. */
+    const expectedBy = async (): Promise<string[]> => {
+      const views = await Promise.all(
+        nodes.map(async ({ name, control }) => {
+          const bindings = await controlCall(control, 'show', { what: 'bindings' }).catch(() => []);
+          return (bindings as { hid: string; state: string }[]).some(({ hid, state }) => hid === guest && state === 'staged') ? [name] : [];
+        }),
+      );
+      return views.flat();
+    };
+    const told = ['--host-control', host.control, '--guest', guest];
+    const waiting = testbed.begin('HOST_B', 'xmigrate', 'recv', '--vm', 'expected', '--state', join(testbed.folder, 'state'), ...told);
+    await until(async () => (await expectedBy()).length === 2, LIMIT_MS, 'the host and its router have a place ready');
+    expect(await expectedBy()).toContain('HOST_B');
+    waiting.child.kill('SIGTERM');
+    await waiting.ended;
+    await until(async () => (await expectedBy()).length === 0, LIMIT_MS, 'they have none any more');
   });
 });
