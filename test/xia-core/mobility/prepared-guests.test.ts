@@ -3,6 +3,7 @@ import {
   MobilityKind,
   encodeBeaconMessage,
   encodeBindingAckMessage,
+  encodeNotice,
   encodePrepared,
   encodeSolicit,
 } from '../../../xia-core/src/wire/mobility-messages.js';
@@ -268,6 +269,19 @@ describe('a host that asks its guest to prepare', () => {
     expect(outcomes()).toEqual(['ok']);
     bench.pass(20_001);
     expect(pair.guests.prepared(guest), 'nobody takes it any more').toBeUndefined();
+  });
+
+  it('lets the packets of a guest wait that was asked, and whose machine ends before it was said to stand still', () => {
+    ask();
+    bench.mobility.faceRemoved(ACCESS, bench.now, 8);
+    expect(bench.holding.has(guest.key), 'another wire').toBe(false);
+    bench.mobility.faceRemoved(ACCESS, bench.now, 7);
+    expect(bench.holding.get(guest.key)).toMatchObject({ towards: undefined });
+    const { notice } = bench.sentOf(MobilityKind.NOTICE).at(-1)!.message;
+    pair.router.receive(ACCESS, 5, encodeNotice({ notice }));
+    expect(pair.router.holding.has(guest.key)).toBe(true);
+    bench.pass(5000);
+    expect([bench.mobility.binding(guest)?.state, bench.holding.size, bench.routes.size], 'and not for ever').toEqual(['ended', 0, 0]);
   });
 
   it('asks six times, and gives up', () => {

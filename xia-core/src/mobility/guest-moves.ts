@@ -46,6 +46,8 @@ export class GuestMoves {
   readonly #prepared: PreparedGuests;
   /** HIDs that were held, and have just bound themselves here. */
   readonly #awake: Xid[] = [];
+  /** As it was when a guest was asked last. */
+  #wallOffsetMs = 0;
 
   constructor(options: GuestMovesOptions) {
     this.#options = options;
@@ -76,6 +78,7 @@ export class GuestMoves {
 
   /** Asks a guest that is here to sign a binding for elsewhere; `prepared` follows. Undefined when it was asked. */
   prepare(guest: Xid, place: BeaconMessage, now: number, wallNow: number): AskFault | undefined {
+    this.#wallOffsetMs = wallNow - now;
     return this.#questions.ask(guest, place, now, wallNow);
   }
 
@@ -146,8 +149,13 @@ export class GuestMoves {
     this.#questions.handlePrepared(from, message, isAccessFace, now);
   }
 
-  faceRemoved(face: number, neighbour: number | undefined): void {
+  /**
+   * A wire is about to go. A guest that is about to move, and whose machine ends before anybody has said that it stands still, is on its
+   * way: its packets wait as if that had been said.
+   */
+  faceRemoved(face: number, neighbour: number | undefined, now: number): void {
     this.#prepared.faceRemoved(face, neighbour);
+    for (const guest of this.#questions.askedBehind(face, neighbour)) this.pause(guest, now, now + this.#wallOffsetMs);
   }
 
   nextTimeout(): number {

@@ -332,10 +332,10 @@ export class Mobility {
 
   /** A face is gone, or one neighbour of it: its routes go, what was learned of sequences stays. */
   faceRemoved(face: number, now: number, neighbour?: number): void {
+    this.guests?.faceRemoved(face, neighbour, now);
     this.#table.faceRemoved(face, now, neighbour);
     this.#patcher.faceRemoved(face, neighbour);
     this.fences.wireGone(face, neighbour);
-    this.guests?.faceRemoved(face, neighbour);
     this.#attachment?.faceRemoved(face, now, neighbour);
   }
 

@@ -7,7 +7,7 @@ import type { CryptoSuite, Identity, Xid } from '../xid/index.js';
 import { effectiveHop } from './binding-entry.js';
 import type { BindingTable } from './binding-table.js';
 import type { CounterName, MobilityEvent } from './events.js';
-import { sameHop, type Hop, type LinkSink } from './links.js';
+import { leadsOver, sameHop, type Hop, type LinkSink } from './links.js';
 import { placeHash, type HeardBeacon, type StatementVerifier, type VerifyFault } from './verify.js';
 
 const FIRST_RETRANSMIT_MS = 50;
@@ -130,6 +130,11 @@ export class PrepareSender {
   /** The newest binding that a guest has prepared, as statement bytes. */
   newest(guest: Xid): Uint8Array | undefined {
     return this.#asked.get(guest.key)?.binding;
+  }
+
+  /** The guests that were asked, and are behind a wire that goes. */
+  askedBehind(face: number, neighbour: number | undefined): Xid[] {
+    return [...this.#asked.values()].filter(({ hop }) => leadsOver(hop, face, neighbour)).map(({ hid }) => hid);
   }
 
   nextTimeout(): number {
