@@ -1,6 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { generateIdentity, PrincipalType, Xid, XiaNode } from 'xia-core';
+import { controlCall, generateIdentity, PrincipalType, Xid, XiaNode } from 'xia-core';
+import { GuestHosts } from '../../migrate/src/run/guest-hosts.js';
+import { HostNotices } from '../../migrate/src/run/host-notices.js';
+import { MachineCard } from './machine-card.js';
 import { until } from './programs.js';
 import { useTestbed } from './testbed.js';
 
@@ -9,6 +14,14 @@ const SID = Xid.of(PrincipalType.SID, '7'.repeat(40));
 const CLIENT_SID = Xid.of(PrincipalType.SID, '8'.repeat(40));
 /** Without QEMU nothing stands still; the rest is for machines that do much else. */
 const LIMIT_MS = 10_000;
+
+interface HostNode {
+  readonly name: string;
+  readonly hid: string;
+  readonly control: string;
+  /** UNIX sockets of its netdev faces. */
+  readonly vms: Readonly<Record<string, string>>;
+}
 
 /** A program's node that goes from host to host as a VM does: another link, the same key. */
 class Traveller {
@@ -55,6 +68,9 @@ describe('a program that moves between hosts of real daemons', () => {
   const access = new Map<string, string>();
   let vm: Traveller;
   let client: Traveller;
+
+  const allNodes = async (): Promise<HostNode[]> =>
+    (JSON.parse(await readFile(join(testbed.path, 'testbed.json'), 'utf8')) as { nodes: HostNode[] }).nodes;
 
   beforeAll(async () => {
     for (const host of ['HOST_A', 'HOST_B', 'HOST_C']) {
@@ -146,5 +162,85 @@ describe('a program that moves between hosts of real daemons', () => {
       await useAll(name);
     }
     for (const stream of streams) stream.destroy();
+  });
+
+  it('is at its next host with what it has signed before, and signs nothing there', async () => {
+    const nodes = await allNodes();
+    const [a, b] = ['HOST_A', 'HOST_B'].map((name) => nodes.find((node) => node.name === name)!) as [HostNode, HostNode];
+    const card = new MachineCard();
+    card.run(await card.plug(Object.values(a.vms)[0]!));
+    await using machine = await XiaNode.start({ faces: [{ name: card.name, role: card.role, face: card }], attachTimeoutMs: LIMIT_MS });
+    const guest = machine.hid;
+    const count = (name: string): number => machine.stats()['mobility']![name] ?? 0;
+    const countAt = async (node: HostNode, part: string, name: string): Promise<number> =>
+      ((await controlCall(node.control, 'show', { what: 'counters' })) as Record<string, Record<string, number>>)[part]![name] ?? 0;
+    await using socket = machine.datagram();
+    const heard = new Set<number>();
+    socket.on('message', (bytes) => heard.add(Buffer.from(bytes).readUInt32BE(0)));
+    await using from = client.node.datagram();
+    const to = machine.dag(socket.sid);
+    let said = 0;
+    const say = (): void => {
+      const bytes = Buffer.alloc(4);
+      bytes.writeUInt32BE(said++);
+      from.send(to, bytes);
+    };
+
+    const side = (node: HostNode) => ({ qmp: '', host: '', stateDirectory: '', control: node.control });
+    const hosts = new GuestHosts({ guest, source: side(a), destination: side(b) });
+    await hosts.open();
+    hosts.coming();
+    await until(() => hosts.prepared > 0, LIMIT_MS, 'the machine has signed');
+    const wire = await card.plug(Object.values(b.vms)[0]!);
+    await until(() => (say(), heard.size > 0), LIMIT_MS, 'datagrams come');
+    await until(() => heard.size === said, LIMIT_MS, 'none is under way');
+
+    card.stop();
+    hosts.stopped();
+    const timer = setInterval(say, 5);
+    const given = hosts.prepared;
+    const before = [count('binding:sent'), await countAt(b, 'mobility', 'prepared:released')];
+    await until(() => hosts.prepared > given, LIMIT_MS, 'the newest is at the next host');
+    const taker = new HostNotices(b.control, guest);
+    await taker.open();
+    await taker.tell('arriving');
+    expect(await countAt(b, 'mobility', 'prepared:released')).toBe(before[1]! + 1);
+    await until(async () => (await countAt(b, 'path', 'held')) > 0, LIMIT_MS, 'its packets wait where it will be');
+
+    card.run(wire);
+    hosts.runsThere();
+    await until(() => String(machine.attachment?.accessPoint) === b.hid, LIMIT_MS, 'it knows where it is');
+    expect(count('binding:sent'), 'it has signed nothing since it stopped').toBe(before[0]);
+    expect(count('ack:prepared') + count('binding:prepared')).toBeGreaterThan(0);
+    clearInterval(timer);
+    const dropped = async (): Promise<number> => {
+      const perNode = await Promise.all(nodes.map(async (node) => countAt(node, 'path', 'hold-expired').catch(() => 0)));
+      return perNode.reduce((sum, packets) => sum + packets, 0);
+    };
+    await until(async () => heard.size + (await dropped()) >= said, LIMIT_MS, 'none is lost, but what has waited for too long');
+    await Promise.all([hosts.close(), taker.close()]);
+  });
+
+  it('is expected where xmigrate waits for it, and is not any more when that is over', async () => {
+    const nodes = await allNodes();
+    const host = nodes.find(({ name }) => name === 'HOST_B')!;
+    const guest = `HID:${'9'.repeat(40)}`;
+    /** The nodes that have a place ready for it. */
+    const expectedBy = async (): Promise<string[]> => {
+      const views = await Promise.all(
+        nodes.map(async ({ name, control }) => {
+          const bindings = await controlCall(control, 'show', { what: 'bindings' }).catch(() => []);
+          return (bindings as { hid: string; state: string }[]).some(({ hid, state }) => hid === guest && state === 'staged') ? [name] : [];
+        }),
+      );
+      return views.flat();
+    };
+    const told = ['--host-control', host.control, '--guest', guest];
+    const waiting = testbed.begin('HOST_B', 'xmigrate', 'recv', '--vm', 'expected', '--state', join(testbed.folder, 'state'), ...told);
+    await until(async () => (await expectedBy()).length === 2, LIMIT_MS, 'the host and its router have a place ready');
+    expect(await expectedBy()).toContain('HOST_B');
+    waiting.child.kill('SIGTERM');
+    await waiting.ended;
+    await until(async () => (await expectedBy()).length === 0, LIMIT_MS, 'they have none any more');
   });
 });

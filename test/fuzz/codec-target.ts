@@ -8,6 +8,7 @@ import {
   decodeXcmp,
   NextHeader,
   noticeSchema,
+  prepareSchema,
   openStatement,
   parseArp,
   parseChunk,
@@ -98,6 +99,7 @@ function readStatements(bytes: Uint8Array): void {
   openStatement(bytes, StatementKind.BINDING_ACK, trusting, bindingAckSchema);
   openStatement(bytes, StatementKind.RECORD, trusting, recordSchema);
   openStatement(bytes, StatementKind.NOTICE, trusting, noticeSchema);
+  openStatement(bytes, StatementKind.PREPARE, trusting, prepareSchema);
 }
 
 function readFrame(frame: Uint8Array): void {

@@ -8,6 +8,7 @@ const MOBILITY_OUTPUTS = new Set([
   'beacon:greeted',
   'beacon:too-many-relays',
   'solicit:sent',
+  'binding:prepared',
   'binding:sent',
   'binding:retransmitted',
   'patch:sent',
@@ -16,6 +17,14 @@ const MOBILITY_OUTPUTS = new Set([
   'patch:too-many-pending',
   'notice:sent',
   'notice:retransmitted',
+  'prepare:retransmitted',
+  'prepare:sent',
+  'prepare:signed',
+  'prepared:kept',
+  'prepared:refused',
+  'prepared:released',
+  'prepared:repeated',
+  'prepared:sent',
   'redirect:by-record',
   'redirect:failed',
   'redirect:followed',
@@ -51,7 +60,9 @@ export function imbalances(counters: NodeCounters): string[] {
   check('streams', delivery['stream']!, streams['packetsReceived']!);
   check('stream packets', streams['packetsReceived']!, total(streams, ['packetsReceived']));
   check('datagrams', delivery['datagram']!, total(datagrams));
-  check('mobility', delivery['bootstrap']!, ofMobility);
+  // Judged as if they had just come.
+  const prepared = (mobility['prepared:released'] ?? 0) + (mobility['prepared:repeated'] ?? 0);
+  check('mobility', delivery['bootstrap']! + prepared, ofMobility);
   const ofRouting = Object.entries(part('routing')).reduce((sum, [name, count]) => (ROUTING_INPUTS.test(name) ? sum + count : sum), 0);
   check('routing', delivery['routing']!, ofRouting);
   check('chunk requests', delivery['chunk-request']!, responder['requests']!);

@@ -20,6 +20,8 @@ const CALC_SID = Xid.of(PrincipalType.SID, 'ca1c'.repeat(10));
 const CLIENT_SID = Xid.of(PrincipalType.SID, 'c11e'.repeat(10));
 const BURST_MS = 40;
 const BURST_BYTES = 500;
+/** The VM's card, as its host sees it. */
+export const STATION = '52:54:00:12:34:56';
 /** The link between a host and what runs on the same machine. */
 const LOCAL: LinkShape = { delayMs: 0.02 };
 
@@ -40,6 +42,7 @@ export class MigrationWorld {
   readonly #clientStreams: StreamRouter;
   readonly #vmStreams: StreamRouter;
   #vmLink;
+  #isPluggedIn = false;
 
   constructor(seed: number, shape: LinkShape, options: Partial<SimNodeOptions> = {}) {
     const network = new SimNetwork(seed);
@@ -160,30 +163,76 @@ export class MigrationWorld {
   /** HOST_B is told that the VM is coming. */
   expect(lifetimeMs: number): void {
     const { stack } = this.hosts.b;
-    this.hosts.b.enter((now) => stack.mobility.expectGuest(this.vm.stack.hid, lifetimeMs, now, now + stack.wallOffsetMs));
+    this.hosts.b.enter((now) => stack.mobility.guests!.expect(this.vm.stack.hid, lifetimeMs, now, now + stack.wallOffsetMs));
   }
 
   /** The VM stops at HOST_A, and its wire is gone some time later. `isTold`: the host hears of it in the moment that it stops. */
   stop(isTold: boolean): void {
     const { hosts, vm } = this;
-    if (isTold) hosts.a.enter((now) => hosts.a.stack.mobility.pauseGuest(vm.stack.hid, now, now + hosts.a.stack.wallOffsetMs));
+    if (isTold) hosts.a.enter((now) => hosts.a.stack.mobility.guests!.pause(vm.stack.hid, now, now + hosts.a.stack.wallOffsetMs));
     vm.pause();
   }
 
   /** It goes on at HOST_A. */
   goOnHere(isTold: boolean): void {
     const { hosts, vm } = this;
-    if (isTold) hosts.a.enter((now) => hosts.a.stack.mobility.resumeGuest(vm.stack.hid, now, now + hosts.a.stack.wallOffsetMs));
+    if (isTold) hosts.a.enter((now) => hosts.a.stack.mobility.guests!.runs(vm.stack.hid, now, now + hosts.a.stack.wallOffsetMs));
     vm.resume();
   }
 
   /** It goes on at HOST_B, which announces it. */
   goOnThere(): void {
+    if (!this.#isPluggedIn) this.plugIn();
+    this.vm.resume();
+    this.announce(STATION);
+  }
+
+  /** The VM's machine at HOST_B is there, and does not run yet. */
+  plugIn(): void {
     const { network, vm, hosts } = this;
     network.disconnect(this.#vmLink);
     this.#vmLink = network.connect(vm, 'up', hosts.b, 'access0', LOCAL);
-    vm.resume();
-    hosts.b.enter((now) => hosts.b.stack.announced(hosts.b.stack.faces.byName('access0')!, 1, now));
+    this.#isPluggedIn = true;
+    this.announce(undefined);
+  }
+
+  /** HOST_B is shown the VM's wire, or (with its station) the VM. */
+  announce(station: string | undefined): void {
+    const { b } = this.hosts;
+    b.enter((now) => b.stack.announced(b.stack.faces.byName('access0')!, 1, now, station));
+  }
+
+  /** The VM signs a binding for HOST_B, and HOST_B has it. Returns whether that came about within a second. */
+  prepare(): boolean {
+    const { a, b } = this.hosts;
+    const guest = this.vm.stack.hid;
+    const place = b.stack.mobility.guests!.place(this.network.now);
+    if (place === undefined) return false;
+    const fault = a.enter((now) => a.stack.mobility.guests!.prepare(guest, place, now, now + a.stack.wallOffsetMs));
+    if (fault !== undefined) return false;
+    const isSigned = () => a.stack.mobility.guests!.prepared(guest) !== undefined;
+    return this.network.runUntil(isSigned, 1000) && this.handOver() === undefined;
+  }
+
+  /** HOST_B is given what HOST_A has of the VM. Returns why it does not keep it. */
+  handOver(): string | undefined {
+    const { a, b } = this.hosts;
+    const guest = this.vm.stack.hid;
+    const binding = a.stack.mobility.guests!.prepared(guest);
+    if (binding === undefined) return 'nothing is prepared';
+    return b.enter((now) => b.stack.mobility.guests!.takePrepared(guest, binding, STATION, now));
+  }
+
+  /** HOST_B hears that the VM is its own, and about to run. */
+  arriving(): void {
+    const { b } = this.hosts;
+    b.enter((now) => b.stack.mobility.guests!.arriving(this.vm.stack.hid, now, now + b.stack.wallOffsetMs));
+  }
+
+  /** HOST_B hears that the VM runs. */
+  runsThere(): void {
+    const { b } = this.hosts;
+    b.enter((now) => b.stack.mobility.guests!.runs(this.vm.stack.hid, now, now + b.stack.wallOffsetMs));
   }
 
   /** How many of `count` echoes from the client to an address of the VM come back. */

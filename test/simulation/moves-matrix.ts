@@ -40,7 +40,7 @@ function planOf({ from, to, names }: MatrixCase): MovesPlan {
     ],
     hosts: HOSTS,
     vms: names === 'vm' ? [from, client] : [from, client, names],
-    steps: [{ atMs: 0, kind: 'vm', vm: 0, host: to, hinted: true }],
+    steps: [{ atMs: 0, kind: 'vm', vm: 0, host: to, hinted: true, announced: false }],
   };
 }
 

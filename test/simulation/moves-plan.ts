@@ -1,11 +1,15 @@
 import { SeededRandom, type LinkShape, type RandomSource } from 'xia-core';
 
 /** Something that changes where a node is. Nodes are given by their place in the plan's lists. */
-export type Step = { readonly atMs: number } & (
-  | { readonly kind: 'vm'; readonly vm: number; readonly host: number; readonly hinted: boolean }
-  | { readonly kind: 'host'; readonly host: number; readonly router: number }
-  | { readonly kind: 'restart'; readonly router: number }
-);
+export type Step = { readonly atMs: number } &
+  /** `announced`: its card announces itself at the new host. */
+  (
+    | { readonly kind: 'vm'; readonly vm: number; readonly host: number; readonly hinted: boolean; readonly announced: boolean }
+    /** It signs a binding for a host where it may soon be, or (`loose`) never is: that one sends it up all the same. */
+    | { readonly kind: 'prepare'; readonly vm: number; readonly host: number; readonly loose: boolean }
+    | { readonly kind: 'host'; readonly host: number; readonly router: number }
+    | { readonly kind: 'restart'; readonly router: number }
+  );
 
 /** What is special about a run. */
 export const moveStyles = ['calm', 'rapid', 'back', 'swap', 'both', 'host', 'restart'] as const;
@@ -46,7 +50,22 @@ export function planMoves(seed: number): MovesPlan {
   const hosts = Array.from({ length: 3 + rng.below(3) }, () => rng.below(routers.length));
   const vms = Array.from({ length: style === 'swap' || style === 'both' ? 2 : 1 }, (_, vm) => vm);
   const plan = { seed, style, ways, shape: shapeOf(rng), ads, routers, links: linksOf(rng, routers), hosts, vms } as const;
-  return { ...plan, steps: stepsOf(rng, plan) };
+  return { ...plan, steps: withPreparations(seed, plan, stepsOf(rng, plan)) };
+}
+
+/** Before half of the moves the VM prepares itself, where there is time; sometimes for a host that it does not come to. */
+function withPreparations(seed: number, { hosts }: Pick<MovesPlan, 'hosts'>, steps: readonly Step[]): Step[] {
+  const rng = new SeededRandom(Math.imul(seed, 0x85ebca6b) >>> 0);
+  const all: Step[] = [];
+  for (const step of steps) {
+    const isPrepared = step.kind === 'vm' && rng.below(2) === 0;
+    const atMs = Math.max(0, step.atMs - 5 - rng.below(300));
+    if (isPrepared) all.push({ atMs, kind: 'prepare', vm: step.vm, host: step.host, loose: false });
+    if (step.kind === 'vm' && rng.below(8) === 0)
+      all.push({ atMs, kind: 'prepare', vm: step.vm, host: rng.below(hosts.length), loose: true });
+    all.push(isPrepared ? { ...step, announced: true } : step);
+  }
+  return all.toSorted((a, b) => a.atMs - b.atMs);
 }
 
 /** One for each AD and, unless nobody would tell the others of an AD who is bound at which of them, some more. */
@@ -94,7 +113,7 @@ function stepsOf(rng: RandomSource, { style, hosts, vms, routers }: Omit<MovesPl
   const elsewhere = (host: number): number => (host + 1 + rng.below(hosts.length - 1)) % hosts.length;
   const move = (atMs: number, vm: number, host: number): void => {
     at[vm] = host;
-    steps.push({ atMs, kind: 'vm', vm, host, hinted: rng.below(5) > 0 });
+    steps.push({ atMs, kind: 'vm', vm, host, hinted: rng.below(5) > 0, announced: false });
   };
   const gapMs = style === 'rapid' ? 1 + rng.below(120) : 100 + rng.below(400);
   const moves = style === 'rapid' ? 2 + rng.below(5) : 1 + rng.below(3);

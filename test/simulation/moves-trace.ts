@@ -35,6 +35,7 @@ export function traceMoves(world: MovesWorld, write: (line: string) => void): vo
 
 function textOfStep(step: Step): string {
   if (step.kind === 'vm') return `== VM${step.vm + 1} moves to H${step.host + 1}${step.hinted ? '' : ', unnoticed'}`;
+  if (step.kind === 'prepare') return `== VM${step.vm + 1} prepares for H${step.host + 1}${step.loose ? ', which does not wait' : ''}`;
   if (step.kind === 'host') return `== H${step.host + 1} moves to R${step.router + 1}`;
   return `== R${step.router + 1} restarts`;
 }
@@ -56,6 +57,7 @@ function textOf(event: MobilityEvent, nameOf: (hid: Xid) => string, beyond: (fac
     case 'frozen':
     case 'fenced':
     case 'noticed':
+    case 'prepared':
     case 'redirected':
       return `${event.kind} ${nameOf(event.hid)}`;
   }

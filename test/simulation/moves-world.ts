@@ -91,6 +91,9 @@ export class MovesWorld {
     if (step.kind === 'vm') {
       this.#places[step.vm] = step.host;
       this.#plug(this.vms[step.vm]!, this.hosts[step.host]!, `access${step.vm}`, LOCAL, step.hinted);
+      if (step.announced) this.#announce(step);
+    } else if (step.kind === 'prepare') {
+      this.#prepare(step);
     } else if (step.kind === 'host') {
       this.#gateways[step.host] = step.router;
       this.#plug(this.hosts[step.host]!, this.routers[step.router]!, `access${step.host}`, this.plan.shape, true);
@@ -118,6 +121,34 @@ export class MovesWorld {
     this.invariants.relinked(former === undefined ? [node, at] : [node, at, former]);
     if (hinted) node.enter((now) => node.stack.mobility.hint('link', now));
     else node.resume();
+  }
+
+  /** A VM's card announces itself at a host. */
+  #announce({ vm, host }: Pick<Extract<Step, { kind: 'prepare' }>, 'vm' | 'host'>): void {
+    const node = this.hosts[host]!;
+    node.enter((now) => node.stack.announced(node.stack.faces.byName(`access${vm}`)!, 1, now, `vm${vm}`));
+  }
+
+  /** A VM signs a binding for another host, and that one has it as soon as its own host does. */
+  #prepare(step: Extract<Step, { kind: 'prepare' }>): void {
+    const [from, to] = [this.hosts[this.#places[step.vm]!]!, this.hosts[step.host]!];
+    const { hid } = this.vms[step.vm]!.stack;
+    const place = to.stack.mobility.guests!.place(this.network.now);
+    if (place === undefined || from === to) return;
+    to.enter((now) => to.stack.mobility.guests!.expect(hid, 2000, now, now + to.stack.wallOffsetMs));
+    const told = from.onEvent;
+    from.onEvent = (event) => {
+      told(event);
+      if (event.layer !== 'mobility' || event.event.kind !== 'prepared' || !event.event.hid.equals(hid)) return;
+      from.onEvent = told;
+      const binding = from.stack.mobility.guests!.prepared(hid);
+      if (binding === undefined) return;
+      this.network.queue.at(this.network.now, () => {
+        to.enter((now) => to.stack.mobility.guests!.takePrepared(hid, binding, `vm${step.vm}`, now));
+        if (step.loose) this.#announce(step);
+      });
+    };
+    from.enter((now) => from.stack.mobility.guests!.prepare(hid, place, now, now + from.stack.wallOffsetMs));
   }
 
   /** A router that has forgotten everything but its key. */

@@ -64,7 +64,7 @@ ${intentRoute}  - { to: '${OTHER_AD}', via: other }
       )?.state;
     const held = async () =>
       ((await controlCall(line.control!, 'show', { what: 'bounds' })) as Gauge[]).find(({ name }) => name === 'held packets')?.used ?? 0;
-    expect(await tell('paused')).toEqual({ held: true });
+    expect(await tell('paused')).toEqual({ held: true, prepared: null });
     expect(await state()).toBe('held');
     const socket = guest.datagram();
     const arrived = new Promise<string>((resolve) => socket.on('message', (payload) => resolve(Buffer.from(payload).toString())));
@@ -74,10 +74,10 @@ ${intentRoute}  - { to: '${OTHER_AD}', via: other }
     expect(await arrived).toBe(MARK);
     expect(await state()).toBe('live');
     const stranger = `HID:${'7'.repeat(40)}`;
-    expect(await tell('paused', stranger)).toEqual({ held: false });
+    expect(await tell('paused', stranger)).toEqual({ held: false, prepared: null });
     expect(await tell('coming', stranger)).toEqual({});
     expect(await tell('not-coming', stranger)).toEqual({});
-    await expect(tell('gone')).rejects.toThrow('"phase" is one of coming, not-coming, paused, resumed');
+    await expect(tell('gone')).rejects.toThrow('"phase" is one of coming, not-coming, place, prepare, prepared, paused, arriving, resumed');
     await expect(tell('paused', OTHER_AD)).rejects.toThrow('"hid" is its HID');
   });
 

@@ -4,7 +4,7 @@ import { DiskMove } from '../disk/index.js';
 import { QmpClient, queryMigration, setMigrationLimits, type MigrationProgress } from '../qemu/index.js';
 import { ExecPair } from './exec-pair.js';
 import { GuestWatch } from './guest-watch.js';
-import { HostNotices } from './host-notices.js';
+import { GuestHosts } from './guest-hosts.js';
 import type { ProgramPair } from './program-pair.js';
 import { preflight } from './preflight.js';
 import { settle, type Settlement } from './settle.js';
@@ -61,15 +61,18 @@ class MigrationRun {
 
   async run(sourceQmp: QmpClient, destinationQmp: QmpClient): Promise<RunResult> {
     const { downtimeLimitMs, maxBandwidthBytesPerSecond } = this.#o;
-    const [sourceHost, destinationHost] = [this.#o.source, this.#o.destination].map(
-      ({ control }) => new HostNotices(control, this.#o.guest),
-    );
+    const hosts = new GuestHosts(this.#o);
     const source = new GuestWatch(sourceQmp, (what) => {
       // Before anything else: what is sent to the guest from now on would be lost.
-      sourceHost!.say(what === 'STOP' ? 'paused' : 'resumed');
+      if (what === 'STOP') hosts.stopped();
+      else hosts.goesOn();
       if (what === 'STOP') this.#moment('stopped');
     });
-    const destination = new GuestWatch(destinationQmp, (what) => what === 'RESUME' && this.#moment('resumed'));
+    const destination = new GuestWatch(destinationQmp, (what) => {
+      if (what !== 'RESUME') return;
+      hosts.runsThere();
+      this.#moment('resumed');
+    });
     try {
       const wasRunning = await preflight(this.#o, sourceQmp, destinationQmp);
       this.#disks = await this.#openDisks(sourceQmp, destinationQmp);
@@ -83,8 +86,8 @@ class MigrationRun {
         await this.#disks.close();
         return this.#result(settlement, source, destination);
       }
-      await Promise.all([sourceHost!.open(), destinationHost!.open()]);
-      destinationHost!.say('coming');
+      await hosts.open();
+      hosts.coming();
       const pair = await this.#openPair(sourceQmp, destinationQmp, wasRunning);
       this.#pair = pair;
       await pair.prepare();
@@ -98,7 +101,7 @@ class MigrationRun {
       const settlement = await settle({ options: this.#o, source, destination, pair, wasRunning });
       this.#qemu = sourceQmp.closed ? this.#qemu : await queryMigration(sourceQmp);
       this.#moment('settled');
-      if (settlement.outcome === 'stayed') destinationHost!.say('not-coming');
+      if (settlement.outcome === 'stayed') hosts.stays();
       // What the ends of the transfer tell is a consequence then.
       const reason = settlement.outcome === 'stayed' ? (this.#disks.fault ?? settlement.reason) : settlement.reason;
       return this.#result({ ...settlement, reason }, source, destination);
@@ -107,7 +110,7 @@ class MigrationRun {
       await this.#disks?.close();
       source.close();
       destination.close();
-      await Promise.all([sourceHost!.close(), destinationHost!.close()]);
+      await hosts.close();
     }
   }
 

@@ -3,6 +3,7 @@ import { ExitCode, ExitRequest, PrincipalType, toHex, Xid, XiaError } from 'xia-
 import { openMonitor, ParentChannel } from '../channel/index.js';
 import { holdIncoming, listenIncoming, LoadingQemu } from '../machine/index.js';
 import { DEFAULT_HOLD_BACK_BYTES, type Receiver, type ReceiverOutcome } from '../protocol/index.js';
+import { HostNotices } from '../run/host-notices.js';
 import { checkMayReceive, OwnershipFile } from '../state/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
 import { closeNode } from './close-node.js';
@@ -51,6 +52,7 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
   const fence = fenceOf(options, (reason) =>
     report.event('fence-failed', { reason }, `the host was not told that ${options.vm} comes: ${reason}`),
   );
+  const host = new HostNotices(options.hostControl, options.guest);
   report.event('started', { pid: process.pid, vm: options.vm });
   let outcome: ReceiverOutcome;
   let qemu: QemuOutput | undefined;
@@ -65,6 +67,8 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
     const giveUp = () => hasBegun || orphan.abort();
     for (const gone of [channel?.gone, machine?.gone]) gone?.addEventListener('abort', giveUp, { once: true });
     const node = await startNode(options, signal);
+    await host.open();
+    host.say('coming');
     // The service's name is that of the node's own key, so whoever dials it can check who answers.
     const sid = options.listen ?? new Xid(PrincipalType.SID, node.hid.id);
     const server = await node.listen(sid);
@@ -95,7 +99,9 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
       allows: (source) => isAllowed(allow, source),
       persist: (phase, reason) => {
         file.write({ role: 'destination', phase }, { ...figures(), ...placeOf(options), transfer, peer, reason });
-        if (phase === 'running') fence?.lift();
+        if (phase !== 'running') return;
+        fence?.lift();
+        host.say('arriving');
       },
       onPeer: (dag) => {
         peer = dag.toString();
@@ -125,6 +131,7 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
       { ...rest, fetchedBytes, repeatedBytes, outcome: kind, sha256, exitCode: outcomeExitCode(outcome) },
       describe(outcome, options.vm),
     );
+    if (outcome.kind !== 'taken') host.say('not-coming');
     await fence?.settled();
     await closeNode(node);
   } catch (error) {
@@ -132,6 +139,7 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
     throw error;
   } finally {
     qemu?.destroy();
+    await host.close();
   }
   const code = outcomeExitCode(outcome);
   if (code !== ExitCode.OK) throw new ExitRequest(code);

@@ -8,6 +8,8 @@ import {
   encodeNotice,
   encodeNoticeAck,
   encodePatch,
+  encodePrepare,
+  encodePrepared,
   encodeQuery,
   encodeRedirect,
   encodeReply,
@@ -75,6 +77,21 @@ describe('datagrams of the well-known services', () => {
       },
     });
     expect(recordText({}, decodePacket(packet))).toContain('(bad signature)');
+  });
+
+  test('a question to prepare, and the answer', () => {
+    const [prepare, beacon, relays] = [statement('prepare'), statement('beacon'), [statement('relay')]];
+    const asked = datagram(encodePrepare({ prepare, beacon, relays }), SID_BOOTSTRAP);
+    expect(upperOf(asked)).toMatchObject({
+      message: {
+        kind: 'prepare',
+        prepare: { statement: 'prepare', signatureValid: true, body: { lifetimeMs: 10_000 } },
+        beacon: { statement: 'beacon', signatureValid: true },
+        relays: [{ statement: 'relay', signatureValid: true }],
+      },
+    });
+    const signed = datagram(encodePrepared({ binding: statement('binding') }), SID_BOOTSTRAP);
+    expect(upperOf(signed)).toMatchObject({ message: { kind: 'prepared', binding: { statement: 'binding', signatureValid: true } } });
   });
 
   test('a notice and its answer', () => {

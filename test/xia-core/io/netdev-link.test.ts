@@ -133,7 +133,10 @@ describe('NetdevLink', () => {
       [EtherType.ARP, gratuitous('reply')],
     ] as const) {
       const link = new NetdevLink();
-      expect(link.receive(encodeEthernet(anyMac, guestMac, etherType, message))).toEqual({ kind: 'announced' });
+      expect(link.station, 'not heard yet').toBeUndefined();
+      const station = '52:54:00:12:34:56';
+      expect(link.receive(encodeEthernet(anyMac, guestMac, etherType, message))).toEqual({ kind: 'announced', station });
+      expect(link.station).toBe(station);
       expect(link.describe()).toBe('52:54:00:12:34:56 169.254.77.2:7000');
     }
   });

@@ -34,7 +34,19 @@ function underDomainOf(kindName: string, identity: Identity): Identity {
   return { ...identity, sign: (message) => identity.sign(concatBytes(domain, message.subarray(message.indexOf(0) + 1))) };
 }
 
-const domainNames = ['certificate', 'beacon', 'relay', 'binding', 'binding-ack', 'record', 'hello', 'link-state', 'rebind'];
+const domainNames = [
+  'certificate',
+  'beacon',
+  'relay',
+  'binding',
+  'binding-ack',
+  'record',
+  'hello',
+  'link-state',
+  'notice',
+  'prepare',
+  'rebind',
+];
 
 describe.each(doors.map((door) => [door.name, door] as const))('an attack with a %s', (_name, door) => {
   const genuine = door.seal(door.signer);
@@ -107,7 +119,9 @@ describe.each(doors.map((door) => [door.name, door] as const))('an attack with a
 });
 
 describe('a statement of long ago', () => {
-  const dated = doors.filter(({ name }) => ['certificate', 'beacon', 'ack', 'ack of a patch', 'record'].includes(name));
+  const dated = doors.filter(({ name }) =>
+    ['certificate', 'beacon', 'ack', 'ack of a patch', 'question to prepare', 'record'].includes(name),
+  );
 
   it.each(dated.map((door) => [door.name, door] as const))('is not believed: %s', (name, door) => {
     const old = door.seal(door.signer, { agedMs: 10 * DAY_MS });

@@ -10,6 +10,7 @@ import {
   noticePhases,
   noticeSchema,
   noticeStatuses,
+  prepareSchema,
   relaySchema,
 } from '../../../xia-core/src/wire/mobility-statements.js';
 import { NameKind, nameStatuses, recordSchema } from '../../../xia-core/src/wire/name-messages.js';
@@ -36,6 +37,7 @@ describe('docs/mobility.md', () => {
     [StatementKind.BINDING_ACK, 'binding-ack', bindingAckSchema.entries],
     [StatementKind.RECORD, 'record', recordSchema.entries],
     [StatementKind.NOTICE, 'notice', noticeSchema.entries],
+    [StatementKind.PREPARE, 'prepare', prepareSchema.entries],
   ])('lists the fields of statement %i, %s', (kind, name, entries) => {
     expect(fieldsIn(row(kind, name)[4])).toEqual(Object.keys(entries));
   });

@@ -7,6 +7,8 @@ import {
   encodeBindingAckMessage,
   encodeNotice,
   encodeNoticeAck,
+  encodePrepare,
+  encodePrepared,
   encodePatch,
   encodePatchAck,
   encodeSolicit,
@@ -41,6 +43,8 @@ describe('messages that nobody sent', () => {
     encodePatchAck({ hid: hidOf(keys.guest), sequence: 1 }),
     encodeSolicit(hidOf(keys.guest)),
     encodeNotice({ notice }),
+    encodePrepare({ prepare: notice, beacon: notice, relays: [notice] }),
+    encodePrepared({ binding: notice }),
     encodeNoticeAck({ hid: hidOf(keys.guest), host: hidOf(keys.host), sequence: 1, status: 'ok' }),
   ];
 

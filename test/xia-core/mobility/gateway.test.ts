@@ -224,7 +224,7 @@ describe('a gateway', () => {
     expect(beacons.length).toBeGreaterThanOrEqual(10);
     expect(beacons.every(({ face, neighbour }) => face === ACCESS && neighbour === 0)).toBe(true);
     expect(router.lastBeacon().issuedMs).toBeGreaterThan(WALL);
-    router.mobility.greet(here, router.now);
+    router.mobility.greet(here, undefined, router.now, router.wall());
     expect(router.sentOf(MobilityKind.BEACON).at(-1)).toMatchObject(here);
   });
 });

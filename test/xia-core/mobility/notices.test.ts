@@ -215,7 +215,7 @@ describe('a host', () => {
   });
 
   it('holds at once, tells its gateway until that answers, and then hands back', () => {
-    expect(bench.mobility.pauseGuest(guest, bench.now, bench.wall())).toBe(true);
+    expect(bench.mobility.guests!.pause(guest, bench.now, bench.wall())).toBe(true);
     expect(bench.holding.get(guest.key)).toEqual({ from: { face: ACCESS, neighbour: 7 }, towards: undefined });
     bench.pass(60);
     expect(bench.sentOf(MobilityKind.NOTICE)).toHaveLength(3);
@@ -226,24 +226,24 @@ describe('a host', () => {
   });
 
   it('goes on holding alone when the gateway refuses or is silent, and gives up in the end', () => {
-    bench.mobility.pauseGuest(guest, bench.now, bench.wall());
+    bench.mobility.guests!.pause(guest, bench.now, bench.wall());
     answer('refused');
     expect(bench.holding.get(guest.key)?.towards).toBeUndefined();
     bench.pass(5000);
     expect(bench.routes.get(guest.key)).toEqual({ face: ACCESS, neighbour: 7 });
-    bench.mobility.expectGuest(newcomer(1), 60_000, bench.now, bench.wall());
+    bench.mobility.guests!.expect(newcomer(1), 60_000, bench.now, bench.wall());
     bench.pass(10_000);
     expect(outcomes()).toEqual(['refused', 'unanswered']);
   });
 
   it('tells the gateway when the machine goes on, told or by its own binding', () => {
-    bench.mobility.pauseGuest(guest, bench.now, bench.wall());
+    bench.mobility.guests!.pause(guest, bench.now, bench.wall());
     answer('ok');
-    bench.mobility.resumeGuest(guest, bench.now, bench.wall());
+    bench.mobility.guests!.runs(guest, bench.now, bench.wall());
     expect(bench.routes.get(guest.key)).toEqual({ face: ACCESS, neighbour: 7 });
     answer('ok');
     expect(router.routes.get(guest.key)).toEqual({ face: ACCESS, neighbour: 5 });
-    bench.mobility.pauseGuest(guest, bench.now, bench.wall());
+    bench.mobility.guests!.pause(guest, bench.now, bench.wall());
     answer('ok');
     bench.receive(ACCESS, 7, bindingMessage(bindingOf(beacon, { accessPoint: host, sequence: 101 })));
     answer('ok');
@@ -251,12 +251,12 @@ describe('a host', () => {
   });
 
   it('holds for nobody whom it does not have', () => {
-    expect(bench.mobility.pauseGuest(newcomer(1), bench.now, bench.wall())).toBe(false);
+    expect(bench.mobility.guests!.pause(newcomer(1), bench.now, bench.wall())).toBe(false);
     expect(bench.sentOf(MobilityKind.NOTICE)).toEqual([]);
   });
 
   it('takes answers from its gateway only', () => {
-    bench.mobility.pauseGuest(guest, bench.now, bench.wall());
+    bench.mobility.guests!.pause(guest, bench.now, bench.wall());
     const { sequence } = lastSequence();
     bench.receive(ACCESS, 7, encodeNoticeAck({ hid: guest, host, sequence, status: 'ok' }));
     bench.receive(UPLINK, 9, encodeNoticeAck({ hid: guest, host, sequence, status: 'ok' }));

@@ -1,3 +1,4 @@
+import { concatBytes } from '../../../xia-core/src/bytes/index.js';
 import { hostDag, serviceDag } from '../../../xia-core/src/dag/index.js';
 import { nodeCrypto } from '../../../xia-core/src/io/node-crypto.js';
 import {
@@ -6,6 +7,7 @@ import {
   sealBindingAck,
   sealCertificate,
   sealNotice,
+  sealPrepare,
   sealRelay,
 } from '../../../xia-core/src/wire/mobility-statements.js';
 import { sealRecord } from '../../../xia-core/src/wire/name-messages.js';
@@ -126,6 +128,17 @@ export function makeStatementVectors(): readonly StatementVector[] {
     },
     identityOf('host'),
   );
+  const prepare = sealPrepare(
+    {
+      hid: hid('mobile'),
+      host: hid('host'),
+      place: nodeCrypto.hash(concatBytes(beacon, relay)),
+      sequence: NOW + 4,
+      issuedMs: NOW + 4,
+      lifetimeMs: 10_000,
+    },
+    identityOf('host'),
+  );
   return [
     { kind: 1, name: 'certificate', signer: 'ad', bytes: certificate },
     { kind: 2, name: 'beacon', signer: 'router', bytes: beacon },
@@ -136,5 +149,6 @@ export function makeStatementVectors(): readonly StatementVector[] {
     { kind: 7, name: 'hello', signer: 'router', bytes: hello },
     { kind: 8, name: 'link-state', signer: 'router', bytes: linkState },
     { kind: 9, name: 'notice', signer: 'host', bytes: notice },
+    { kind: 10, name: 'prepare', signer: 'host', bytes: prepare },
   ];
 }

@@ -9,6 +9,7 @@ import {
   nodeCrypto,
   noticeSchema,
   openStatement,
+  prepareSchema,
   recordSchema,
   relaySchema,
   STATEMENT_HEADER_BYTES,
@@ -34,6 +35,7 @@ const knownKinds: ReadonlyMap<number, KnownKind> = new Map<number, KnownKind>([
   [StatementKind.HELLO, { name: 'hello', schema: helloSchema }],
   [StatementKind.LINK_STATE, { name: 'link-state', schema: linkStateSchema }],
   [StatementKind.NOTICE, { name: 'notice', schema: noticeSchema }],
+  [StatementKind.PREPARE, { name: 'prepare', schema: prepareSchema }],
 ]);
 
 /** Statements inside of statements: a certificate in a beacon, and no deeper. */

@@ -61,7 +61,7 @@ export class EthernetFace implements Face {
         this.counters.bytesIn += packet.length;
         this.#handler?.packet(neighbour, packet);
       },
-      onAnnounced: (neighbour) => this.#handler?.announced(neighbour),
+      onAnnounced: (neighbour, station) => this.#handler?.announced(neighbour, station),
       onGone: (neighbour) => {
         this.counters.neighboursEvicted++;
         this.#handler?.gone(neighbour);

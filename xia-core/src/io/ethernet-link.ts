@@ -6,6 +6,7 @@ import {
   ETHERNET_HEADER_BYTES,
   EtherType,
   MAC_BYTES,
+  macToText,
   parseArp,
   parseXarp,
   writeEthernetHeader,
@@ -28,8 +29,8 @@ export interface EthernetLinkOptions {
   /** Sends a frame, its end in `body`, to a neighbour of the underlay or to all of them (0). False when it was dropped. */
   readonly output: (station: number, frame: Uint8Array, body: Uint8Array | undefined) => boolean;
   readonly onPacket: (neighbour: number, packet: Uint8Array) => void;
-  /** A machine announced itself by RARP. */
-  readonly onAnnounced: (neighbour: number) => void;
+  /** A machine announced itself by RARP, from this MAC address. */
+  readonly onAnnounced: (neighbour: number, station: string) => void;
   readonly onGone: (neighbour: number) => void;
 }
 
@@ -106,7 +107,7 @@ export class EthernetLink {
         return this.#receiveXarp(payload, now);
       case EtherType.RARP:
         if (parseArp(payload).fault !== undefined) return this.#ignore('otherFrames');
-        this.#options.onAnnounced(this.#neighbours.heard(frame, MAC_BYTES, station));
+        this.#options.onAnnounced(this.#neighbours.heard(frame, MAC_BYTES, station), macToText(frame.subarray(MAC_BYTES, 2 * MAC_BYTES)));
         return true;
       default:
         return this.#ignore('otherFrames');

@@ -21,8 +21,11 @@ export interface FaceHandler {
    * A face that hears of no handler for this uses `packet` for each.
    */
   run?(neighbour: number, bytes: Uint8Array, segmentBytes: number, lent?: boolean): void;
-  /** A link came up, or a machine announced itself (RARP, gratuitous ARP): something was started or resumed there. */
-  announced(neighbour: number): void;
+  /**
+   * A link came up, or a machine announced itself (RARP, gratuitous ARP): something was started or resumed there.
+   * `station` is the MAC address, as text, of a machine that has announced itself.
+   */
+  announced(neighbour: number, station?: string): void;
   /** The neighbour is no more, and its id may be given to another: forget every route by it. */
   gone(neighbour: number): void;
   /** Something failed that `send` cannot tell, such as a broken connection. The face goes on working unless closed. */
@@ -95,6 +98,8 @@ export interface Face {
    * @throws XiaError `bad-config` when the link cannot find it, `limit-reached`
    */
   neighbourFor?(hid: Xid): number;
+  /** The MAC address of a neighbour as text, on links whose stations have such; undefined before it was heard. */
+  station?(neighbour: number): string | undefined;
   /** The HID that a neighbour was named by. */
   hidOf?(neighbour: number): Xid | undefined;
   /**

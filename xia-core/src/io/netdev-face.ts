@@ -95,6 +95,10 @@ export class NetdevFace implements Face {
     return sent;
   }
 
+  station(neighbour: number): string | undefined {
+    return this.#connections[neighbour - 1]?.link.station;
+  }
+
   describe(): FaceDescription {
     const neighbours = this.#connections.flatMap((connection, index) =>
       connection === undefined ? [] : [describeNeighbour(index + 1, connection)],
@@ -174,7 +178,7 @@ export class NetdevFace implements Face {
         break;
       case 'announced':
         connection.announcedMs ??= performance.timeOrigin + performance.now();
-        handler.announced(neighbour);
+        handler.announced(neighbour, event.station);
         break;
       case 'reply':
         connection.write(event.frame);

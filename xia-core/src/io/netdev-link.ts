@@ -38,13 +38,12 @@ const UDP_AT = IPV4_AT + 20;
 export type NetdevEvent =
   | { readonly kind: 'packet'; readonly packet: Uint8Array }
   /** It announced itself: it was started, or resumed at this host. */
-  | { readonly kind: 'announced' }
+  | { readonly kind: 'announced'; /** Its MAC address as text. */ readonly station: string }
   /** A frame to send back, its length before it. */
   | { readonly kind: 'reply'; readonly frame: Uint8Array }
   | { readonly kind: 'ignored' };
 
 const IGNORED: NetdevEvent = { kind: 'ignored' };
-const ANNOUNCED: NetdevEvent = { kind: 'announced' };
 
 /**
  * The host's end of the Ethernet link to one virtual machine. XIP packets come and go as UDP datagrams between the two
@@ -99,6 +98,11 @@ export class NetdevLink {
     return frame;
   }
 
+  /** The machine's MAC address as text; undefined before it has spoken. */
+  get station(): string | undefined {
+    return this.#mac === BROADCAST_MAC ? undefined : macToText(this.#mac);
+  }
+
   /** Where the machine is, for people. */
   describe(): string {
     const mac = macToText(this.#mac);
@@ -124,7 +128,7 @@ export class NetdevLink {
     const isGratuitous = equalBytes(arp.senderAddress, arp.targetAddress) && !equalBytes(arp.senderAddress, NO_ADDRESS);
     if (arp.operation !== 'reverse-request' && !isGratuitous) return IGNORED;
     this.#learn(arp.senderMac, this.#address, this.#port, this.#raw);
-    return ANNOUNCED;
+    return { kind: 'announced', station: macToText(arp.senderMac) };
   }
 
   #learn(mac: Uint8Array, address: Uint8Array, port: number, raw: boolean): void {

@@ -1,5 +1,5 @@
 import { equalBytes, type Gauge, type NeighbourLimiter } from '../bytes/index.js';
-import type { BeaconMessage, BindingAckMessage } from '../wire/mobility-messages.js';
+import type { BeaconMessage, BindingAckMessage, PrepareMessage } from '../wire/mobility-messages.js';
 import type { BindingAck } from '../wire/mobility-statements.js';
 import type { Identity, Xid } from '../xid/index.js';
 import {
@@ -19,6 +19,7 @@ import { BindingSender } from './binding-sender.js';
 import type { Counters } from '../bytes/counters.js';
 import type { AttachmentInfo, CounterName, MobilityEvent } from './events.js';
 import { leadsOver, overlaps, type Hop, type LinkFaces, type LinkSink } from './links.js';
+import { Preparation, type PreparedPlace } from './preparation.js';
 import { Solicitor } from './solicitor.js';
 import type { StatementVerifier } from './verify.js';
 
@@ -45,6 +46,8 @@ interface AttachmentOptions {
   readonly faces: LinkFaces;
   readonly sink: LinkSink;
   readonly hopLimiter: NeighbourLimiter;
+  /** Of those who ask for a prepared binding. */
+  readonly prepareLimiter: NeighbourLimiter;
   readonly counters: Counters<CounterName>;
   readonly onEvent: (event: MobilityEvent) => void;
   /** A new beacon of the access point that this node is bound to. */
@@ -69,6 +72,7 @@ export class Attachment {
   readonly #points = new AccessPointList();
   readonly #solicitor: Solicitor;
   readonly #sender: BindingSender;
+  readonly #preparation: Preparation;
   #state: AttachmentState = 'searching';
   /** The access point that is bound to, or being bound to. */
   #present: AccessPoint | undefined;
@@ -93,6 +97,12 @@ export class Attachment {
     this.#trusted = keysOf(options.trustedAds);
     this.#solicitor = new Solicitor(options);
     this.#sender = new BindingSender(options);
+    this.#preparation = new Preparation({
+      ...options,
+      limiter: options.prepareLimiter,
+      sender: this.#sender,
+      lifetimeMs: this.#lifetimeMs,
+    });
     this.#solicitor.start(0, SEARCH_SOLICIT_MS);
   }
 
@@ -118,7 +128,7 @@ export class Attachment {
     if (!verified.ok) return counters.count(`beacon:${verified.reason}`);
     const { beacon, relays } = verified.value;
     if (beacon.hid.equals(hid) || relays.some((relay) => relay.equals(hid))) return counters.count('beacon:from-myself');
-    if (this.#trusted !== undefined && !this.#trusted.has(beacon.ad.key)) return counters.count('beacon:untrusted-ad');
+    if (!this.#trusts(beacon.ad)) return counters.count('beacon:untrusted-ad');
     this.#points.purge(now);
     const key = accessPointKey(verified.value, from);
     const known = this.#points.get(key);
@@ -135,11 +145,16 @@ export class Attachment {
   handleAck(from: Hop, message: BindingAckMessage, now: number, wallNow: number): void {
     const { counters, verifier, hopLimiter } = this.#options;
     const present = this.#present;
-    if (present === undefined || !overlaps(present.hop, from)) return counters.count('ack:unmatched');
+    const isHere = present !== undefined && overlaps(present.hop, from);
+    const mayBePrepared = this.#preparation.mayAnswer(from, now);
+    if (!isHere && !mayBePrepared) return counters.count('ack:unmatched');
     if (!hopLimiter.take(from.face, from.neighbour, now)) return counters.count('ack:rate-limited');
     const verified = verifier.ack(message.ack, wallNow);
     if (!verified.ok) return counters.count(`ack:${verified.reason}`);
     const ack = verified.value;
+    const prepared = mayBePrepared ? this.#preparation.answered(ack) : undefined;
+    if (prepared !== undefined) return this.#arrived(prepared, from, ack, now);
+    if (!isHere) return counters.count('ack:unmatched');
     const isMine = ack.hid.equals(this.#options.hid) && ack.router.equals(present.beacon.hid);
     if (!isMine || !ack.ad.equals(present.beacon.ad)) return counters.count('ack:mismatch');
     if (ack.sequence !== this.#sender.sequence) return counters.count('ack:unmatched');
@@ -148,6 +163,12 @@ export class Attachment {
     if (this.#state === 'leaving') return this.#left(ack.status === 'ok' ? 'accepted' : 'refused');
     if (ack.status === 'ok') this.#accepted(present, ack, now);
     else this.#refused(present, ack, now);
+  }
+
+  /** The node that this one is attached to says that it may soon be elsewhere. */
+  handlePrepare(from: Hop, message: PrepareMessage, now: number, wallNow: number): void {
+    const present = this.#state === 'bound' ? this.#present : undefined;
+    this.#preparation.handlePrepare(from, message, present, (ad) => this.#trusts(ad), now, wallNow);
   }
 
   /**
@@ -170,6 +191,7 @@ export class Attachment {
   leave(now: number, wallNow: number): void {
     const present = this.#present;
     this.#solicitor.stop();
+    this.#preparation.clear();
     this.#enter('leave');
     if (this.#state === 'leaving' && present !== undefined) this.#sender.send(present, 0, now, wallNow);
     this.#renewAt = Infinity;
@@ -191,7 +213,8 @@ export class Attachment {
   /** Changes the ADs that may be attached to; undefined: all. A place in another AD is left at once. */
   trust(ads: readonly Xid[] | undefined, now: number): void {
     this.#trusted = keysOf(ads);
-    const isTrusted = (point: AccessPoint) => this.#trusted?.has(point.beacon.ad.key) ?? true;
+    const isTrusted = (point: AccessPoint) => this.#trusts(point.beacon.ad);
+    this.#preparation.keep((ad) => this.#trusts(ad));
     this.#points.keep(isTrusted);
     if (this.#suspect !== undefined && !isTrusted(this.#suspect)) this.#suspect = undefined;
     if (this.#present !== undefined && !isTrusted(this.#present) && this.#state !== 'leaving') this.#lose(now);
@@ -207,7 +230,11 @@ export class Attachment {
   handleTimeout(now: number, wallNow: number): void {
     const due = this.nextTimeout();
     if (now < due) return;
-    if (due > 0 && now - due > this.#clockJumpMs) this.hint('clock', now);
+    if (due > 0 && now - due > this.#clockJumpMs) {
+      this.hint('clock', now);
+      // Where it was bound before is hardly worth a signature before it has heard who is there now.
+      this.#renewAt = Math.max(this.#renewAt, now + HINT_SOLICIT_MS);
+    }
     const present = this.#present;
     if (this.#state === 'leaving') {
       if (this.#sender.tries >= LEAVE_TRIES && now >= this.#sender.at) return this.#left('lost');
@@ -218,7 +245,11 @@ export class Attachment {
     } else if (present !== undefined && now >= this.#renewAt) {
       this.#renew(present, now, wallNow);
     }
-    if (this.#present !== undefined) this.#sender.handleTimeout(this.#present, now, wallNow);
+    if (this.#present !== undefined) {
+      const { sequence } = this.#sender;
+      this.#sender.handleTimeout(this.#present, now, wallNow);
+      if (this.#state === 'bound' && this.#sender.sequence !== sequence) this.#preparation.renew(now, wallNow);
+    }
     this.#solicitor.handleTimeout(now);
   }
 
@@ -246,6 +277,14 @@ export class Attachment {
   }
 
   #bindTo(point: AccessPoint, now: number, wallNow: number): void {
+    this.#choose(point);
+    const prepared = this.#preparation.take(point);
+    if (prepared === undefined) this.#sender.send(point, this.#lifetimeMs, now, wallNow);
+    else this.#sender.sendPrepared(point, prepared, this.#lifetimeMs, now);
+  }
+
+  /** From now on it is this access point that counts. */
+  #choose(point: AccessPoint): void {
     this.#present = point;
     this.#suspect = undefined;
     this.#tokens = [point.beacon.token];
@@ -258,7 +297,25 @@ export class Attachment {
     this.#renewWhenHeard = false;
     this.#enter('chosen');
     this.#solicitor.start(lateAt(point), SEARCH_SOLICIT_MS);
-    this.#sender.send(point, this.#lifetimeMs, now, wallNow);
+  }
+
+  /** A prepared binding was sent by the host at the other end, and answered: this node is there now, or has to see to it itself. */
+  #arrived({ heard, message }: PreparedPlace, from: Hop, ack: BindingAck, now: number): void {
+    const { counters } = this.#options;
+    if (ack.status !== 'ok') {
+      counters.count('ack:refused');
+      return this.hint('announcement', now);
+    }
+    counters.count('ack:prepared');
+    const key = accessPointKey(heard, from);
+    const known = this.#points.get(key);
+    const isNewer = known !== undefined && known.beacon.sequence > heard.beacon.sequence;
+    const point = isNewer ? known : this.#points.hear(key, from, heard, message, now);
+    if (this.#present?.key !== point.key) {
+      this.#choose(point);
+      this.#sender.adopt(point.beacon.ad);
+    }
+    this.#accepted(point, ack, now);
   }
 
   #renew(point: AccessPoint, now: number, wallNow: number): void {
@@ -266,6 +323,7 @@ export class Attachment {
     this.#renewWhenHeard = false;
     this.#boundLives = point.lives;
     this.#sender.send(point, this.#lifetimeMs, now, wallNow);
+    this.#preparation.renew(now, wallNow);
   }
 
   #accepted(point: AccessPoint, ack: BindingAck, now: number): void {
@@ -319,6 +377,10 @@ export class Attachment {
     this.#sender.stop();
     this.#renewAt = Infinity;
     this.#grantEndsAt = Infinity;
+  }
+
+  #trusts(ad: Xid): boolean {
+    return this.#trusted?.has(ad.key) ?? true;
   }
 
   #rememberToken(token: Uint8Array): void {

@@ -29,7 +29,7 @@ export class BeaconRelay {
   readonly #life: Uint8Array;
   /** The least MTU of the uplink faces, in bytes. */
   mtu: number;
-  #newest: { readonly payload: Uint8Array; readonly point: AccessPoint } | undefined;
+  #newest: { readonly message: BeaconMessage; readonly payload: Uint8Array; readonly point: AccessPoint } | undefined;
 
   constructor(options: BeaconRelayOptions) {
     this.#options = options;
@@ -43,8 +43,9 @@ export class BeaconRelay {
     const { counters, crypto, faces, hid, identity, sink } = this.#options;
     if (message.relays.length >= MAX_RELAYS) return counters.count('beacon:too-many-relays');
     const own = sealRelay({ hid, beacon: crypto.hash(message.beacon), mtu: Math.min(mtu, point.mtu), life: this.#life }, identity);
-    const payload = encodeBeaconMessage({ beacon: message.beacon, relays: [...message.relays, own] });
-    this.#newest = { payload, point };
+    const relayed = { beacon: message.beacon, relays: [...message.relays, own] };
+    const payload = encodeBeaconMessage(relayed);
+    this.#newest = { message: relayed, payload, point };
     for (const face of faces.access()) {
       counters.count('beacon:relayed');
       sink.sendLink(face, EVERY_NEIGHBOUR, payload);
@@ -75,8 +76,13 @@ export class BeaconRelay {
     sink.sendLink(newcomer.face, newcomer.neighbour, payload);
   }
 
-  #fresh(now: number): Uint8Array | undefined {
+  /** What a guest hears here now; undefined while it hears nothing. */
+  newest(now: number): BeaconMessage | undefined {
     const newest = this.#newest;
-    return newest === undefined || now > silentAt(newest.point) ? undefined : newest.payload;
+    return newest === undefined || now > silentAt(newest.point) ? undefined : newest.message;
+  }
+
+  #fresh(now: number): Uint8Array | undefined {
+    return this.newest(now) && this.#newest?.payload;
   }
 }

@@ -1,6 +1,6 @@
 import type { NeighbourLimiter, RandomSource } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
-import { encodeBeaconMessage } from '../wire/mobility-messages.js';
+import { encodeBeaconMessage, type BeaconMessage } from '../wire/mobility-messages.js';
 import { sealBeacon } from '../wire/mobility-statements.js';
 import type { Identity, Xid } from '../xid/index.js';
 import type { BeaconToken } from './beacon-token.js';
@@ -41,7 +41,7 @@ export class BeaconSender {
   readonly #options: BeaconSenderOptions;
   #told: BeaconOptions & { readonly certificate: Uint8Array };
   readonly #sequences = new SequenceSource();
-  #newest: Uint8Array | undefined;
+  #newest: { readonly message: BeaconMessage; readonly payload: Uint8Array } | undefined;
   #at = -Infinity;
 
   constructor(options: BeaconSenderOptions) {
@@ -61,7 +61,7 @@ export class BeaconSender {
     if (!solicitLimiter.take(from.face, from.neighbour, now)) return counters.count('solicit:rate-limited');
     if (this.#newest === undefined) return counters.count('solicit:no-beacon');
     counters.count('solicit:answered');
-    sink.sendLink(from.face, from.neighbour, this.#newest);
+    sink.sendLink(from.face, from.neighbour, this.#newest.payload);
   }
 
   /** Shows itself to somebody who has just appeared. */
@@ -69,7 +69,12 @@ export class BeaconSender {
     const { counters, sink, solicitLimiter } = this.#options;
     if (this.#newest === undefined || !solicitLimiter.take(newcomer.face, newcomer.neighbour, now)) return;
     counters.count('beacon:greeted');
-    sink.sendLink(newcomer.face, newcomer.neighbour, this.#newest);
+    sink.sendLink(newcomer.face, newcomer.neighbour, this.#newest.payload);
+  }
+
+  /** What a guest hears here now; undefined before the first beacon. */
+  newest(): BeaconMessage | undefined {
+    return this.#newest?.message;
   }
 
   /** When the next beacon is due. */
@@ -80,12 +85,13 @@ export class BeaconSender {
   handleTimeout(now: number, wallNow: number): void {
     if (now < this.#at) return;
     const { faces, sink, counters, rng } = this.#options;
-    this.#newest = encodeBeaconMessage({ beacon: this.#seal(now, wallNow), relays: [] });
+    const message = { beacon: this.#seal(now, wallNow), relays: [] };
+    this.#newest = { message, payload: encodeBeaconMessage(message) };
     // A tenth of jitter keeps the routers of one link from speaking at the same moment for ever.
     this.#at = now + this.#intervalMs() * (0.9 + 0.1 * rng.unit());
     for (const face of faces.access()) {
       counters.count('beacon:sent');
-      sink.sendLink(face, EVERY_NEIGHBOUR, this.#newest);
+      sink.sendLink(face, EVERY_NEIGHBOUR, this.#newest.payload);
     }
   }
 

@@ -60,6 +60,8 @@ export interface BindingEntry {
   tentative: Tentative | undefined;
   staged: Staged | undefined;
   hold: Hold | undefined;
+  /** Bound here by a binding that it signed before it came: until it runs, and no longer than this, its packets wait. */
+  awaitedUntil: number | undefined;
   /** Of the last notice that stopped or went on: an older one means nothing any more. */
   noticeSequence: number;
   /** Times of the latest changes of hop. */
@@ -83,6 +85,7 @@ export function newEntry(hid: Xid, now: number): BindingEntry {
     tentative: undefined,
     staged: undefined,
     hold: undefined,
+    awaitedUntil: undefined,
     noticeSequence: 0,
     moves: [],
     frozenUntil: -Infinity,

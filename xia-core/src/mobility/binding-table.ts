@@ -152,6 +152,7 @@ export class BindingTable {
     if (entry === undefined || (entry.state !== 'live' && entry.state !== 'held')) return false;
     entry.noticeSequence = sequence;
     entry.hold = { until, towards: undefined };
+    entry.awaitedUntil = undefined;
     this.#step(entry, 'paused');
     this.#apply(entry);
     return true;
@@ -174,11 +175,35 @@ export class BindingTable {
     this.#apply(entry);
   }
 
+  /** It is bound here, and about to run: its packets wait, no longer than until then. */
+  awaitGuest(hid: Xid, until: number): void {
+    const entry = this.#entries.get(hid.key);
+    if (entry === undefined || effectiveHop(entry) === undefined) return;
+    entry.awaitedUntil = until;
+    this.#apply(entry);
+  }
+
+  /** It runs. False when nobody waited for it. */
+  guestRuns(hid: Xid): boolean {
+    const entry = this.#entries.get(hid.key);
+    if (entry?.awaitedUntil === undefined) return false;
+    entry.awaitedUntil = undefined;
+    this.#apply(entry);
+    return true;
+  }
+
+  /** Whether packets for another HID go by this hop. */
+  isTaken(hop: Hop, except: Xid): boolean {
+    for (const entry of this.#entries.values()) if (!entry.hid.equals(except) && sameHop(effectiveHop(entry), hop)) return true;
+    return false;
+  }
+
   /** Takes an accepted binding over. Returns whether packets now go another way than before. */
   accept({ proof, hop, direct, patched, lifetimeMs }: Acceptance, now: number): boolean {
     const { binding } = proof;
     const entry = this.#entryOf(binding.hid, now);
     const next = lifetimeMs === 0 ? undefined : hop;
+    if (patched || !sameHop(effectiveHop(entry), next)) entry.awaitedUntil = undefined;
     const turned = entry.hop !== undefined && next !== undefined && !sameHop(entry.hop, next);
     // It was under way when the node behind that hop stopped. The node itself says by its first binding that it goes on.
     const stands = entry.state === 'held' && !patched && !direct && next !== undefined && sameHop(entry.hop, next);
@@ -210,6 +235,7 @@ export class BindingTable {
   propose(tentative: Tentative, now: number): void {
     const entry = this.#entryOf(tentative.binding.hid, now);
     entry.tentative = tentative;
+    entry.awaitedUntil = undefined;
     if (entry.state === 'held') {
       // Here, or in another machine at this host: it runs.
       if (sameHop(entry.hop, tentative.hop)) this.#resume(entry);
@@ -232,6 +258,8 @@ export class BindingTable {
   faceRemoved(face: number, now: number, neighbour?: number): void {
     for (const entry of this.#entries.values()) {
       entry.formers = entry.formers.filter((hop) => !leadsOver(hop, face, neighbour));
+      const hop = effectiveHop(entry);
+      if (hop !== undefined && leadsOver(hop, face, neighbour)) entry.awaitedUntil = undefined;
       if (entry.tentative !== undefined && leadsOver(entry.tentative.hop, face, neighbour)) entry.tentative = undefined;
       if (entry.hop !== undefined && leadsOver(entry.hop, face, neighbour)) {
         entry.lost = entry.state === 'draining' ? { hop: entry.hop, atMs: now } : undefined;
@@ -274,6 +302,7 @@ export class BindingTable {
     entry.formers = formersAfter(entry, undefined);
     entry.hop = undefined;
     entry.hold = undefined;
+    entry.awaitedUntil = undefined;
     this.#step(entry, 'ended');
     entry.tentative = undefined;
     entry.expiresAt = Infinity;
@@ -298,6 +327,8 @@ export class BindingTable {
     if (entry.tentative !== undefined && entry.tentative.expiresAt <= now) entry.tentative = undefined;
     if (entry.staged !== undefined && entry.staged.expiresAt <= now) this.#dropStaged(entry);
     if (entry.hold !== undefined && entry.hold.until <= now) this.#resume(entry);
+    if (entry.awaitedUntil !== undefined && (entry.awaitedUntil <= now || effectiveHop(entry) === undefined))
+      entry.awaitedUntil = undefined;
     if (entry.expiresAt <= now) {
       entry.hop = undefined;
       entry.hold = undefined;
@@ -315,6 +346,7 @@ export class BindingTable {
 
   #withdraw(entry: BindingEntry): void {
     entry.tentative = undefined;
+    entry.awaitedUntil = undefined;
     if (entry.sequence === 0 && entry.staged === undefined) this.#forget(entry);
     else this.#apply(entry);
   }
@@ -395,14 +427,17 @@ export class BindingTable {
   #apply(entry: BindingEntry): void {
     const { hid, sequence } = entry;
     const hop = effectiveHop(entry);
-    if (isHolding(entry)) this.#routes.hold(hid, entry.hop, entry.hold?.towards, sequence);
+    if (entry.awaitedUntil !== undefined)
+      this.#routes.hold(hid, undefined, undefined, Math.max(sequence, entry.tentative?.binding.sequence ?? 0));
+    else if (isHolding(entry)) this.#routes.hold(hid, entry.hop, entry.hold?.towards, sequence);
     else if (hop === undefined) this.#routes.delete(hid, this.#isElsewhere(entry), sequence);
     else this.#routes.set(hid, hop, Math.max(sequence, entry.tentative?.binding.sequence ?? 0));
     this.#schedule(entry);
   }
 
-  #schedule({ hid, expiresAt, tentative, staged, hold, forgetAt }: BindingEntry): void {
-    const routeEnd = Math.min(expiresAt, tentative?.expiresAt ?? Infinity, staged?.expiresAt ?? Infinity, hold?.until ?? Infinity);
+  #schedule({ hid, expiresAt, tentative, staged, hold, awaitedUntil = Infinity, forgetAt }: BindingEntry): void {
+    const [tentativeEnd = Infinity, stagedEnd = Infinity, holdEnd = Infinity] = [tentative?.expiresAt, staged?.expiresAt, hold?.until];
+    const routeEnd = Math.min(expiresAt, tentativeEnd, stagedEnd, holdEnd, awaitedUntil);
     this.#deadlines.set(hid.key, routeEnd === Infinity ? forgetAt : routeEnd);
   }
 

@@ -38,6 +38,8 @@ export type MobilityEvent =
   | { readonly kind: 'frozen'; readonly hid: Xid; readonly moves: number }
   /** What became of a notice about a guest of this host. */
   | { readonly kind: 'noticed'; readonly hid: Xid; readonly phase: NoticePhase; readonly outcome: NoticeStatus | 'unanswered' }
+  /** What became of the question to a guest of this host to sign a binding for elsewhere. */
+  | { readonly kind: 'prepared'; readonly hid: Xid; readonly outcome: 'ok' | 'unanswered' }
   /** A host that this node sends to has moved, and is sent to where it is now. */
   | { readonly kind: 'redirected'; readonly hid: Xid; readonly ad: Xid; readonly sequence: number }
   /** Alarm: a guest that was given away still speaks here. `refused`: so many of its bindings so far. */
@@ -50,11 +52,13 @@ export type CounterName =
   | `message:${MessageFault | 'face-gone'}`
   | `beacon:${VerifyFault | 'accepted' | 'sent' | 'relayed' | 'greeted' | 'from-access' | 'from-myself' | 'not-wanted' | 'rate-limited' | 'replayed' | 'duplicate' | 'untrusted-ad' | 'too-many-relays'}`
   | `solicit:${'sent' | 'answered' | 'not-access' | 'rate-limited' | 'no-beacon'}`
-  | `binding:${VerifyFault | BindingStatus | 'accepted' | 'repeated' | 'passed' | 'sent' | 'retransmitted' | 'not-access' | 'own-hid' | 'wrong-gateway' | 'not-attached' | 'replayed' | 'fenced'}`
-  | `ack:${VerifyFault | 'accepted' | 'refused' | 'passed' | 'from-access' | 'unmatched' | 'rate-limited'}`
+  | `binding:${VerifyFault | BindingStatus | 'accepted' | 'repeated' | 'passed' | 'sent' | 'prepared' | 'retransmitted' | 'not-access' | 'own-hid' | 'wrong-gateway' | 'not-attached' | 'replayed' | 'fenced'}`
+  | `ack:${VerifyFault | 'accepted' | 'prepared' | 'refused' | 'passed' | 'from-access' | 'unmatched' | 'rate-limited'}`
   | `patch:${VerifyFault | 'accepted' | 'duplicate' | 'stale' | 'sent' | 'retransmitted' | 'unanswered' | 'from-access' | 'rate-limited' | 'own-hid' | 'own-guest' | 'table-full' | 'too-many-pending'}`
   | `patch-ack:${'accepted' | 'unmatched'}`
   | `notice:${VerifyFault | Exclude<NoticeStatus, 'ok'> | 'accepted' | 'sent' | 'retransmitted' | 'not-access' | 'rate-limited' | 'wrong-gateway' | 'own-hid' | 'not-bound' | 'not-gateway' | 'stale'}`
   | `notice-ack:${'accepted' | 'unmatched' | 'from-access'}`
+  | `prepare:${VerifyFault | 'sent' | 'retransmitted' | 'accepted' | 'repeated' | 'signed' | 'from-access' | 'unmatched' | 'rate-limited' | 'not-my-host' | 'not-mine' | 'replayed' | 'from-myself' | 'untrusted-ad'}`
+  | `prepared:${VerifyFault | 'sent' | 'accepted' | 'kept' | 'refused' | 'released' | 'repeated' | 'not-access' | 'rate-limited' | 'unmatched' | 'stale'}`
   | `redirect:${VerifyFault | 'sent' | 'unanswerable' | 'no-proof' | 'no-credit' | 'limited'}`
   | `redirect:${'accepted' | 'followed' | 'stale' | 'unsolicited' | 'old-binding' | 'own-hid' | 'detached' | 'rate-limited' | 'by-record' | 'failed'}`;

@@ -4,6 +4,7 @@ export type { BeaconOptions } from './beacon-sender.js';
 export type { BindingEntry, BindingProof } from './binding-entry.js';
 export type { AttachmentInfo, MobilityEvent } from './events.js';
 export type { Fences } from './fences.js';
+export type { GuestMoves } from './guest-moves.js';
 export type { HidRoutes, Hop, LinkFaces, LinkSink } from './links.js';
 export {
   Mobility,

@@ -1,7 +1,6 @@
 import { NeighbourLimiter, type Gauge, type RandomSource } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import { MobilityKind, decodeMobilityMessage } from '../wire/mobility-messages.js';
-import { MAX_NOTICE_LIFETIME_MS } from '../wire/mobility-statements.js';
 import { PrincipalType, Xid, type CryptoSuite, type Identity } from '../xid/index.js';
 import { Attachment, type HintReason } from './attachment.js';
 import type { AttachmentState } from './attachment-state.js';
@@ -15,10 +14,11 @@ import { Counters } from '../bytes/counters.js';
 import type { AttachmentInfo, CounterName, MobilityEvent } from './events.js';
 import { Fences } from './fences.js';
 import { Gateway } from './gateway.js';
+import { GuestMoves } from './guest-moves.js';
 import type { HidRoutes, Hop, LinkFaces, LinkSink } from './links.js';
-import { NoticeSender } from './notice-sender.js';
-import { MAX_HOLD_MS, NoticeTaker } from './notice-taker.js';
+import { NoticeTaker } from './notice-taker.js';
 import { Patcher } from './patcher.js';
+import type { GuestPlace } from './prepared-guests.js';
 import { MovedHosts } from './moved-hosts.js';
 import { Redirector } from './redirector.js';
 import { KeyedRateLimiter } from '../bytes/rate-limiter.js';
@@ -129,6 +129,8 @@ export class Mobility {
   readonly redirector: Redirector;
   /** Guests that were given away, and that are refused here. */
   readonly fences: Fences;
+  /** Machines that come and go, as whoever moves them tells; undefined for a node that has no guests. */
+  readonly guests: GuestMoves | undefined;
   readonly #limiterGauges: () => Gauge[];
   readonly #table: BindingTable;
   readonly #patcher: Patcher;
@@ -138,11 +140,7 @@ export class Mobility {
   readonly #relay: BeaconRelay | undefined;
   readonly #passer: BindingPasser | undefined;
   readonly #attachment: Attachment | undefined;
-  readonly #notices: NoticeSender | undefined;
   readonly #noticeTaker: NoticeTaker | undefined;
-  readonly #onEvent: (event: MobilityEvent) => void;
-  /** HIDs that were held, and have just bound themselves here. */
-  readonly #awake: Xid[] = [];
   #holds = true;
 
   constructor(options: MobilityOptions) {
@@ -155,6 +153,7 @@ export class Mobility {
     const bindingRate = limits.bindingsPerSecond ?? 20;
     const hopLimiter = new NeighbourLimiter({ ratePerSecond: rate, burst: rate });
     const hidLimiter = new KeyedRateLimiter({ ratePerSecond: bindingRate, burst: bindingRate, maxKeys: 8192 });
+    const prepareLimiter = new NeighbourLimiter({ ratePerSecond: 20, burst: 20 });
     const solicitLimiter = new NeighbourLimiter({ ratePerSecond: 20, burst: 20, faceShares: 64 });
     const verifier = new StatementVerifier({ crypto, ...defined({ skewMs: limits.skewMs }) });
     const onEvent = (event: MobilityEvent): void => {
@@ -162,10 +161,9 @@ export class Mobility {
       this.redirector.heard(event);
       options.onEvent(event);
     };
-    this.#onEvent = onEvent;
     const table = new BindingTable({
       routes: options.routes,
-      onAwake: (awake) => this.#awake.push(awake),
+      onAwake: (awake) => this.guests?.awake(awake),
       ad: role.kind === 'router' ? role.ad : undefined,
       onExpired: (expired) => onEvent({ kind: 'expired', hid: expired }),
       ...defined({
@@ -187,6 +185,7 @@ export class Mobility {
     this.#limiterGauges = () => [
       hopLimiter.gauge('message budgets'),
       patchLimiter.gauge('patch budgets'),
+      prepareLimiter.gauge('prepare budgets'),
       solicitLimiter.gauge('solicit budgets'),
       hidLimiter.gauge('binding budgets'),
     ];
@@ -194,20 +193,42 @@ export class Mobility {
     const fences = new Fences({ hid, table, counters, onEvent });
     this.fences = fences;
     const shared = { hid, identity, crypto, rng, faces, sink, table, fences, patcher, verifier, counters, onEvent };
-    const limiters = { hopLimiter, hidLimiter, solicitLimiter };
+    const holds = (): boolean => this.#holds;
+    const limiters = { hopLimiter, hidLimiter, solicitLimiter, prepareLimiter };
     if (role.kind === 'router') {
       const { ad, certificate } = role;
       const token = new BeaconToken(crypto, rng);
-      this.#beaconSender = new BeaconSender({ ...shared, ...limiters, ...role.beacon, ad, certificate, token });
+      const beaconSender = new BeaconSender({ ...shared, ...limiters, ...role.beacon, ad, certificate, token });
       const grant = defined({ maxGrantMs: limits.maxGrantMs });
-      this.#gateway = new Gateway({ ...shared, ...limiters, ...grant, ad, certificate, token });
-      this.#noticeTaker = new NoticeTaker({ ...shared, ...limiters, holds: () => this.#holds });
+      const gateway = new Gateway({ ...shared, ...limiters, ...grant, ad, certificate, token });
+      this.#beaconSender = beaconSender;
+      this.#gateway = gateway;
+      this.#noticeTaker = new NoticeTaker({ ...shared, ...limiters, holds });
+      const place = { ad, router: hid, acceptsToken: (bytes: Uint8Array, now: number) => token.accepts(bytes, now) };
+      this.guests = new GuestMoves({
+        ...shared,
+        ...limiters,
+        holds,
+        place: () => place,
+        beacon: () => beaconSender.newest(),
+        bind: (from, binding, now, wallNow) => gateway.handleBinding(from, { binding }, true, now, wallNow),
+      });
       this.#ways = new WayWatcher({ hid, table, patcher, maxWaiting: limits.maxBindings ?? DEFAULT_MAX_BINDINGS });
     }
     if (role.kind === 'host') {
-      this.#relay = new BeaconRelay({ ...shared, ...limiters, mtu: role.mtu });
-      this.#passer = new BindingPasser({ ...shared, ...limiters, uplink: () => this.#uplink() });
-      this.#notices = new NoticeSender({ ...shared, attachment: () => this.#uplink()?.attachment });
+      const relay = new BeaconRelay({ ...shared, ...limiters, mtu: role.mtu });
+      const passer = new BindingPasser({ ...shared, ...limiters, uplink: () => this.#uplink() });
+      this.#relay = relay;
+      this.#passer = passer;
+      this.guests = new GuestMoves({
+        ...shared,
+        ...limiters,
+        holds,
+        attachment: () => this.#uplink()?.attachment,
+        place: () => this.#guestPlace(),
+        beacon: (now) => relay.newest(now),
+        bind: (from, binding, now) => passer.handleBinding(from, { binding }, true, now),
+      });
     }
     if (role.kind === 'host' || role.kind === 'application') {
       this.#attachment = new Attachment({
@@ -258,13 +279,14 @@ export class Mobility {
       case MobilityKind.SOLICIT: {
         const speaker = this.#beaconSender ?? this.#relay;
         if (speaker === undefined) return this.counters.count('solicit:not-access');
+        if (isAccessFace) this.guests?.asks(from, message.hid, now, wallNow);
         return speaker.handleSolicit(from, isAccessFace, now);
       }
       case MobilityKind.BINDING:
         if (this.#gateway !== undefined) return this.#gateway.handleBinding(from, message, isAccessFace, now, wallNow);
         if (this.#passer === undefined) return this.counters.count('binding:not-access');
         this.#passer.handleBinding(from, message, isAccessFace, now);
-        return this.#tellAwake(now, wallNow);
+        return this.guests?.tellAwake(now, wallNow);
       case MobilityKind.BINDING_ACK:
         if (isAccessFace) return this.counters.count('ack:from-access');
         if (message.hid.equals(this.hid) && this.#attachment !== undefined) return this.#attachment.handleAck(from, message, now, wallNow);
@@ -279,43 +301,18 @@ export class Mobility {
         return this.#noticeTaker.handleNotice(from, message, isAccessFace, now, wallNow);
       case MobilityKind.NOTICE_ACK:
         if (isAccessFace) return this.counters.count('notice-ack:from-access');
-        if (this.#notices === undefined) return this.counters.count('notice-ack:unmatched');
-        return this.#notices.handleAck(from, message);
+        if (this.guests === undefined) return this.counters.count('notice-ack:unmatched');
+        return this.guests.handleNoticeAck(from, message);
       case MobilityKind.REDIRECT:
         return this.moved.handleRedirect(message, now, wallNow);
+      case MobilityKind.PREPARE:
+        if (isAccessFace) return this.counters.count('prepare:from-access');
+        if (this.#attachment === undefined) return this.counters.count('prepare:unmatched');
+        return this.#attachment.handlePrepare(from, message, now, wallNow);
+      case MobilityKind.PREPARED:
+        if (this.guests === undefined) return this.counters.count('prepared:not-access');
+        return this.guests.handlePrepared(from, message, isAccessFace, now);
     }
-  }
-
-  /**
-   * A guest is about to come to this node (`lifetimeMs` 0: it is not): the gateway makes a place ready for it, or says that it has
-   * none. `noticed` follows.
-   */
-  expectGuest(guest: Xid, lifetimeMs: number, now: number, wallNow: number): void {
-    const sequence = this.#noticeSequence(wallNow);
-    const lifetime = Math.min(lifetimeMs, MAX_NOTICE_LIFETIME_MS);
-    const outcome = this.#table.stage(guest, undefined, sequence, lifetime, now);
-    if (this.#notices === undefined || outcome !== 'ok') this.#onEvent({ kind: 'noticed', hid: guest, phase: 'coming', outcome });
-    else this.#notices.send(guest, 'coming', sequence, lifetime, now, wallNow);
-  }
-
-  /**
-   * A guest stands still, about to go elsewhere: its packets wait here, and with the gateway as soon as that knows, until it
-   * turns up or `resumeGuest`; 5 s at most. False when nothing is held: it is not bound here, or holding is off.
-   */
-  pauseGuest(guest: Xid, now: number, wallNow: number): boolean {
-    const sequence = this.#noticeSequence(wallNow);
-    const isHere = this.#table.get(guest)?.state === 'live';
-    if (!this.#holds || !isHere || !this.#table.pause(guest, sequence, now + MAX_HOLD_MS)) return false;
-    this.#notices?.send(guest, 'paused', sequence, MAX_HOLD_MS, now, wallNow);
-    return true;
-  }
-
-  /** A guest that stood still goes on here: it gets what was held. */
-  resumeGuest(guest: Xid, now: number, wallNow: number): void {
-    if (this.#table.get(guest)?.state !== 'held') return;
-    const sequence = this.#noticeSequence(wallNow);
-    this.#table.resume(guest, sequence);
-    this.#notices?.send(guest, 'paused', sequence, 0, now, wallNow);
   }
 
   /** Something outside says that this node may have moved. */
@@ -323,13 +320,19 @@ export class Mobility {
     this.#attachment?.hint(reason, now);
   }
 
-  /** Somebody has just appeared at an access face: the newest beacon goes there without being asked for. */
-  greet(newcomer: Hop, now: number): void {
+  /**
+   * Somebody has just appeared at an access face: the newest beacon goes there without being asked for.
+   * @param station the MAC address, as text, of a machine that has announced itself; undefined when only its wire was plugged in
+   */
+  greet(newcomer: Hop, station: string | undefined, now: number, wallNow: number): void {
+    this.guests?.appeared(newcomer, station, now, wallNow);
+    this.guests?.tellAwake(now, wallNow);
     (this.#beaconSender ?? this.#relay)?.greet(newcomer, now);
   }
 
   /** A face is gone, or one neighbour of it: its routes go, what was learned of sequences stays. */
   faceRemoved(face: number, now: number, neighbour?: number): void {
+    this.guests?.faceRemoved(face, neighbour, now);
     this.#table.faceRemoved(face, now, neighbour);
     this.#patcher.faceRemoved(face, neighbour);
     this.fences.wireGone(face, neighbour);
@@ -380,7 +383,7 @@ export class Mobility {
       this.#ways?.nextTimeout() ?? Infinity,
       this.#beaconSender?.nextTimeout() ?? Infinity,
       this.#attachment?.nextTimeout() ?? Infinity,
-      this.#notices?.nextTimeout() ?? Infinity,
+      this.guests?.nextTimeout() ?? Infinity,
     );
   }
 
@@ -391,7 +394,7 @@ export class Mobility {
     this.#ways?.handleTimeout(now);
     this.#beaconSender?.handleTimeout(now, wallNow);
     this.#attachment?.handleTimeout(now, wallNow);
-    this.#notices?.handleTimeout(now, wallNow);
+    this.guests?.handleTimeout(now, wallNow);
   }
 
   gauges(): Gauge[] {
@@ -403,18 +406,14 @@ export class Mobility {
       ...this.moved.gauges(),
       ...this.redirector.gauges(),
       ...(this.#attachment?.gauges() ?? []),
-      ...(this.#notices?.gauges() ?? []),
+      ...(this.guests?.gauges() ?? []),
       ...this.#limiterGauges(),
     ];
   }
 
-  #noticeSequence(wallNow: number): number {
-    return this.#notices?.nextSequence(wallNow) ?? Math.floor(wallNow);
-  }
-
-  /** Whoever was said to stand still, and binds itself here, goes on: the gateway need not hold its packets. */
-  #tellAwake(now: number, wallNow: number): void {
-    for (const hid of this.#awake.splice(0)) this.#notices?.send(hid, 'paused', this.#noticeSequence(wallNow), 0, now, wallNow);
+  #guestPlace(): GuestPlace | undefined {
+    const uplink = this.#uplink();
+    return uplink && { ad: uplink.attachment.ad, router: uplink.attachment.router, acceptsToken: (token) => uplink.acceptsToken(token) };
   }
 
   #uplink(): Uplink | undefined {

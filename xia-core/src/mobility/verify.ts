@@ -1,15 +1,17 @@
-import { equalBytes } from '../bytes/index.js';
+import { concatBytes, equalBytes } from '../bytes/index.js';
 import {
   beaconSchema,
   bindingAckSchema,
   bindingSchema,
   noticeSchema,
+  prepareSchema,
   relaySchema,
   type Beacon,
   type Binding,
   type BindingAck,
   type Certificate,
   type Notice,
+  type Prepare,
 } from '../wire/mobility-statements.js';
 import { StatementKind, openStatement, type StatementFault } from '../wire/statement.js';
 import type { CryptoSuite, Xid } from '../xid/index.js';
@@ -128,6 +130,17 @@ export class StatementVerifier {
     return age === undefined ? opened : refuse(age);
   }
 
+  /** A host's word that its guest may soon be elsewhere, signed by that host and about that very beacon. */
+  prepare(bytes: Uint8Array, beacon: Uint8Array, relays: readonly Uint8Array[], wallNow: number): Verified<Prepare> {
+    const opened = openStatement(bytes, StatementKind.PREPARE, this.#crypto, prepareSchema);
+    if (!opened.ok) return opened;
+    const { host, place, issuedMs, lifetimeMs } = opened.value;
+    if (!equalBytes(opened.signerId, host.id)) return refuse('wrong-signer');
+    if (!equalBytes(place, placeHash(this.#crypto, beacon, relays))) return refuse('mismatch');
+    const age = this.#age(issuedMs, lifetimeMs, wallNow);
+    return age === undefined ? opened : refuse(age);
+  }
+
   /** Which router an AD lets speak for it, when the certificate is good and its time is now. Verified once, and remembered. */
   certificate(bytes: Uint8Array, wallNow: number): Certificate | undefined {
     const certificate = this.#certificates.open(bytes);
@@ -161,6 +174,11 @@ export class StatementVerifier {
     const certificate = this.certificate(bytes, wallNow);
     return certificate !== undefined && certificate.ad.equals(ad) && certificate.hid.equals(router);
   }
+}
+
+/** What a PREPARE says of the place that it is about. */
+export function placeHash(crypto: CryptoSuite, beacon: Uint8Array, relays: readonly Uint8Array[]): Uint8Array {
+  return crypto.hash(concatBytes(beacon, ...relays));
 }
 
 function matches(binding: Binding, ack: BindingAck): boolean {

@@ -4,6 +4,7 @@ export { DatagramSocket } from './datagram-socket.js';
 export { EchoSocket, type EchoOptions, type EchoReply } from './echo-socket.js';
 export type { FaceConfig } from './face-config.js';
 export type { FetchOptions } from './fetches.js';
+export type { Guests, PreparedMove } from './guests.js';
 export type { NodeLogger, XiaNodeOptions } from './node-options.js';
 export type { Reconfiguration } from './reconfigure.js';
 export { certifiedAd } from './router-certificate.js';

@@ -9,7 +9,7 @@ export interface NodeFacesHandler {
   readonly packet: (id: number, neighbour: number, bytes: Uint8Array, lent: boolean) => void;
   /** Packets that came in together, each `segmentBytes` long, the last one shorter or equal. */
   readonly run: (id: number, neighbour: number, bytes: Uint8Array, segmentBytes: number, lent: boolean) => void;
-  readonly announced: (id: number, neighbour: number) => void;
+  readonly announced: (id: number, neighbour: number, station: string | undefined) => void;
   readonly gone: (id: number, neighbour: number) => void;
   readonly fault: (face: Face, error: Parameters<FaceHandler['fault']>[0]) => void;
 }
@@ -83,7 +83,7 @@ export class NodeFaces {
         if (this.taps.isActive) this.#showRun('in', face, neighbour, bytes, segmentBytes);
         run(id, neighbour, bytes, segmentBytes, lent);
       },
-      announced: (neighbour) => announced(id, neighbour),
+      announced: (neighbour, station) => announced(id, neighbour, station),
       gone: (neighbour) => gone(id, neighbour),
       fault: (error) => fault(face, error),
     });

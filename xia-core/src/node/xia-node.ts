@@ -11,6 +11,7 @@ import type { CaptureListener, CaptureOptions } from './capture.js';
 import { DatagramSocket } from './datagram-socket.js';
 import { EchoSocket } from './echo-socket.js';
 import { makeFace } from './face-config.js';
+import { Guests } from './guests.js';
 import { Fetches, type FetchOptions } from './fetches.js';
 import { Names } from './names.js';
 import { NodeFaces } from './node-faces.js';
@@ -50,6 +51,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
   readonly #logger: NodeLogger;
   readonly #contentHash: IdHash;
   readonly #fetches: Fetches;
+  readonly #guests: Guests;
   readonly #names: Names;
   readonly #streams: StreamSockets;
   readonly #datagrams = new Map<string, DatagramSocket>();
@@ -72,7 +74,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
           this.#stack.receiveRun(id, neighbour, bytes, segmentBytes, this.#driver.now(), lent);
           this.#driver.rearm();
         },
-        announced: (id, neighbour) => this.#enter((now) => this.#stack.announced(id, neighbour, now)),
+        announced: (id, neighbour, station) => this.#enter((now) => this.#stack.announced(id, neighbour, now, station)),
         gone: (id, neighbour) => this.#enter((now) => this.#stack.neighbourGone(id, neighbour, now)),
         fault: (face, error) => this.#logger.warn({ face: face.name, code: error.code, reason: error.message }, 'face fault'),
       },
@@ -105,6 +107,11 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     this.#fetches = new Fetches(this.#stack, this.#enter);
     this.#streams = new StreamSockets(this.#stack, this.#enter, identity);
     this.#names = new Names(this.#stack, this.#enter);
+    const listen = (listener: (event: MobilityEvent) => void) => {
+      this.on('mobility', listener);
+      return () => void this.off('mobility', listener);
+    };
+    this.#guests = new Guests({ stack: this.#stack, faces: this.#faces.byId, enter: this.#enter, listen });
     this.#reconfiguration = new Reconfiguration({
       stack: this.#stack,
       identity,
@@ -267,22 +274,9 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     this.#enter((now) => this.#stack.mobility.hint('link', now));
   }
 
-  /**
-   * Says that a machine with this HID is about to come to one of the access faces (`lifetimeMs` 0: it is not); the router makes a place
-   * ready for it. The event `mobility` of kind `noticed` tells what became of it.
-   */
-  expectGuest(hid: Xid, lifetimeMs: number): void {
-    this.#enter((now) => this.#stack.mobility.expectGuest(hid, lifetimeMs, now, now + this.#stack.wallOffsetMs));
-  }
-
-  /** Says that a machine at an access face stands still, about to go elsewhere: its packets wait. False when they do not. */
-  pauseGuest(hid: Xid): boolean {
-    return this.#enter((now) => this.#stack.mobility.pauseGuest(hid, now, now + this.#stack.wallOffsetMs));
-  }
-
-  /** Says that a machine that stood still goes on here: it gets what was held. */
-  resumeGuest(hid: Xid): void {
-    this.#enter((now) => this.#stack.mobility.resumeGuest(hid, now, now + this.#stack.wallOffsetMs));
+  /** The machines that come here and go from here, as whoever moves them tells. */
+  get guests(): Guests {
+    return this.#guests;
   }
 
   /**

@@ -289,10 +289,13 @@ export class NodeStack {
     this.#path.receiveRun(face, neighbour, bytes, segmentBytes, now, lent);
   }
 
-  /** A machine announced itself on an access face, or the link to our own access point came up. */
-  announced(face: number, neighbour: number, now: number): void {
+  /**
+   * A machine announced itself on an access face (`station` is its MAC address then), or was plugged in there, or the link to our own
+   * access point came up.
+   */
+  announced(face: number, neighbour: number, now: number, station?: string): void {
     this.#now = now;
-    if (this.faces.isAccess(face)) this.mobility.greet({ face, neighbour }, now);
+    if (this.faces.isAccess(face)) this.mobility.greet({ face, neighbour }, station, now, now + this.wallOffsetMs);
     else this.mobility.hint('link', now);
   }
 

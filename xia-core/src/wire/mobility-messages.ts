@@ -16,6 +16,8 @@ export const MobilityKind = {
   NOTICE: 7,
   NOTICE_ACK: 8,
   REDIRECT: 9,
+  PREPARE: 10,
+  PREPARED: 11,
 } as const;
 export type MobilityKind = (typeof MobilityKind)[keyof typeof MobilityKind];
 
@@ -23,11 +25,9 @@ export const MAX_MOBILITY_MESSAGE_BYTES = 2048;
 
 const statementField = bytesField(STATEMENT_HEADER_BYTES + 1, MAX_STATEMENT_BYTES);
 
-const beaconMessageSchema = v.strictObject({
-  beacon: statementField,
-  /** One statement per host on the way, the router's neighbour first. */
-  relays: v.pipe(v.array(statementField), v.maxLength(MAX_RELAYS)),
-});
+/** One statement per host on the way, the router's neighbour first. */
+const relaysField = v.pipe(v.array(statementField), v.maxLength(MAX_RELAYS));
+const beaconMessageSchema = v.strictObject({ beacon: statementField, relays: relaysField });
 const solicitSchema = v.strictObject({ hid: hidField });
 const bindingMessageSchema = v.strictObject({ binding: statementField });
 const ackMessageSchema = v.strictObject({ ack: statementField, hid: hidField });
@@ -43,6 +43,10 @@ const noticeAckSchema = v.strictObject({
   status: v.picklist(noticeStatuses),
 });
 
+/** A beacon of where the guest may soon be, and its host's word that it is asked for. */
+const prepareMessageSchema = v.strictObject({ prepare: statementField, beacon: statementField, relays: relaysField });
+const preparedSchema = v.strictObject({ binding: statementField });
+
 export type BeaconMessage = v.InferOutput<typeof beaconMessageSchema>;
 export type SolicitMessage = v.InferOutput<typeof solicitSchema>;
 export type BindingMessage = v.InferOutput<typeof bindingMessageSchema>;
@@ -52,6 +56,8 @@ export type PatchAckMessage = v.InferOutput<typeof patchAckSchema>;
 export type NoticeMessage = v.InferOutput<typeof noticeMessageSchema>;
 export type NoticeAckMessage = v.InferOutput<typeof noticeAckSchema>;
 export type RedirectMessage = v.InferOutput<typeof redirectSchema>;
+export type PrepareMessage = v.InferOutput<typeof prepareMessageSchema>;
+export type PreparedMessage = v.InferOutput<typeof preparedSchema>;
 
 export type MobilityMessage =
   | ({ readonly kind: typeof MobilityKind.BEACON } & BeaconMessage)
@@ -62,7 +68,9 @@ export type MobilityMessage =
   | ({ readonly kind: typeof MobilityKind.PATCH_ACK } & PatchAckMessage)
   | ({ readonly kind: typeof MobilityKind.NOTICE } & NoticeMessage)
   | ({ readonly kind: typeof MobilityKind.NOTICE_ACK } & NoticeAckMessage)
-  | ({ readonly kind: typeof MobilityKind.REDIRECT } & RedirectMessage);
+  | ({ readonly kind: typeof MobilityKind.REDIRECT } & RedirectMessage)
+  | ({ readonly kind: typeof MobilityKind.PREPARE } & PrepareMessage)
+  | ({ readonly kind: typeof MobilityKind.PREPARED } & PreparedMessage);
 
 export type MessageFault = 'truncated' | 'oversized' | 'unknown-kind' | 'bad-body' | 'unknown-key';
 
@@ -92,6 +100,10 @@ export function decodeMobilityMessage(payload: Uint8Array): DecodedMessage<Mobil
       return withKind(MobilityKind.NOTICE_ACK, decodeStrict(body, noticeAckSchema));
     case MobilityKind.REDIRECT:
       return withKind(MobilityKind.REDIRECT, decodeStrict(body, redirectSchema));
+    case MobilityKind.PREPARE:
+      return withKind(MobilityKind.PREPARE, decodeStrict(body, prepareMessageSchema));
+    case MobilityKind.PREPARED:
+      return withKind(MobilityKind.PREPARED, decodeStrict(body, preparedSchema));
     default:
       return { ok: false, reason: 'unknown-kind' };
   }
@@ -138,4 +150,12 @@ export function encodeNoticeAck({ hid, host, sequence, status }: NoticeAckMessag
 
 export function encodeRedirect({ binding, ack }: RedirectMessage): Uint8Array {
   return encodeKindMessage(MobilityKind.REDIRECT, { binding, ack }, MAX_MOBILITY_MESSAGE_BYTES);
+}
+
+export function encodePrepare({ prepare, beacon, relays }: PrepareMessage): Uint8Array {
+  return encodeKindMessage(MobilityKind.PREPARE, { prepare, beacon, relays }, MAX_MOBILITY_MESSAGE_BYTES);
+}
+
+export function encodePrepared({ binding }: PreparedMessage): Uint8Array {
+  return encodeKindMessage(MobilityKind.PREPARED, { binding }, MAX_MOBILITY_MESSAGE_BYTES);
 }

@@ -185,6 +185,25 @@ export function sealNotice(notice: Notice, hostIdentity: Identity): Uint8Array {
   );
 }
 
+/** "My guest, you may soon be there." Signed by the key of the host that the guest is attached to. */
+export const prepareSchema = v.strictObject({
+  /** The guest that it is for. */
+  hid: hidField,
+  /** Who signs it: the guest's present access point. */
+  host: hidField,
+  /** The first 20 bytes of the SHA-256 of the beacon and the relays that go with it, one after the other. */
+  place: bytesField(20, 20),
+  sequence: wholeField(),
+  issuedMs: wholeField(),
+  lifetimeMs: wholeField(MAX_NOTICE_LIFETIME_MS),
+});
+export type Prepare = v.InferOutput<typeof prepareSchema>;
+
+export function sealPrepare(prepare: Prepare, hostIdentity: Identity): Uint8Array {
+  const { hid, host, place, sequence, issuedMs, lifetimeMs } = prepare;
+  return sealStatement(StatementKind.PREPARE, { hid: hid.id, host: host.id, place, sequence, issuedMs, lifetimeMs }, hostIdentity);
+}
+
 /** What a gateway says to a notice: `ok`, or why it does not act on it. `refused`: the guest is not behind that host. */
 export const noticeStatuses = ['ok', 'table-full', 'frozen', 'refused'] as const;
 export type NoticeStatus = (typeof noticeStatuses)[number];

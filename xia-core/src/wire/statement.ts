@@ -25,6 +25,7 @@ export const StatementKind = {
   HELLO: 7,
   LINK_STATE: 8,
   NOTICE: 9,
+  PREPARE: 10,
 } as const;
 
 export type StatementKind = (typeof StatementKind)[keyof typeof StatementKind];
@@ -39,6 +40,7 @@ const kindNames: Readonly<Record<StatementKind, string>> = {
   [StatementKind.HELLO]: 'hello',
   [StatementKind.LINK_STATE]: 'link-state',
   [StatementKind.NOTICE]: 'notice',
+  [StatementKind.PREPARE]: 'prepare',
 };
 
 export const STATEMENT_VERSION = 1;

@@ -8,6 +8,7 @@ import {
   encodeBeaconMessage,
   encodeBindingAckMessage,
   encodePatch,
+  encodePrepare,
 } from '../../../../xia-core/src/wire/mobility-messages.js';
 import {
   bindingSchema,
@@ -21,6 +22,7 @@ import { NameKind, decodeNameMessage, encodeRegister, sealRecord } from '../../.
 import { StatementKind, openStatement } from '../../../../xia-core/src/wire/statement.js';
 import { SID_NAME_SERVICE, type CryptoSuite, type Identity } from '../../../../xia-core/src/xid/index.js';
 import { ACCESS, Bench, PEER, UPLINK, WALL, adOf, bindingMessage, certificate, hidOf, keys, otherCertificate } from './bench.js';
+import { PreparingGuest, relayed, there } from './prepared.js';
 
 /** What an attack may switch off. */
 export interface Defences {
@@ -150,6 +152,14 @@ function registersBy(record: Uint8Array, { crypto = nodeCrypto }: Defences = {})
   return status === 'ok';
 }
 
+const world = new PreparingGuest();
+
+function isPreparedBy(prepare: Uint8Array, { crypto = nodeCrypto, limits = {} }: Defences = {}): boolean {
+  const asked = new PreparingGuest({}, { ...unlimited, ...limits }, crypto);
+  asked.guest.receive(UPLINK, 1, encodePrepare({ prepare, ...relayed(world.away, there) }));
+  return asked.signed().length === 1;
+}
+
 /** Every kind of signed statement of mobility, each at a node that would act on it. */
 export const doors: readonly Door[] = [
   {
@@ -218,6 +228,13 @@ export const doors: readonly Door[] = [
     signer: keys.otherRouter,
     seal: patchAck,
     believes: (statement, defences) => isPatchedBy(patchBinding(), statement, defences),
+  },
+  {
+    name: 'question to prepare',
+    kind: StatementKind.PREPARE,
+    signer: keys.host,
+    seal: (signer, { agedMs = 0 } = {}) => world.statement({ host: hidOf(keys.host), issuedMs: WALL - agedMs, sequence: 1 }, signer),
+    believes: isPreparedBy,
   },
   {
     name: 'record',
