@@ -1,7 +1,7 @@
 import { ownershipAdvice, resolveOwnership, type OwnershipRecord, type OwnershipStep } from '../../migrate/src/state/index.js';
 
 /** Thrown by the step at which a process is killed. */
-export class Killed extends Error {}
+class Killed extends Error {}
 
 /** A process that may be killed before any of its steps: a write, a message, a command to QEMU. */
 export class Mortal {
@@ -81,7 +81,8 @@ export class OwnershipHost {
     if (wish === undefined) return false;
     const sees = command.includes('--peer-state');
     if (sees && peer.isBusy) return false;
-    const knowledge = sees && peer.record !== undefined ? ({ kind: 'record', record: peer.record } as const) : ({ kind: 'unknown' } as const);
+    const knowledge =
+      sees && peer.record !== undefined ? ({ kind: 'record', record: peer.record } as const) : ({ kind: 'unknown' } as const);
     const { verdict, write, peerWrite } = resolveOwnership(own, knowledge, wish as 'resume' | 'abort', this.guest === 'loaded');
     if (verdict === 'ask' || verdict === 'refuse') throw new Error(`the advice "${command}" leads to "${verdict}"`);
     by.act(() => {

@@ -252,5 +252,6 @@ function mend(random: SeededRandom, hosts: readonly [OwnershipHost, OwnershipHos
     const operator = new Mortal(life, () => log.push('operator killed'));
     if (host.followAdvice(peer, operator)) log.push(`advice at the ${host.role}`);
   }
-  for (const [host, peer] of [hosts, [hosts[1], hosts[0]] as const, hosts]) host.followAdvice(peer, new Mortal(MANY_STEPS, () => undefined));
+  for (const [host, peer] of [hosts, [hosts[1], hosts[0]] as const, hosts])
+    host.followAdvice(peer, new Mortal(MANY_STEPS, () => undefined));
 }

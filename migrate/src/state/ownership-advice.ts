@@ -48,7 +48,12 @@ function sourceAdvice({ vm, phase, reason, host, peer }: Source, alive: boolean,
       };
     case 'handed-over':
       if (alive) {
-        return { owner: 'undecided', meaning: `${vm} was given up a moment ago; the destination's word is awaited`, command: '', action: '' };
+        return {
+          owner: 'undecided',
+          meaning: `${vm} was given up a moment ago; the destination's word is awaited`,
+          command: '',
+          action: '',
+        };
       }
       return {
         owner: 'undecided',

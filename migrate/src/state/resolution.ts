@@ -34,7 +34,8 @@ export function resolveOwnership(own: OwnershipRecord, peer: PeerKnowledge, wish
 
 function resolveSource(own: OwnershipRecord, peer: PeerKnowledge, wish: 'resume' | 'abort'): Resolution {
   const { vm } = own;
-  const theirs = peer.kind === 'record' && peer.record.transfer === own.transfer && peer.record.role === 'destination' ? peer.record : undefined;
+  const theirs =
+    peer.kind === 'record' && peer.record.transfer === own.transfer && peer.record.role === 'destination' ? peer.record : undefined;
   switch (own.phase) {
     case 'running':
       return { verdict: 'run', why: `${vm} is this host's` };
@@ -58,7 +59,12 @@ function resolveSource(own: OwnershipRecord, peer: PeerKnowledge, wish: 'resume'
     return { verdict: 'run', write: RUNNING, why: `the destination never runs ${vm}, says its state file` };
   }
   if (theirs !== undefined) {
-    return { verdict: 'run', write: RUNNING, peerWrite: ABORTED, why: `${vm} never ran at the destination, which has promised that it never will` };
+    return {
+      verdict: 'run',
+      write: RUNNING,
+      peerWrite: ABORTED,
+      why: `${vm} never ran at the destination, which has promised that it never will`,
+    };
   }
   return { verdict: 'ask', why: `${vm} was handed over, and only the destination knows whether it has taken it` };
 }

@@ -12,7 +12,13 @@ function bytesOf(transfer: string): Uint8Array {
  * Asks the destination of a transfer what became of the VM, and lets it decide.
  * @throws what `node.connect` throws when nobody answers
  */
-export async function askDestination(node: XiaNode, to: string, vm: string, transfer: string, signal: AbortSignal): Promise<HandoverAnswer> {
+export async function askDestination(
+  node: XiaNode,
+  to: string,
+  vm: string,
+  transfer: string,
+  signal: AbortSignal,
+): Promise<HandoverAnswer> {
   const stream = await node.connect(await node.resolve(to, { signal }), { signal });
   const inquiry = new HandoverInquiry({ vm, transfer: bytesOf(transfer), send: (bytes) => void stream.write(bytes) });
   const answer = await new Promise<HandoverAnswer>((resolve) => {

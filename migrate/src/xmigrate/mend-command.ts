@@ -67,7 +67,10 @@ class Mending {
       let resolution = resolveOwnership(own, this.#peer(own), this.#wish, isLoaded);
       if (resolution.verdict === 'ask' && this.#options.host !== undefined) resolution = await this.#ask(own, resolution);
       if (resolution.verdict === 'ask') {
-        throw new XiaError('refused', `${resolution.why}: give --peer-state, or --host${own.role === 'source' ? ' and --to' : ' and --answer'}`);
+        throw new XiaError(
+          'refused',
+          `${resolution.why}: give --peer-state, or --host${own.role === 'source' ? ' and --to' : ' and --answer'}`,
+        );
       }
       if (resolution.verdict === 'refuse') throw new XiaError('refused', resolution.why);
       const said = await this.#apply(own, resolution, machine);

@@ -65,9 +65,7 @@ async function transferOut(
 ): Promise<SenderOutcome> {
   const { vm } = options;
   const file = new OwnershipFile(options.state, vm);
-  const fence = fenceOf(options, (reason) =>
-    report.event('fence-failed', { reason }, `the host was not told that ${vm} goes: ${reason}`),
-  );
+  const fence = fenceOf(options, (reason) => report.event('fence-failed', { reason }, `the host was not told that ${vm} goes: ${reason}`));
   const { to, allow, runs } = await goal(options, channel, signal);
   const transfer = randomBytes(TRANSFER_ID_BYTES);
   file.write({ role: 'source', phase: 'sending' }, { transfer: toHex(transfer), peer: to, bytes: 0, chunks: 0, ...placeOf(options) });

@@ -24,10 +24,11 @@ afterEach(() => pair.stop());
 /** Starts a run that takes some seconds, and waits until the source is under way. */
 async function start(...words: string[]): Promise<void> {
   const [hostA, hostB] = pair.hosts;
-  run = xmigrate(
-    ...['run', '--vm', 'vm1', '--source-qmp', a, '--destination-qmp', b, '--source-host', hostA, '--destination-host', hostB],
-    ...['--source-state', pair.state('a'), '--destination-state', pair.state('b'), '--max-bandwidth', '100K', ...words],
-  );
+  const options = {
+    ...{ vm: 'vm1', 'source-qmp': a, 'destination-qmp': b, 'source-host': hostA, 'destination-host': hostB },
+    ...{ 'source-state': pair.state('a'), 'destination-state': pair.state('b'), 'max-bandwidth': '150K' },
+  };
+  run = xmigrate('run', ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]), ...words);
   await run.said(words.includes('--json') ? /"status":"active"/ : /started/);
 }
 
