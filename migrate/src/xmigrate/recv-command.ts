@@ -6,7 +6,7 @@ import { DEFAULT_HOLD_BACK_BYTES, type ReceiverOutcome } from '../protocol/index
 import { checkMayReceive, OwnershipFile } from '../state/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
 import { closeNode } from './close-node.js';
-import { outcomeExitCode } from './outcome-code.js';
+import { faultOf, outcomeExitCode } from './outcome-code.js';
 import { allowedPeers, isAllowed } from './peer-list.js';
 import { QemuOutput } from './qemu-output.js';
 import { qemuParentGone } from './qemu-parent.js';
@@ -121,7 +121,7 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
     await fence?.settled();
     await closeNode(node);
   } catch (error) {
-    report.summary({ outcome: 'error', reason: (error as Error).message, exitCode: ExitCode.FAILED }, `${options.vm} did not come`);
+    report.summary({ outcome: 'error', ...faultOf(error), exitCode: ExitCode.FAILED }, `${options.vm} did not come`);
     throw error;
   } finally {
     qemu?.destroy();

@@ -8,7 +8,7 @@ import { DEFAULT_CHUNK_BYTES, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, TRANSFER_ID_BYTE
 import { checkMaySend, OwnershipFile } from '../state/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
 import { closeNode } from './close-node.js';
-import { outcomeExitCode } from './outcome-code.js';
+import { faultOf, outcomeExitCode } from './outcome-code.js';
 import { allowedPeers, checkedPeer } from './peer-list.js';
 import { QemuInput } from './qemu-input.js';
 import { sendStream } from './send-stream.js';
@@ -148,7 +148,7 @@ async function send(options: SendCommandOptions, signal: AbortSignal): Promise<v
     report.summary({ ...rest, outcome: kind, sha256, exitCode: outcomeExitCode(outcome) }, describe(outcome, options.vm));
     await closeNode(node);
   } catch (error) {
-    report.summary({ outcome: 'error', reason: (error as Error).message, exitCode: ExitCode.FAILED }, `${options.vm} stays here`);
+    report.summary({ outcome: 'error', ...faultOf(error), exitCode: ExitCode.FAILED }, `${options.vm} stays here`);
     throw error;
   }
   const code = outcomeExitCode(outcome);
