@@ -1,6 +1,5 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 
 /** A UDP link between one node and an address, which can be cut: what is sent meanwhile is lost. */
 export class CuttableLink {
@@ -34,7 +33,7 @@ export class CuttableLink {
 
   /** What the node is to attach to instead. */
   get address(): string {
-    return `127.0.0.1:${(this.#near.address() as AddressInfo).port}`;
+    return `127.0.0.1:${this.#near.address().port}`;
   }
 
   close(): void {

@@ -50,7 +50,12 @@ async function transfer(machine: LoadingMachine | undefined, onCommit: () => voi
     },
   });
   return {
-    ...{ link, input, sent, received, marks, ready },
+    link,
+    input,
+    sent,
+    received,
+    marks,
+    ready,
     write: () => {
       const piece = randomBytes(PIECE_BYTES);
       written.update(piece);

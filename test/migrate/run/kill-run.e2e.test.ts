@@ -25,8 +25,14 @@ afterEach(() => pair.stop());
 async function start(...words: string[]): Promise<void> {
   const [hostA, hostB] = pair.hosts;
   const options = {
-    ...{ vm: 'vm1', 'source-qmp': a, 'destination-qmp': b, 'source-host': hostA, 'destination-host': hostB },
-    ...{ 'source-state': pair.state('a'), 'destination-state': pair.state('b'), 'max-bandwidth': '150K' },
+    vm: 'vm1',
+    'source-qmp': a,
+    'destination-qmp': b,
+    'source-host': hostA,
+    'destination-host': hostB,
+    'source-state': pair.state('a'),
+    'destination-state': pair.state('b'),
+    'max-bandwidth': '150K',
   };
   run = xmigrate('run', ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]), ...words);
   await run.said(words.includes('--json') ? /"status":"active"/ : /started/);
