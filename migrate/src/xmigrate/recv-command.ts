@@ -109,6 +109,7 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
         const { kind, ...fields } = event;
         if (event.kind === 'ready') transfer = toHex(event.transfer);
         report.event(kind, event.kind === 'ready' ? { limits: event.limits, transfer, socket: output?.path } : fields);
+        if (kind === 'ready') output?.connectSoon();
         // A parent does this itself when both ends are ready.
         if (kind !== 'ready' || output === undefined || monitor === undefined || channel !== undefined) return;
         listenIncoming(monitor, output.path).catch((error: Error) => void output.destroy(error));

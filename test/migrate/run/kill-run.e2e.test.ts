@@ -1,6 +1,8 @@
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { OwnershipFile } from '../../../migrate/src/state/index.js';
+import { isProcessAlive, OwnershipFile } from '../../../migrate/src/state/index.js';
 import { RealPair, stateOf } from './real-pair.js';
 import { processesWith, xmigrate, type Running } from './xmigrate-process.js';
 
@@ -91,6 +93,9 @@ describe('a run of which something is killed', () => {
       expect((await xmigrate(...advised).ended).code, `round ${round}`).toBe(0);
       expect(await mend('abort', 'b'), `round ${round}`).toBe(0);
     }
+    // Those of programs that live are another migration's.
+    const sockets = readdirSync(tmpdir()).filter((name) => name.startsWith('xmigrate-qemu-'));
+    expect(sockets.filter((name) => !isProcessAlive(Number(name.split('-')[2])))).toEqual([]);
     expect((await states())[0]).toBe('running');
     expect((await states())[1]).not.toBe('running');
     expect([record('a')?.phase, record('b')?.phase]).toEqual(['running', 'aborted']);
