@@ -1,7 +1,7 @@
 import { ownershipAdvice, resolveOwnership, type OwnershipRecord, type OwnershipStep } from '../../migrate/src/state/index.js';
 
 /** Thrown by the step at which a process is killed. */
-export class Killed extends Error {}
+class Killed extends Error {}
 
 /** A process that may be killed before any of its steps: a write, a message, a command to QEMU. */
 export class Mortal {

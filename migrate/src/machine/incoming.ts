@@ -5,6 +5,8 @@ import type { Monitor } from './monitor.js';
 
 /** Beside the event, which a monitor that changed hands may have missed. */
 const ASK_AGAIN_MS = 250;
+/** Memory is loaded while it comes; what is left then takes a moment, and the guest stands still meanwhile. */
+const LOAD_TIMEOUT_MS = 60_000;
 /** As QEMU does by itself after a migration, in ms: at once, then after 50, 150, 250, 350. */
 const ANNOUNCEMENT = { initial: 50, max: 550, rounds: 5, step: 100 };
 
@@ -32,7 +34,7 @@ export async function listenIncoming(monitor: Monitor, socket: string, signal?: 
 
 /**
  * Waits until QEMU has loaded the whole guest and holds it, stopped.
- * @throws XiaError `qmp-error` when it could not, and has ended: its stderr says why
+ * @throws XiaError `qmp-error` when it could not, and has ended: its stderr says why; `timeout`, `interrupted`
  */
 export async function untilLoaded(monitor: Monitor, signal: AbortSignal): Promise<void> {
   const over = new AbortController();
@@ -40,6 +42,7 @@ export async function untilLoaded(monitor: Monitor, signal: AbortSignal): Promis
   const failed = () => new XiaError('qmp-error', "the destination's QEMU could not load the VM and ended; its stderr says why");
   let onEvent: ((event: QmpEvent) => void) | undefined;
   let onClose: (() => void) | undefined;
+  let timer: NodeJS.Timeout | undefined;
   try {
     await new Promise<void>((resolve, reject) => {
       const judge = (status: unknown) => {
@@ -51,10 +54,12 @@ export async function untilLoaded(monitor: Monitor, signal: AbortSignal): Promis
       monitor.on('event', onEvent);
       monitor.on('close', onClose);
       both.addEventListener('abort', () => reject(new XiaError('interrupted', 'the wait for QEMU was given up')), { once: true });
+      timer = setTimeout(() => reject(new XiaError('timeout', `QEMU did not load the VM within ${LOAD_TIMEOUT_MS} ms`)), LOAD_TIMEOUT_MS);
       if (monitor.closed) onClose();
       void askAgain(monitor, both, judge);
     });
   } finally {
+    clearTimeout(timer);
     over.abort();
     if (onEvent !== undefined) monitor.off('event', onEvent);
     if (onClose !== undefined) monitor.off('close', onClose);

@@ -1,4 +1,7 @@
 import * as v from 'valibot';
+import { errorCodes, type ErrorCode } from 'xia-core';
+
+const errorCodeNames = Object.keys(errorCodes) as ErrorCode[];
 
 const startedSchema = v.looseObject({ pid: v.number() });
 const figuresSchema = v.object({ bytes: v.number(), chunks: v.number(), bytesPerSecond: v.optional(v.number(), 0) });
@@ -11,6 +14,8 @@ const summarySchema = v.looseObject({
   offeredBytes: v.optional(v.number()),
   servedBytes: v.optional(v.number()),
   pages: v.optional(v.object({ zero: v.number(), fresh: v.number(), again: v.number() })),
+  /** Of a program that failed before a transfer began: its error's code. */
+  code: v.optional(v.fallback(v.picklist(errorCodeNames), 'refused'), 'refused'),
   peakRssMb: v.optional(v.number()),
 });
 

@@ -99,7 +99,9 @@ export class UnixPair implements ProgramPair {
   }
 
   #checkAlive(program: Program, end: string): void {
-    if (program.isOver) throw new XiaError('refused', `xmigrate at the ${end} ended: ${program.summary?.reason ?? 'without a word'}`);
+    if (!program.isOver) return;
+    const { code = 'refused', reason = 'without a word' } = program.summary ?? {};
+    throw new XiaError(code, `xmigrate at the ${end} ended: ${reason}`);
   }
 
   /** The next event of either program, or a little later. */

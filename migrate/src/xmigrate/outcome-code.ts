@@ -1,4 +1,4 @@
-import { ExitCode } from 'xia-core';
+import { ExitCode, XiaError, type ErrorCode } from 'xia-core';
 import type { AbortCode, ReceiverOutcome, SenderOutcome } from '../protocol/index.js';
 
 const exitCodes: Partial<Record<AbortCode, ExitCode>> = {
@@ -21,4 +21,9 @@ export function outcomeExitCode(outcome: SenderOutcome | ReceiverOutcome): ExitC
     case 'failed':
       return ExitCode.FAILED;
   }
+}
+
+/** What is said of a transfer that never began. */
+export function faultOf(error: unknown): { reason: string; code: ErrorCode | undefined } {
+  return { reason: (error as Error).message, code: error instanceof XiaError ? error.code : undefined };
 }

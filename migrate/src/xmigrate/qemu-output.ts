@@ -6,10 +6,11 @@ import { privateSocket } from './private-socket.js';
 const CONNECT_TIMEOUT_MS = 10_000;
 const TRY_AGAIN_MS = 10;
 
-/** The stream to a QEMU that listens on a UNIX socket (`migrate-incoming unix:`); connects when there is something to write. */
+/** The stream to a QEMU that listens on a UNIX socket (`migrate-incoming unix:`). */
 export class QemuOutput extends Writable {
   readonly #place = privateSocket('in');
   #socket: Socket | undefined;
+  #connecting: Promise<Socket> | undefined;
 
   constructor() {
     super({ highWaterMark: 1024 * 1024 });
@@ -20,15 +21,25 @@ export class QemuOutput extends Writable {
     return this.#place.path;
   }
 
+  /** Connects as soon as QEMU listens. What is written before waits for it, not for ever. */
+  connectSoon(): void {
+    this.#connecting ??= this.#connect();
+    this.#connecting.catch(() => undefined);
+  }
+
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     if (this.#socket !== undefined) {
       this.#socket.write(chunk, callback);
       return;
     }
-    this.#connect().then(
-      (socket) => void socket.write(chunk, callback),
-      (error: Error) => callback(error),
-    );
+    this.connectSoon();
+    const timer = setTimeout(() => this.destroy(new Error('QEMU does not listen')), CONNECT_TIMEOUT_MS);
+    this.#connecting
+      ?.finally(() => clearTimeout(timer))
+      .then(
+        (socket) => void socket.write(chunk, callback),
+        (error: Error) => callback(error),
+      );
   }
 
   override _final(callback: (error?: Error | null) => void): void {
@@ -44,10 +55,10 @@ export class QemuOutput extends Writable {
 
   /** QEMU may be a moment behind us. */
   async #connect(): Promise<Socket> {
-    const deadline = performance.now() + CONNECT_TIMEOUT_MS;
     for (;;) {
       try {
         const socket = await open(this.#place.path);
+        if (this.destroyed) socket.destroy();
         this.#place.remove();
         this.#socket = socket;
         socket.on('error', (error) => this.destroy(error));
@@ -55,7 +66,7 @@ export class QemuOutput extends Writable {
         socket.resume();
         return socket;
       } catch (error) {
-        if (this.destroyed || performance.now() > deadline) throw error;
+        if (this.destroyed) throw error;
         await sleep(TRY_AGAIN_MS);
       }
     }

@@ -7,7 +7,7 @@ import { HostNotices } from '../run/host-notices.js';
 import { checkMayReceive, OwnershipFile } from '../state/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
 import { closeNode } from './close-node.js';
-import { outcomeExitCode } from './outcome-code.js';
+import { faultOf, outcomeExitCode } from './outcome-code.js';
 import { allowedPeers, isAllowed } from './peer-list.js';
 import { QemuOutput } from './qemu-output.js';
 import { qemuParentGone } from './qemu-parent.js';
@@ -118,6 +118,7 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
         const { kind, ...fields } = event;
         if (event.kind === 'ready') transfer = toHex(event.transfer);
         report.event(kind, event.kind === 'ready' ? { limits: event.limits, transfer, socket: output?.path } : fields);
+        if (kind === 'ready') output?.connectSoon();
         // A parent does this itself when both ends are ready.
         if (kind !== 'ready' || output === undefined || monitor === undefined || channel !== undefined) return;
         listenIncoming(monitor, output.path).catch((error: Error) => void output.destroy(error));
@@ -135,7 +136,7 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
     await fence?.settled();
     await closeNode(node);
   } catch (error) {
-    report.summary({ outcome: 'error', reason: (error as Error).message, exitCode: ExitCode.FAILED }, `${options.vm} did not come`);
+    report.summary({ outcome: 'error', ...faultOf(error), exitCode: ExitCode.FAILED }, `${options.vm} did not come`);
     throw error;
   } finally {
     qemu?.destroy();

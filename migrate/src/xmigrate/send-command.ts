@@ -15,7 +15,7 @@ import {
 import { checkMaySend, OwnershipFile } from '../state/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
 import { closeNode } from './close-node.js';
-import { outcomeExitCode } from './outcome-code.js';
+import { faultOf, outcomeExitCode } from './outcome-code.js';
 import { allowedPeers, checkedPeer } from './peer-list.js';
 import { QemuInput } from './qemu-input.js';
 import { sendStream } from './send-stream.js';
@@ -167,7 +167,7 @@ async function send(options: SendCommandOptions, signal: AbortSignal): Promise<v
     );
     await closeNode(node);
   } catch (error) {
-    report.summary({ outcome: 'error', reason: (error as Error).message, exitCode: ExitCode.FAILED }, `${options.vm} stays here`);
+    report.summary({ outcome: 'error', ...faultOf(error), exitCode: ExitCode.FAILED }, `${options.vm} stays here`);
     throw error;
   }
   const code = outcomeExitCode(outcome);

@@ -27,7 +27,7 @@ const say = (message: ControlMessage, now = 0) => receiver.streamBytes(encodeMes
 const types = () => sent.map((message) => message.type);
 const outcome = () => events.find((event) => event.kind === 'finished')?.outcome;
 
-function start(ownLimits: TransferLimits): void {
+function start(ownLimits: TransferLimits, loadsFirst = false): void {
   sent = [];
   events = [];
   marks = [];
@@ -41,6 +41,7 @@ function start(ownLimits: TransferLimits): void {
     hash: sha256(),
     limits: ownLimits,
     holdBackBytes: 100,
+    loadsFirst,
     maxFetches: 2,
     sink: {
       send(bytes) {
@@ -252,5 +253,50 @@ describe('the receiver', () => {
     expect(outcome()).toMatchObject({ kind: 'aborted', code });
     expect(marks).toEqual([]);
     expect(receiver.hasBegun).toBe(false);
+  });
+});
+
+describe('the receiver for a reader that waits to be told', () => {
+  beforeEach(() => {
+    start(limits, true);
+    bringToReceived();
+  });
+
+  it('hands the whole stream on, and says RECEIVED only when it is loaded', () => {
+    expect(emitted).toHaveLength(3);
+    expect(events.at(-1)).toEqual({ kind: 'loading' });
+    expect(types()).not.toContain('received');
+    expect(marks).toEqual(['receiving', 'received']);
+    for (const chunk of emitted) receiver.handedOn(chunk, 0);
+    receiver.loaded(5);
+    expect(types().at(-1)).toBe('received');
+    say({ type: 'committed' }, 6);
+    expect(marks).toEqual(['receiving', 'received', 'running']);
+    expect(types().at(-1)).toBe('taken');
+    expect(outcome()).toMatchObject({ kind: 'taken', bytes: 230, chunks: 3 });
+  });
+
+  it("aborts when the VM cannot be loaded: it is the source's", () => {
+    receiver.loadFailed('wrong machine', 5);
+    expect(outcome()).toMatchObject({ kind: 'aborted', code: 'load-failed', by: 'here' });
+    expect(marks.at(-1)).toBe('aborted');
+    expect(types().at(-1)).toBe('abort');
+  });
+
+  it('aborts when the source goes away before it is loaded, and waits for it afterwards', () => {
+    receiver.streamClosed('reset', 5);
+    expect(outcome()).toMatchObject({ kind: 'aborted', code: 'peer-lost' });
+    start(limits, true);
+    bringToReceived();
+    receiver.loaded(5);
+    receiver.streamClosed('reset', 6);
+    expect(outcome()).toBeUndefined();
+  });
+
+  it('aborts when the reader ends after it has loaded and before the commit', () => {
+    receiver.loaded(5);
+    receiver.outputClosed('QEMU has ended', 6);
+    expect(outcome()).toMatchObject({ kind: 'aborted', code: 'output-closed' });
+    expect(marks.at(-1)).toBe('aborted');
   });
 });
