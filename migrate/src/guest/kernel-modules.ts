@@ -24,9 +24,10 @@ export interface KernelModule {
  * The modules that a guest needs, each after those that it depends on. A module that is built into this kernel is left out.
  * Dependencies are read from the modules themselves: the packages are not installed, so no `modules.dep` was generated, and
  * they differ from kernel to kernel.
+ * @param more modules that this guest needs besides
  * @throws XiaError `guest-build-failed` when the kernel lacks a required one, `missing-prerequisite` to decompress.
  */
-export async function collectModules(modulesFolder: string, signal?: AbortSignal): Promise<KernelModule[]> {
+export async function collectModules(modulesFolder: string, signal?: AbortSignal, more: readonly string[] = []): Promise<KernelModule[]> {
   const files = await indexModules(join(modulesFolder, 'kernel'));
   const builtin = await readBuiltin(join(modulesFolder, 'modules.builtin'));
   const ordered = new Map<string, KernelModule>();
@@ -41,7 +42,7 @@ export async function collectModules(modulesFolder: string, signal?: AbortSignal
     for (const dependency of moduleDependencies(content)) await visit(dependency, optional);
     ordered.set(name, { name, content });
   };
-  for (const name of REQUIRED_MODULES) await visit(name, false);
+  for (const name of [...REQUIRED_MODULES, ...more]) await visit(name, false);
   for (const name of OPTIONAL_MODULES) await visit(name, true);
   return [...ordered.values()];
 }

@@ -6,6 +6,7 @@ export const abortCodes = {
   'input-failed': 'the source could not read the VM stream',
   integrity: 'a chunk or the whole stream is not what the source sent',
   internal: 'a defect in the program',
+  'load-failed': 'the destination QEMU could not load the VM',
   'output-closed': 'the reader of the VM stream went away at the destination',
   'peer-lost': 'the other end went away or fell silent',
   protocol: 'the other end broke the protocol',

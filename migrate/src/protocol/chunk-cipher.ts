@@ -6,6 +6,13 @@ export interface ChunkCipher {
   seal(sequence: number, plaintext: Uint8Array): SealedChunk;
   /** The plaintext, in memory of its own, or undefined when the tag does not match. */
   open(sequence: number, sealed: SealedChunk): Uint8Array | undefined;
+  /** The same for what was sealed under a key of its own. */
+  openKeyed(sealed: KeyedChunk): Uint8Array | undefined;
+}
+
+/** Seals what may come again such that equal contents have equal ciphertexts, under keys that only the owner can make. */
+export interface ContentSealer {
+  sealWithKey(plaintext: Uint8Array): KeyedChunk;
 }
 
 /** A chunk as it is published, as long as its plaintext, and the tag without which it is worth nothing. */
@@ -15,6 +22,12 @@ export interface SealedChunk {
   readonly tag: Uint8Array;
 }
 
+/** A chunk, and the key that opens it and no other. */
+export interface KeyedChunk extends SealedChunk {
+  /** 44 bytes. They travel in the offer, so that the destination needs no secret. */
+  readonly key: Uint8Array;
+}
+
 /** SHA-256 over a stream. */
 export interface RunningHash {
   update(bytes: Uint8Array): void;
@@ -22,6 +35,8 @@ export interface RunningHash {
   digest(): Uint8Array;
 }
 
+/** Bytes of the key of one content. */
+export const PIECE_KEY_BYTES = 44;
 export const CHUNK_KEY_LABEL = 'xia migration chunks';
 export const CHUNK_KEY_BYTES = 32;
 const CHUNK_NONCE_BYTES = 12;

@@ -21,6 +21,11 @@ export class ChunkCutter {
     this.#end += piece.length;
   }
 
+  /** All that waits, without taking it. It stays where it is until the next `push`. */
+  peek(): Uint8Array {
+    return this.#memory.subarray(this.#start, this.#end);
+  }
+
   /** Takes `length` bytes, or as many as there are, from the front. They stay where they are until the next `push`. */
   take(length: number): Uint8Array {
     const taken = this.#memory.subarray(this.#start, Math.min(this.#end, this.#start + length));

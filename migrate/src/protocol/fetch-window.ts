@@ -1,8 +1,8 @@
-/** A chunk that the source offered: waiting to be fetched, being fetched, or fetched and waiting for its turn. */
-interface OfferedChunk {
-  readonly cid: Uint8Array;
-  readonly tag: Uint8Array;
-  readonly length: number;
+import type { PieceOffer } from './piece-list.js';
+
+/** A piece that the source offered: waiting to be fetched, being fetched, or fetched and waiting for its turn. */
+interface OfferedPiece {
+  readonly offer: PieceOffer;
   plaintext: Uint8Array | undefined;
 }
 
@@ -12,7 +12,7 @@ interface OfferedChunk {
  */
 export class FetchWindow {
   readonly #maxFetches: number;
-  readonly #chunks = new Map<number, OfferedChunk>();
+  readonly #chunks = new Map<number, OfferedPiece>();
   readonly #lengths = new Map<number, number>();
   #nextOffer = 0;
   #nextFetch = 0;
@@ -48,26 +48,25 @@ export class FetchWindow {
     return this.#nextOffer;
   }
 
-  offer(cid: Uint8Array, tag: Uint8Array, length: number): void {
-    this.#chunks.set(this.#nextOffer, { cid, tag, length, plaintext: undefined });
-    this.#lengths.set(this.#nextOffer, length);
-    this.#outstandingBytes += length;
+  offer(offer: PieceOffer): void {
+    this.#chunks.set(this.#nextOffer, { offer, plaintext: undefined });
+    this.#lengths.set(this.#nextOffer, offer.length);
+    this.#outstandingBytes += offer.length;
     this.#nextOffer += 1;
   }
 
   /** The next chunk to fetch, or undefined when there is none or enough are on their way. */
-  startFetch(): { sequence: number; cid: Uint8Array; length: number } | undefined {
+  startFetch(): { readonly sequence: number; readonly offer: PieceOffer } | undefined {
     if (this.#inFlight >= this.#maxFetches || this.#nextFetch === this.#nextOffer) return undefined;
     const sequence = this.#nextFetch++;
-    const { cid, length } = this.#chunks.get(sequence)!;
     this.#inFlight += 1;
-    return { sequence, cid, length };
+    return { sequence, offer: this.#chunks.get(sequence)!.offer };
   }
 
   /** What was offered, of a chunk being fetched; undefined for any other. */
-  awaited(sequence: number): { readonly tag: Uint8Array; readonly length: number } | undefined {
+  awaited(sequence: number): PieceOffer | undefined {
     const chunk = this.#chunks.get(sequence);
-    return chunk === undefined || chunk.plaintext !== undefined || sequence >= this.#nextFetch ? undefined : chunk;
+    return chunk === undefined || chunk.plaintext !== undefined || sequence >= this.#nextFetch ? undefined : chunk.offer;
   }
 
   arrived(sequence: number, plaintext: Uint8Array): void {

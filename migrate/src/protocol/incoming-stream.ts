@@ -1,9 +1,12 @@
 import type { AbortCode } from './abort-code.js';
 import type { ChunkCipher, RunningHash } from './chunk-cipher.js';
+import { ContentMemory } from './content-memory.js';
 import { FetchWindow } from './fetch-window.js';
 import { HoldBackQueue, type OrderedChunk } from './hold-back-queue.js';
-import type { TransferLimits } from './limits.js';
-import type { DoneMessage, OfferMessage } from './messages.js';
+import { DEFAULT_HOLD_BACK_BYTES, type TransferLimits } from './limits.js';
+import type { DoneMessage } from './messages.js';
+import { applyLayout } from './pages/layout.js';
+import type { OfferedChunk, PieceOffer } from './piece-list.js';
 import { StreamEndWatch } from './qemu-stream-end.js';
 
 /** Where chunks are asked for, and where they go. */
@@ -30,6 +33,9 @@ export interface IncomingStats {
   readonly windowBytes: number;
   readonly bufferedBytes: number;
   readonly maxBufferedBytes: number;
+  /** Bytes of contents that were fetched, and of those that were offered again while they were still here. */
+  readonly fetchedBytes: number;
+  readonly repeatedBytes: number;
 }
 
 /** What is to be said of a stream that the source calls done. */
@@ -41,6 +47,8 @@ export type StreamVerdict =
 /** The part of the agreed window that is free again before the source is told so. */
 const ACK_AFTER = 1 / 16;
 
+const NO_BYTES = new Uint8Array(0);
+
 /**
  * The VM stream as it comes in: chunks are offered, fetched, opened, put in order and handed on, all but the end that is held
  * back. Says what may be acknowledged, and at the end whether the stream is what the source sent.
@@ -50,6 +58,9 @@ export class IncomingStream {
   readonly #window: FetchWindow;
   readonly #queue: HoldBackQueue;
   readonly #endWatch: StreamEndWatch;
+  readonly #memory = new ContentMemory();
+  #fetchedBytes = 0;
+  #repeatedBytes = 0;
   #plainBytesWaiting = 0;
   #maxBufferedBytes = 0;
   /** The limits that both ends keep to. */
@@ -63,7 +74,8 @@ export class IncomingStream {
     this.#agreed = options.limits;
     this.#window = new FetchWindow(options.maxFetches);
     this.#queue = new HoldBackQueue(options.holdBackBytes, options.limits.maxChunkBytes);
-    this.#endWatch = new StreamEndWatch(options.holdBackBytes);
+    // Where nothing is held back the marker must be there all the same: a stream without it was cut.
+    this.#endWatch = new StreamEndWatch(options.holdBackBytes === 0 ? DEFAULT_HOLD_BACK_BYTES : options.holdBackBytes);
   }
 
   get stats(): IncomingStats {
@@ -74,6 +86,8 @@ export class IncomingStream {
       windowBytes: this.#window.outstandingBytes,
       bufferedBytes: this.#plainBytesWaiting + this.#queue.bytes,
       maxBufferedBytes: this.#maxBufferedBytes,
+      fetchedBytes: this.#fetchedBytes,
+      repeatedBytes: this.#repeatedBytes,
     };
   }
 
@@ -86,40 +100,33 @@ export class IncomingStream {
     this.#agreed = limits;
   }
 
-  /** Returns false when the offer is out of order or exceeds the window; nothing of it is kept then. */
-  offer({ sequence, cid, tag, length }: OfferMessage): boolean {
+  /** Returns false when the offer is out of order, exceeds the window or makes no sense; nothing of it is kept then. */
+  offer(sequence: number, piece: PieceOffer): boolean {
     const { limits } = this.#options;
+    const { length, chunk, layout } = piece;
     const fits =
       length > 0 &&
       length <= limits.maxChunkBytes &&
       this.#window.outstandingChunks < limits.windowChunks &&
       this.#window.outstandingBytes + length <= limits.windowBytes;
-    if (sequence !== this.#window.nextOffer || !fits) return false;
-    this.#window.offer(cid, tag, length);
-    this.#startFetches();
-    return true;
+    const content = chunk?.length ?? 0;
+    const fills = layout.length > 0 ? content <= length && (chunk === undefined || content > 0) : content === length;
+    if (sequence !== this.#window.nextOffer || !fits || !fills) return false;
+    this.#window.offer(piece);
+    return this.#goOn();
   }
 
   /** A fetched chunk. `unasked` is of no concern; `forged` is not what the source sealed. */
   arrived(sequence: number, ciphertext: Uint8Array): 'taken' | 'unasked' | 'forged' {
-    const offered = this.#window.awaited(sequence);
-    if (offered === undefined) return 'unasked';
-    const { cipher, hash } = this.#options;
-    const { tag, length } = offered;
-    const plaintext = ciphertext.length === length ? cipher.open(sequence, { ciphertext, tag }) : undefined;
-    if (plaintext === undefined) return 'forged';
-    this.#window.arrived(sequence, plaintext);
-    this.#plainBytesWaiting += plaintext.length;
-    this.#maxBufferedBytes = Math.max(this.#maxBufferedBytes, this.#plainBytesWaiting + this.#queue.bytes);
-    for (let turn = this.#window.takeTurn(); turn !== undefined; turn = this.#window.takeTurn()) {
-      this.#plainBytesWaiting -= turn.plaintext.length;
-      hash.update(turn.plaintext);
-      this.#endWatch.push(turn.plaintext);
-      this.#queue.push(turn.sequence, turn.plaintext);
-    }
-    this.#startFetches();
-    this.#emit();
-    return 'taken';
+    const chunk = this.#window.awaited(sequence)?.chunk;
+    if (chunk === undefined) return 'unasked';
+    const content = ciphertext.length === chunk.length ? this.#open(sequence, ciphertext, chunk) : undefined;
+    if (content === undefined) return 'forged';
+    this.#fetchedBytes += content.length;
+    const others = chunk.key === undefined ? [] : this.#memory.arrived(chunk.cid, content);
+    this.#repeatedBytes += others.length * content.length;
+    const isRight = [sequence, ...others].every((each) => this.#settle(each, content));
+    return isRight && this.#goOn() ? 'taken' : 'forged';
   }
 
   /** The reader has taken this chunk and all before it. */
@@ -156,7 +163,7 @@ export class IncomingStream {
       return { kind: 'wrong', code: 'integrity', reason: 'the stream as a whole is not what the source sent' };
     }
     if (this.#endWatch.judge() === 'truncated') {
-      return { kind: 'wrong', code: 'truncated', reason: "the stream's end marker is not within the held-back bytes" };
+      return { kind: 'wrong', code: 'truncated', reason: "the stream's end marker is not within its last bytes" };
     }
     return { kind: 'whole', sha256 };
   }
@@ -169,13 +176,53 @@ export class IncomingStream {
 
   clear(): void {
     this.#window.clear();
+    this.#memory.clear();
     this.#queue.clear();
   }
 
-  #startFetches(): void {
+  #open(sequence: number, ciphertext: Uint8Array, { tag, key }: OfferedChunk): Uint8Array | undefined {
+    const { cipher } = this.#options;
+    return key === undefined ? cipher.open(sequence, { ciphertext, tag }) : cipher.openKeyed({ ciphertext, tag, key });
+  }
+
+  /** Puts a piece together. False when its layout does not fit the content. */
+  #settle(sequence: number, content: Uint8Array): boolean {
+    const { layout, length } = this.#window.awaited(sequence)!;
+    const plaintext = layout.length === 0 ? content : applyLayout(layout, content, length);
+    if (plaintext?.length !== length) return false;
+    this.#window.arrived(sequence, plaintext);
+    this.#plainBytesWaiting += length;
+    this.#maxBufferedBytes = Math.max(this.#maxBufferedBytes, this.#plainBytesWaiting + this.#queue.bytes);
+    return true;
+  }
+
+  /** Fetches what may be fetched, and hands on what has its turn. False when something makes no sense. */
+  #goOn(): boolean {
     for (let next = this.#window.startFetch(); next !== undefined; next = this.#window.startFetch()) {
-      this.#options.sink.fetch(next.sequence, next.cid, next.length);
+      if (!this.#obtain(next.sequence, next.offer.chunk)) return false;
     }
+    for (let turn = this.#window.takeTurn(); turn !== undefined; turn = this.#window.takeTurn()) {
+      this.#plainBytesWaiting -= turn.plaintext.length;
+      this.#options.hash.update(turn.plaintext);
+      this.#endWatch.push(turn.plaintext);
+      this.#queue.push(turn.sequence, turn.plaintext);
+    }
+    this.#emit();
+    return true;
+  }
+
+  #obtain(sequence: number, chunk: OfferedChunk | undefined): boolean {
+    if (chunk === undefined) return this.#settle(sequence, NO_BYTES);
+    if (chunk.key !== undefined) {
+      const known = this.#memory.find(chunk.cid);
+      if (known !== undefined) {
+        this.#repeatedBytes += known.length;
+        return this.#settle(sequence, known);
+      }
+      if (!this.#memory.want(chunk.cid, sequence)) return true;
+    }
+    this.#options.sink.fetch(sequence, chunk.cid, chunk.length);
+    return true;
   }
 
   #emit(): void {

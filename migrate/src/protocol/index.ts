@@ -1,5 +1,13 @@
 export type { AbortCode } from './abort-code.js';
-export { CHUNK_KEY_BYTES, CHUNK_KEY_LABEL, chunkNonce, type ChunkCipher, type RunningHash, type SealedChunk } from './chunk-cipher.js';
+export {
+  CHUNK_KEY_BYTES,
+  CHUNK_KEY_LABEL,
+  chunkNonce,
+  type ChunkCipher,
+  type ContentSealer,
+  type RunningHash,
+  type SealedChunk,
+} from './chunk-cipher.js';
 export {
   DEFAULT_CHUNK_BYTES,
   DEFAULT_HOLD_BACK_BYTES,
@@ -9,6 +17,7 @@ export {
   type TransferLimits,
 } from './limits.js';
 export { TRANSFER_ID_BYTES, vmNameSchema } from './messages.js';
+export { HandoverInquiry, HandoverReply, type HandoverAnswer } from './handover-inquiry.js';
 export type { OrderedChunk } from './hold-back-queue.js';
 export { Receiver, type DestinationMark, type ReceiverEvent, type ReceiverOptions, type ReceiverOutcome } from './receiver.js';
 export { Sender, type SenderEvent, type SenderOptions, type SenderOutcome, type SenderSink, type SourceMark } from './sender.js';

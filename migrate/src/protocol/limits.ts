@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 
+export const CID_BYTES = 20;
 /** Bytes of the tag that AES-256-GCM makes for a chunk. */
 export const TAG_BYTES = 16;
 

@@ -2,11 +2,14 @@
 export interface LivenessOptions {
   /** An ALIVE goes out after this long without any other message. */
   readonly keepAliveMs: number;
-  /** The peer counts as lost after this long without a byte from it. Longer than any handover of the network below. */
+  /**
+   * The peer counts as lost after this long without a byte from it. An outage of 10 s shall pass unnoticed, and the stream below
+   * may take as long again until it tries at a moment when the path is back.
+   */
   readonly idleTimeoutMs: number;
 }
 
-export const defaultLiveness: LivenessOptions = { keepAliveMs: 2_000, idleTimeoutMs: 15_000 };
+export const defaultLiveness: LivenessOptions = { keepAliveMs: 2_000, idleTimeoutMs: 30_000 };
 
 /** Times in milliseconds of the caller's clock. Silent (no deadline) until `start` and after `stop`. */
 export class Liveness {

@@ -1,9 +1,11 @@
 import * as v from 'valibot';
 import { abortCodeNames } from './abort-code.js';
-import { limitsSchema, TAG_BYTES } from './limits.js';
+import { CID_BYTES, limitsSchema, TAG_BYTES } from './limits.js';
 
 /** Protocol versions that this program speaks. */
-export const PROTOCOL_VERSIONS: readonly number[] = [1];
+export const PROTOCOL_VERSIONS: readonly number[] = [1, 2];
+/** The first version that knows `pieces`. */
+export const PIECES_VERSION = 2;
 
 const MAX_VM_NAME_LENGTH = 64;
 export const TRANSFER_ID_BYTES = 16;
@@ -35,7 +37,12 @@ const hello = v.strictObject({
 
 const messageSchema = v.variant('type', [
   hello,
-  v.strictObject({ type: v.literal('offer'), sequence: count, cid: exactBytes(20), tag: exactBytes(TAG_BYTES), length: count }),
+  v.strictObject({ type: v.literal('offer'), sequence: count, cid: exactBytes(CID_BYTES), tag: exactBytes(TAG_BYTES), length: count }),
+  v.strictObject({
+    type: v.literal('pieces'),
+    sequence: count,
+    list: v.custom<Uint8Array>((value) => value instanceof Uint8Array, 'not bytes'),
+  }),
   v.strictObject({ type: v.literal('ack'), sequence: count }),
   v.strictObject({ type: v.literal('done'), chunks: count, bytes: count, sha256: exactBytes(32) }),
   v.strictObject({ type: v.literal('received'), bytes: count, sha256: exactBytes(32) }),
@@ -53,6 +60,7 @@ const messageSchema = v.variant('type', [
 export type ControlMessage = v.InferOutput<typeof messageSchema>;
 export type HelloMessage = v.InferOutput<typeof hello>;
 export type DoneMessage = Extract<ControlMessage, { type: 'done' }>;
+export type PiecesMessage = Extract<ControlMessage, { type: 'pieces' }>;
 export type OfferMessage = Extract<ControlMessage, { type: 'offer' }>;
 
 /** Checks a decoded value. Unknown keys, types and out-of-range figures are refused with the path of the first one. */

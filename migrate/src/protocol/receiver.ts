@@ -3,6 +3,7 @@ import type { ChunkCipher, RunningHash } from './chunk-cipher.js';
 import { ControlChannel } from './control-channel.js';
 import type { OrderedChunk } from './hold-back-queue.js';
 import { IncomingStream, type ChunkSink, type IncomingStats } from './incoming-stream.js';
+import { parsePieceList } from './piece-list.js';
 import { agreeLimits, DEFAULT_HOLD_BACK_BYTES, defaultLimits, type TransferLimits } from './limits.js';
 import { defaultLiveness, type LivenessOptions } from './liveness.js';
 import {
@@ -12,6 +13,7 @@ import {
   type DoneMessage,
   type HelloMessage,
   type OfferMessage,
+  type PiecesMessage,
 } from './messages.js';
 
 /** What the destination writes down before it takes the step: `running` before the held-back end of the stream goes out. */
@@ -28,7 +30,9 @@ export type ReceiverOutcome =
 
 export type ReceiverEvent =
   | { readonly kind: 'ready'; readonly limits: TransferLimits; readonly transfer: Uint8Array }
-  /** Everything is here and right; waiting for the source to give the VM up. */
+  /** The whole stream is out: end it, wait for QEMU, and say `loaded` or `loadFailed`. Only with `loadsFirst`. */
+  | { readonly kind: 'loading' }
+  /** Everything is here and right, and loaded where that is asked for; waiting for the source to give the VM up. */
   | { readonly kind: 'received'; readonly bytes: number; readonly chunks: number }
   /** The stream was lost at that moment: accept another from the same source and call `streamOpened`. */
   | { readonly kind: 'await-source' }
@@ -52,6 +56,11 @@ export interface ReceiverOptions {
   readonly limits?: TransferLimits;
   /** Plain bytes at the end of the stream that do not go out before the commit. Must contain QEMU's end marker. */
   readonly holdBackBytes?: number;
+  /**
+   * The reader does not start the VM by itself, so it gets the whole stream before the commit and must say that it has loaded it.
+   * `holdBackBytes` keeps nothing back then.
+   */
+  readonly loadsFirst?: boolean;
   /** Chunks being fetched at once; how many bytes of them are under way is the fetcher's congestion window's affair. */
   readonly maxFetches?: number;
   readonly liveness?: LivenessOptions;
@@ -59,21 +68,25 @@ export interface ReceiverOptions {
   readonly decisionTimeoutMs?: number;
 }
 
-type State = 'new' | 'hello' | 'receiving' | 'received' | 'await-source' | 'taking' | 'finished';
+const NO_BYTES = new Uint8Array(0);
+
+type State = 'new' | 'hello' | 'receiving' | 'loading' | 'received' | 'await-source' | 'taking' | 'finished';
 
 /**
  * The destination's end of a migration, without I/O. Contract as for the sender: `streamOpened`, then any of
- * `streamBytes`, `streamClosed`, `chunkArrived`, `chunkFailed`, `handedOn`, `outputClosed`, `abort`; `handleTimeout` no
- * later than `nextTimeout()`. `now` is in milliseconds, monotonic.
+ * `streamBytes`, `streamClosed`, `chunkArrived`, `chunkFailed`, `handedOn`, `outputClosed`, `loaded`, `loadFailed`, `abort`;
+ * `handleTimeout` no later than `nextTimeout()`. `now` is in milliseconds, monotonic.
  *
  *     new --streamOpened--> hello --HELLO, mark receiving--> receiving
  *     receiving --DONE, all chunks here and right, mark received, RECEIVED--> received
+ *     receiving --the same with `loadsFirst`, mark received--> loading --loaded, RECEIVED--> received
  *     received --COMMITTED, mark running, TAKEN--> taking --all handed on--> finished (taken)
  *     received --stream lost--> await-source --streamOpened, HELLO--> received;  await-source --too long--> finished (aborted)
  *     taking --reader gone, mark failed--> finished (failed)
- *     new, hello, receiving, received --ABORT, fault, reader gone, abort(), mark aborted--> finished (aborted)
+ *     new, hello, receiving, loading, received --ABORT, fault, reader gone, abort(), mark aborted--> finished (aborted)
  *
- * Until the mark `running` the last `holdBackBytes` of the stream have not left, so QEMU cannot have started the VM.
+ * Until the mark `running` the VM cannot have been started: the last `holdBackBytes` of the stream have not left, or, with
+ * `loadsFirst`, the reader waits to be told.
  */
 export class Receiver {
   readonly #o: Required<ReceiverOptions>;
@@ -90,12 +103,13 @@ export class Receiver {
     this.#o = {
       limits: defaultLimits,
       holdBackBytes: DEFAULT_HOLD_BACK_BYTES,
-      maxFetches: 64,
+      loadsFirst: false,
+      maxFetches: 256,
       liveness: defaultLiveness,
       decisionTimeoutMs: 30_000,
       ...options,
     };
-    this.#incoming = new IncomingStream(this.#o);
+    this.#incoming = new IncomingStream(this.#o.loadsFirst ? { ...this.#o, holdBackBytes: 0 } : this.#o);
     this.#channel = new ControlChannel((bytes) => this.#o.sink.send(bytes), this.#o.liveness);
   }
 
@@ -177,7 +191,17 @@ export class Receiver {
     if (this.#state === 'finished') return;
     this.#incoming.handedOn(chunk);
     if (this.#state === 'taking') this.#checkHandedOn();
-    else this.#acknowledge(now);
+    else if (this.#state === 'receiving') this.#acknowledge(now);
+  }
+
+  /** The reader has loaded the VM and waits to be told to run it. */
+  loaded(now: number): void {
+    if (this.#state === 'loading') this.#sayReceived(now);
+  }
+
+  /** The reader could not load the VM. */
+  loadFailed(reason: string, now: number): void {
+    if (!this.abort('load-failed', reason, now)) this.outputClosed(reason, now);
   }
 
   /** The reader of the VM stream went away. */
@@ -225,6 +249,7 @@ export class Receiver {
         break;
       case 'receiving':
         if (message.type === 'offer' && this.#done === undefined) return this.#offer(message, now);
+        if (message.type === 'pieces' && this.#done === undefined) return this.#pieces(message, now);
         if (message.type === 'done' && this.#done === undefined) {
           this.#done = message;
           return this.#checkComplete(now);
@@ -281,9 +306,21 @@ export class Receiver {
     return message.role === 'source' && message.resume && message.transfer.every((byte, index) => byte === ours[index]);
   }
 
-  #offer(message: OfferMessage, now: number): void {
-    if (this.#incoming.offer(message)) return;
-    this.abort('protocol', `the offer of chunk ${message.sequence} is out of order or exceeds the window`, now);
+  #offer({ sequence, cid, tag, length }: OfferMessage, now: number): void {
+    const piece = { length, chunk: { cid, tag, length, key: undefined }, layout: NO_BYTES };
+    if (!this.#incoming.offer(sequence, piece)) this.#refuse(sequence, now);
+  }
+
+  #pieces({ sequence, list }: PiecesMessage, now: number): void {
+    const pieces = parsePieceList(list);
+    if (pieces === undefined) return this.#refuse(sequence, now);
+    for (const [index, piece] of pieces.entries()) {
+      if (!this.#incoming.offer(sequence + index, piece)) return this.#refuse(sequence + index, now);
+    }
+  }
+
+  #refuse(sequence: number, now: number): void {
+    this.abort('protocol', `the offer of chunk ${sequence} is out of order, exceeds the window or makes no sense`, now);
   }
 
   #acknowledge(now: number): void {
@@ -301,12 +338,21 @@ export class Receiver {
     } else if (!this.#o.sink.persist('received', '')) {
       this.abort('state', 'the destination could not write its state file', now);
     } else {
-      const { sha256 } = verdict;
-      this.#sha256 = sha256;
-      this.#state = 'received';
-      this.#channel.send({ type: 'received', bytes: done.bytes, sha256 }, now);
-      this.#o.sink.onEvent({ kind: 'received', bytes: done.bytes, chunks: done.chunks });
+      this.#sha256 = verdict.sha256;
+      if (this.#o.loadsFirst) {
+        this.#state = 'loading';
+        this.#o.sink.onEvent({ kind: 'loading' });
+      } else {
+        this.#sayReceived(now);
+      }
     }
+  }
+
+  #sayReceived(now: number): void {
+    const { bytes, chunks } = this.#done!;
+    this.#state = 'received';
+    this.#channel.send({ type: 'received', bytes, sha256: this.#sha256! }, now);
+    this.#o.sink.onEvent({ kind: 'received', bytes, chunks });
   }
 
   /** The source has given the VM up. From the mark on it is ours: TAKEN first, then the end of the stream. */
@@ -320,7 +366,7 @@ export class Receiver {
     this.#state = 'taking';
     this.#channel.send({ type: 'taken' }, now);
     this.#o.sink.onEvent({ kind: 'taking' });
-    this.#incoming.openUp();
+    if (!this.#o.loadsFirst) this.#incoming.openUp();
     this.#checkHandedOn();
   }
 

@@ -2,7 +2,8 @@ import type { TransferLimits } from './limits.js';
 
 interface OfferedChunk {
   readonly sequence: number;
-  readonly cid: Uint8Array;
+  /** Undefined for what is not published, but said in the offer. */
+  readonly cid: Uint8Array | undefined;
   readonly length: number;
 }
 

@@ -1,12 +1,15 @@
 import type { AbortCode, Abortion } from './abort-code.js';
-import type { ChunkCipher, RunningHash } from './chunk-cipher.js';
-import { ChunkCutter } from './chunk-cutter.js';
+import type { ChunkCipher, ContentSealer, RunningHash } from './chunk-cipher.js';
 import { ControlChannel } from './control-channel.js';
 import { agreeLimits, DEFAULT_CHUNK_BYTES, DEFAULT_HOLD_BACK_BYTES, defaultLimits, type TransferLimits } from './limits.js';
 import { defaultLiveness, type LivenessOptions } from './liveness.js';
-import { agreeVersion, PROTOCOL_VERSIONS, type ControlMessage, type HelloMessage } from './messages.js';
+import { agreeVersion, PIECES_VERSION, PROTOCOL_VERSIONS, type ControlMessage, type HelloMessage } from './messages.js';
+import { MIN_PAGE_CUTTER_CHUNK_BYTES, PageCutter } from './pages/page-cutter.js';
+import type { OfferedChunk } from './piece-list.js';
+import { PieceOffers } from './piece-offers.js';
 import { StreamEndWatch } from './qemu-stream-end.js';
 import { SendWindow } from './send-window.js';
+import { BlindCutter, type CutPiece, type CutUrgency, type StreamCutter } from './stream-cutter.js';
 
 /** What the source writes down before it takes the step: `handed-over` before COMMITTED leaves, `running` when it takes back. */
 export type SourceMark = 'handed-over' | 'running';
@@ -50,6 +53,8 @@ export interface SenderOptions {
   readonly cipher: ChunkCipher;
   readonly hash: RunningHash;
   readonly sink: SenderSink;
+  /** Seals the guest's pages such that what was moved before is recognised. Without it the stream is cut blindly. */
+  readonly contents?: ContentSealer | undefined;
   readonly limits?: TransferLimits;
   /** Plain bytes per chunk. */
   readonly chunkBytes?: number;
@@ -58,6 +63,13 @@ export interface SenderOptions {
   readonly liveness?: LivenessOptions;
   /** How long to look for the destination again once the VM was given up. Longer than the destination waits. */
   readonly decisionTimeoutMs?: number;
+}
+
+/** Pages of the guest: those that are zero, sent for the first time, and sent again. */
+export interface PageFigures {
+  readonly zero: number;
+  readonly fresh: number;
+  readonly again: number;
 }
 
 const RECONNECT_FIRST_MS = 200;
@@ -81,10 +93,12 @@ type State = 'new' | 'hello' | 'sending' | 'done' | 'committing' | 'in-doubt' | 
 export class Sender {
   readonly #o: Required<SenderOptions>;
   readonly #channel: ControlChannel;
-  readonly #cutter = new ChunkCutter();
+  readonly #offers = new PieceOffers();
   readonly #endWatch = new StreamEndWatch(DEFAULT_HOLD_BACK_BYTES);
   #window: SendWindow;
   #chunkBytes: number;
+  #cutter: StreamCutter;
+  #offeredBytes = 0;
   #state: State = 'new';
   #inputEnded = false;
   #lastInputAt = 0;
@@ -104,10 +118,12 @@ export class Sender {
       flushAfterMs: 2,
       liveness: defaultLiveness,
       decisionTimeoutMs: 60_000,
+      contents: undefined,
       ...options,
     };
     this.#window = new SendWindow(this.#o.limits);
     this.#chunkBytes = this.#o.chunkBytes;
+    this.#cutter = new BlindCutter(this.#chunkBytes);
     this.#channel = new ControlChannel((bytes) => this.#o.sink.send(bytes), this.#o.liveness);
   }
 
@@ -117,7 +133,7 @@ export class Sender {
 
   /** Whether more input is welcome. False while the window is full, so that back-pressure reaches the writer. */
   get wantsInput(): boolean {
-    return this.#state === 'sending' && !this.#inputEnded && this.#cutter.bytes < this.#chunkBytes;
+    return this.#state === 'sending' && !this.#inputEnded && this.#cutter.wantsInput;
   }
 
   /** Whether `abort` would still stop the migration. */
@@ -132,6 +148,8 @@ export class Sender {
     windowBytes: number;
     maxWindowBytes: number;
     pendingBytes: number;
+    offeredBytes: number;
+    pages: PageFigures | undefined;
   } {
     return {
       bytes: this.#bytes,
@@ -140,6 +158,8 @@ export class Sender {
       windowBytes: this.#window.bytes,
       maxWindowBytes: this.#maxWindowBytes,
       pendingBytes: this.#cutter.bytes,
+      offeredBytes: this.#offeredBytes + this.#offers.saidBytes,
+      pages: this.#cutter instanceof PageCutter ? this.#cutter.pages : undefined,
     };
   }
 
@@ -186,6 +206,7 @@ export class Sender {
   input(piece: Uint8Array, now: number): void {
     if (this.#state === 'finished' || this.#inputEnded || piece.length === 0) return;
     this.#cutter.push(piece);
+    this.#o.hash.update(piece);
     this.#endWatch.push(piece);
     this.#lastInputAt = now;
     this.#pump(now);
@@ -232,11 +253,11 @@ export class Sender {
     if (now >= this.#flushAt()) this.#pump(now);
   }
 
-  /** When a chunk that is not full must leave; never while the window has no room for it anyway. */
+  /** When what is not full must leave; never while the window has no room for it anyway. */
   #flushAt(): number {
-    const partial = this.#cutter.bytes;
-    if (this.#state !== 'sending' || partial === 0 || !this.#window.hasRoom(Math.min(partial, this.#chunkBytes))) return Infinity;
-    return this.#lastInputAt + this.#o.flushAfterMs;
+    if (this.#state !== 'sending') return Infinity;
+    const isPartial = this.#cutter.hasPartial && this.#window.hasRoom(Math.min(this.#cutter.bytes, this.#chunkBytes));
+    return isPartial || !this.#offers.isEmpty ? this.#lastInputAt + this.#o.flushAfterMs : Infinity;
   }
 
   #message(message: ControlMessage, now: number): void {
@@ -281,6 +302,7 @@ export class Sender {
       const limits = agreeLimits(this.#o.limits, message.limits);
       this.#window = new SendWindow(limits);
       this.#chunkBytes = Math.min(this.#o.chunkBytes, limits.maxChunkBytes);
+      this.#chooseCutter(agreeVersion(message.versions)!);
       this.#state = 'sending';
       this.#o.sink.onEvent({ kind: 'ready', limits, chunkBytes: this.#chunkBytes });
       this.#pump(now);
@@ -295,40 +317,67 @@ export class Sender {
   #acknowledged(sequence: number, now: number): void {
     for (const chunk of this.#window.release(sequence)) {
       this.#acknowledgedChunks += 1;
-      this.#o.sink.unpublish(chunk.cid);
+      this.#unpublish(chunk.cid);
     }
     this.#pump(now);
   }
 
+  /** Pages are told apart where the owner wants it, the destination knows it, and pieces may be as large as that takes. */
+  #chooseCutter(version: number): void {
+    const early = this.#cutter;
+    const knowsPages = this.#o.contents !== undefined && version >= PIECES_VERSION && this.#chunkBytes >= MIN_PAGE_CUTTER_CHUNK_BYTES;
+    this.#cutter = knowsPages ? new PageCutter(this.#chunkBytes) : new BlindCutter(this.#chunkBytes);
+    // Until here nothing was known of the stream, so that its pieces are their contents.
+    while (early.ready('end') > 0) this.#cutter.push(early.take().content);
+  }
+
   /** Cuts, seals, publishes and offers as much as the window takes; DONE follows the last chunk at once. */
   #pump(now: number): void {
-    while (this.#state === 'sending' && this.#cutter.bytes > 0) {
-      const length = Math.min(this.#cutter.bytes, this.#chunkBytes);
-      const flush = this.#inputEnded || now >= this.#lastInputAt + this.#o.flushAfterMs;
-      if ((length < this.#chunkBytes && !flush) || !this.#window.hasRoom(length)) break;
-      this.#offer(this.#cutter.take(length), now);
+    const isIdle = now >= this.#lastInputAt + this.#o.flushAfterMs;
+    const urgency: CutUrgency = this.#inputEnded ? 'end' : isIdle ? 'idle' : 'full';
+    let length = 0;
+    while (this.#state === 'sending') {
+      length = this.#cutter.ready(urgency);
+      if (length === 0 || !this.#window.hasRoom(length)) break;
+      this.#offer(this.#cutter.take(), now);
+      if (this.#offers.isFull) this.#sayOffers(now);
     }
-    if (this.#state !== 'sending' || !this.#inputEnded || this.#cutter.bytes > 0) return;
+    if (this.#state !== 'sending') return;
+    // The destination acknowledges only what it has heard of.
+    if (urgency !== 'full' || length > 0) this.#sayOffers(now);
+    if (!this.#inputEnded || this.#cutter.bytes > 0) return;
     this.#state = 'done';
     this.#sha256 = this.#o.hash.digest();
     this.#channel.send({ type: 'done', chunks: this.#sequence, bytes: this.#bytes, sha256: this.#sha256 }, now);
     this.#o.sink.onEvent({ kind: 'input-sent', bytes: this.#bytes, chunks: this.#sequence });
   }
 
-  #offer(plaintext: Uint8Array, now: number): void {
+  #offer(piece: CutPiece, now: number): void {
     const sequence = this.#sequence++;
-    const { length } = plaintext;
-    this.#o.hash.update(plaintext);
-    const { ciphertext, tag } = this.#o.cipher.seal(sequence, plaintext);
-    const cid = this.#o.sink.publish(sequence, ciphertext);
-    if (cid === undefined) {
-      this.abort('publish-failed', `no room for chunk ${sequence} of ${length} bytes; a smaller window needs less`, now);
+    const { length, content, layout } = piece;
+    const chunk = content.length === 0 ? undefined : this.#publish(sequence, piece);
+    if (chunk === 'full') {
+      this.abort('publish-failed', `no room for chunk ${sequence} of ${content.length} bytes; a smaller window needs less`, now);
       return;
     }
-    this.#window.add({ sequence, cid, length });
+    this.#window.add({ sequence, cid: chunk?.cid, length });
     this.#maxWindowBytes = Math.max(this.#maxWindowBytes, this.#window.bytes);
     this.#bytes += length;
-    this.#channel.send({ type: 'offer', sequence, cid, tag, length }, now);
+    this.#offeredBytes += content.length;
+    if (this.#cutter instanceof PageCutter) this.#offers.add(sequence, { length, layout, chunk });
+    else this.#channel.send({ type: 'offer', sequence, cid: chunk!.cid, tag: chunk!.tag, length }, now);
+  }
+
+  #publish(sequence: number, { content, recurs }: CutPiece): OfferedChunk | 'full' {
+    const { cipher, contents, sink } = this.#o;
+    const keyed = recurs ? contents?.sealWithKey(content) : undefined;
+    const { ciphertext, tag } = keyed ?? cipher.seal(sequence, content);
+    const cid = sink.publish(sequence, ciphertext);
+    return cid === undefined ? 'full' : { cid, tag, length: content.length, key: keyed?.key };
+  }
+
+  #sayOffers(now: number): void {
+    if (!this.#offers.isEmpty) this.#channel.send(this.#offers.take(), now);
   }
 
   #received(bytes: number, sha256: Uint8Array, now: number): void {
@@ -385,6 +434,10 @@ export class Sender {
 
   #releaseAll(): void {
     this.#cutter.clear();
-    for (const chunk of this.#window.clear()) this.#o.sink.unpublish(chunk.cid);
+    for (const chunk of this.#window.clear()) this.#unpublish(chunk.cid);
+  }
+
+  #unpublish(cid: Uint8Array | undefined): void {
+    if (cid !== undefined) this.#o.sink.unpublish(cid);
   }
 }

@@ -1,5 +1,6 @@
 export * from './accelerator.js';
 export * from './detached-qemu.js';
+export { findProgram } from './find-program.js';
 export * from './migration.js';
 export type { QemuPlacement } from './prepare-qemu.js';
 export * from './qemu-arguments.js';

@@ -32,10 +32,14 @@ const ramSchema = v.object({
   'page-size': v.optional(count, 4096),
 });
 
+const diskSchema = v.object({ transferred: count, remaining: count, total: count });
+
 const migrationSchema = v.object({
   // Absent until the first migration.
   status: v.optional(v.string(), 'none'),
   ram: v.optional(ramSchema),
+  // Of block migration only.
+  disk: v.optional(diskSchema),
   'total-time': v.optional(count),
   'setup-time': v.optional(count),
   downtime: v.optional(count),
@@ -85,15 +89,17 @@ export interface MigrationProgress {
   readonly setupMs: number | undefined;
   /** What went wrong, once failed. */
   readonly error: string | undefined;
+  /** Bytes of disks in the stream, all together; only with QEMU's block migration. */
+  readonly disk: { readonly transferredBytes: number; readonly remainingBytes: number; readonly totalBytes: number } | undefined;
 }
 
 /**
  * Asks how the migration is going; either side.
  * @throws XiaError `qmp-error`, also when the answer is not what QEMU documents.
  */
-export async function queryMigration(qmp: QmpClient, signal?: AbortSignal): Promise<MigrationProgress> {
+export async function queryMigration(qmp: Pick<QmpClient, 'execute'>, signal?: AbortSignal): Promise<MigrationProgress> {
   const answer = checked(migrationSchema, await qmp.execute('query-migrate', {}, { signal }), 'query-migrate');
-  const { ram } = answer;
+  const { ram, disk } = answer;
   return {
     status: answer.status,
     transferredBytes: ram?.transferred ?? 0,
@@ -109,6 +115,7 @@ export async function queryMigration(qmp: QmpClient, signal?: AbortSignal): Prom
     totalMs: answer['total-time'],
     setupMs: answer['setup-time'],
     error: answer['error-desc'],
+    disk: disk && { transferredBytes: disk.transferred, remainingBytes: disk.remaining, totalBytes: disk.total },
   };
 }
 
@@ -120,7 +127,7 @@ export interface RunState {
 }
 
 /** @throws XiaError `qmp-error` */
-export async function queryRunState(qmp: QmpClient, signal?: AbortSignal): Promise<RunState> {
+export async function queryRunState(qmp: Pick<QmpClient, 'execute'>, signal?: AbortSignal): Promise<RunState> {
   return checked(statusSchema, await qmp.execute('query-status', {}, { signal }), 'query-status');
 }
 
@@ -146,12 +153,24 @@ export async function setMigrationLimits(qmp: QmpClient, limits: MigrationLimits
  * @throws XiaError `qmp-error` when QEMU does not know one.
  */
 export async function setMigrationCapabilities(
-  qmp: QmpClient,
+  qmp: Pick<QmpClient, 'execute'>,
   capabilities: Readonly<Record<string, boolean>>,
   signal?: AbortSignal,
 ): Promise<void> {
   const list = Object.entries(capabilities).map(([capability, state]) => ({ capability, state }));
   await qmp.execute('migrate-set-capabilities', { capabilities: list }, { signal });
+}
+
+const capabilitiesSchema = v.array(v.object({ capability: v.string(), state: v.boolean() }));
+
+/**
+ * The migration capabilities that this QEMU has, and whether each is on.
+ * @throws XiaError `qmp-error`
+ */
+export async function queryMigrationCapabilities(qmp: QmpClient): Promise<ReadonlyMap<string, boolean>> {
+  const command = 'query-migrate-capabilities';
+  const list = checked(capabilitiesSchema, await qmp.execute(command), command);
+  return new Map(list.map(({ capability, state }) => [capability, state]));
 }
 
 /** A URI for `migrate` and `migrate-incoming` that runs a program. QEMU gives it to `/bin/sh -c`, so each word is quoted. */
@@ -237,7 +256,14 @@ export async function continueMigration(qmp: QmpClient, signal?: AbortSignal): P
  * @throws XiaError `qmp-error` when QEMU does not wait for a guest, or refuses the URI.
  */
 export async function migrateIn(qmp: QmpClient, uri: string, signal?: AbortSignal): Promise<void> {
-  await qmp.execute('migrate-incoming', { uri }, { signal });
+  try {
+    await qmp.execute('migrate-incoming', { uri }, { signal });
+  } catch (error) {
+    if (!(error instanceof XiaError) || error.context['class'] === undefined) throw error;
+    // It takes one stream in its life, and does not say beforehand whether it had one that came to nothing.
+    const todo = 'quit that QEMU and start an empty one with "-incoming defer"';
+    throw new XiaError('qmp-error', `${error.message}; ${todo}`, error.context, { cause: error });
+  }
 }
 
 /**

@@ -46,6 +46,8 @@ interface QmpClientEvents {
  * still run it, its answer is dropped.
  */
 export class QmpClient extends EventEmitter<QmpClientEvents> implements AsyncDisposable {
+  /** The UNIX socket. */
+  readonly path: string;
   /** The version that QEMU told in its greeting. */
   readonly version: QemuVersion;
   readonly #socket: Socket;
@@ -53,8 +55,9 @@ export class QmpClient extends EventEmitter<QmpClientEvents> implements AsyncDis
   #nextId = 1;
   #closed = false;
 
-  private constructor(socket: Socket, version: QemuVersion) {
+  private constructor(path: string, socket: Socket, version: QemuVersion) {
     super();
+    this.path = path;
     this.#socket = socket;
     this.version = version;
   }
@@ -88,7 +91,7 @@ export class QmpClient extends EventEmitter<QmpClientEvents> implements AsyncDis
               const message = parseQmpMessage(line);
               if (client !== undefined) client.#handle(message);
               else if (message.kind === 'greeting') {
-                client = new QmpClient(socket, message.version);
+                client = new QmpClient(path, socket, message.version);
                 resolve();
               } else throw new XiaError('qmp-error', `${path}: this is no QMP server, it did not greet`, { path });
             }

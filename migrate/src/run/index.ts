@@ -9,6 +9,7 @@ export {
   type RunResult,
 } from './migration-plan.js';
 export { inspectMove, type Inspection } from './inspect-move.js';
-export { ProgramFollower, type ProgramSummary } from './program-follower.js';
+export { prefaultAdvice, prefaultMemory, queryMemdevs, type Memdev, type PrefaultAdvice } from './prefault.js';
+export type { ProgramSummary } from './program-log.js';
 export { runMigration } from './run-migration.js';
 export type { UpdateTime } from './update-watch.js';

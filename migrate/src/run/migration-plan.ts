@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Xid } from 'xia-core';
+import type { DiskOptions, DiskProgress, DiskResult } from '../disk/index.js';
 import type { MigrationProgress, QmpClient } from '../qemu/index.js';
 
 /** One of the two places of a migration. */
@@ -27,19 +28,28 @@ export interface RunMigrationOptions {
   readonly trust?: string;
   /** The command that starts `xmigrate`, as both QEMUs see it; default: this installation's. */
   readonly xmigrate?: readonly string[];
+  /**
+   * `unix` (default): `xmigrate` starts first, warm and connected, and QEMU comes to it. `exec`: each QEMU starts its program, for
+   * machines that run as another user or see another file system.
+   */
+  readonly qemuStream?: 'unix' | 'exec';
   readonly downtimeLimitMs?: number;
   /** Default: as fast as the path bears. */
   readonly maxBandwidthBytesPerSecond?: number;
   readonly chunkBytes?: number;
   readonly windowBytes?: number;
   readonly holdBackBytes?: number;
-  /** Where the event files of the two ends are kept; default: a temporary directory that is removed afterwards. */
+  /** The secret of the VM's owner: what of its memory was moved before comes from caches. Only the source reads it. */
+  readonly secretFile?: string;
+  /** Where the event files of the two ends are kept; default: nowhere once it is over. */
   readonly eventsDirectory?: string;
   /** How long the destination may take to listen, default 30 s. */
   readonly listenTimeoutMs?: number;
   /** How long after both ends are done the guest may take to run, default 30 s. */
   readonly settleTimeoutMs?: number;
   readonly pollMs?: number;
+  /** How the VM's disks move, default `auto`: what is not shared is copied beside the memory. */
+  readonly disk?: DiskOptions;
   /** Gives the migration up while the VM is still the source's; after the commit it comes too late. */
   readonly signal?: AbortSignal;
 }
@@ -47,10 +57,12 @@ export interface RunMigrationOptions {
 /** Names of the moments that a run passes, in order. */
 export type RunPhase =
   | 'checked'
+  | 'disks-copied'
   | 'listening'
   | 'started'
   | 'connected'
   | 'stopped'
+  | 'disks-switched'
   | 'input-sent'
   | 'received'
   | 'committing'
@@ -74,6 +86,8 @@ export interface RunProgress {
   readonly bytesPerSecond: number;
   /** QEMU's own view; undefined while its monitor does not answer. */
   readonly qemu: MigrationProgress | undefined;
+  /** Empty when none is copied. */
+  readonly disks: readonly DiskProgress[];
 }
 
 /** How it ended. Exactly one of the two QEMUs runs the guest, or none when `runner` says so. */
@@ -86,6 +100,12 @@ export interface RunResult {
   readonly reason: string;
   readonly bytes: number;
   readonly chunks: number;
+  /** Bytes of chunks offered, with the lists of them: less than `bytes` where zero pages are told apart. */
+  readonly offeredBytes: number | undefined;
+  /** Bytes of chunks that the source itself was asked for; the rest came from caches, or was there already. */
+  readonly servedBytes: number | undefined;
+  /** Pages of the guest, when they are told apart: zero, sent for the first time, sent again. */
+  readonly pages: { readonly zero: number; readonly fresh: number; readonly again: number } | undefined;
   readonly totalTimeMs: number;
   /** As the source's QEMU measured it: until its last byte was written. */
   readonly qemuDowntimeMs: number | undefined;
@@ -94,6 +114,8 @@ export interface RunResult {
   /** SHA-256 of the VM stream at each end, hexadecimal; undefined at an end that did not finish. */
   readonly sha256: { readonly source: string | undefined; readonly destination: string | undefined };
   readonly phases: readonly RunMoment[];
+  /** Every disk of the VM that was looked at, and what became of it. */
+  readonly disks: readonly DiskResult[];
   readonly peakRssMb: { readonly source: number | undefined; readonly destination: number | undefined };
 }
 

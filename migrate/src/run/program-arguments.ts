@@ -2,8 +2,9 @@ import { resolve } from 'node:path';
 import { ownXmigrate, type MigrationSide, type RunMigrationOptions } from './migration-plan.js';
 
 /** Paths are made absolute: QEMU, whose child reads them, may have been started in another folder. */
-function commonArguments(options: RunMigrationOptions, side: MigrationSide, eventsFile: string): string[] {
-  const words = ['--vm', options.vm, '--host', side.host, '--state', resolve(side.stateDirectory), '--events', resolve(eventsFile)];
+function commonArguments(options: RunMigrationOptions, side: MigrationSide, eventsFile: string | undefined): string[] {
+  const words = ['--vm', options.vm, '--host', side.host, '--state', resolve(side.stateDirectory)];
+  if (eventsFile !== undefined) words.push('--events', resolve(eventsFile));
   if (side.keyFile !== undefined) words.push('--key', resolve(side.keyFile));
   if (side.control !== undefined && options.guest !== undefined) {
     words.push('--host-control', resolve(side.control), '--guest', options.guest.toString());
@@ -13,21 +14,18 @@ function commonArguments(options: RunMigrationOptions, side: MigrationSide, even
   return words;
 }
 
-/** No shell stays between QEMU and the program, so that each notices when the other has gone. */
-function command(options: RunMigrationOptions): string[] {
-  return ['exec', ...(options.xmigrate ?? ownXmigrate())];
-}
-
-/** The command line that the source QEMU runs. */
-export function sendArguments(options: RunMigrationOptions, to: string, eventsFile: string): string[] {
-  const words = [...command(options), 'send', ...commonArguments(options, options.source, eventsFile), '--to', to];
+/** The command line of the program at the source. `to`: where, unless it is told later. */
+export function sendArguments(options: RunMigrationOptions, eventsFile: string | undefined, to?: string): string[] {
+  const words = [...(options.xmigrate ?? ownXmigrate()), 'send', ...commonArguments(options, options.source, eventsFile)];
+  if (to !== undefined) words.push('--to', to);
+  if (options.secretFile !== undefined) words.push('--secret', resolve(options.secretFile));
   if (options.chunkBytes !== undefined) words.push('--chunk', String(options.chunkBytes));
   return words;
 }
 
-/** The command line that the destination QEMU runs. */
-export function receiveArguments(options: RunMigrationOptions, eventsFile: string): string[] {
-  const words = [...command(options), 'recv', ...commonArguments(options, options.destination, eventsFile)];
+/** The command line of the program at the destination. */
+export function receiveArguments(options: RunMigrationOptions, eventsFile: string | undefined): string[] {
+  const words = [...(options.xmigrate ?? ownXmigrate()), 'recv', ...commonArguments(options, options.destination, eventsFile)];
   if (options.holdBackBytes !== undefined) words.push('--hold-back', String(options.holdBackBytes));
   return words;
 }

@@ -2,63 +2,48 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { isProcessAlive } from '../state/index.js';
+import { ProgramLog, type EventListener, type Program, type ProgramSummary } from './program-log.js';
 
 const POLL_MS = 10;
 const PIECE_BYTES = 64 * 1024;
 
 const eventSchema = v.looseObject({ event: v.string() });
-const startedSchema = v.looseObject({ pid: v.number() });
-const figuresSchema = v.object({ bytes: v.number(), chunks: v.number(), bytesPerSecond: v.optional(v.number(), 0) });
-const summarySchema = v.looseObject({
-  outcome: v.string(),
-  bytes: v.optional(v.number(), 0),
-  chunks: v.optional(v.number(), 0),
-  sha256: v.optional(v.string()),
-  reason: v.optional(v.string(), ''),
-  peakRssMb: v.optional(v.number()),
-});
-
-export type ProgramSummary = v.InferOutput<typeof summarySchema>;
 
 /** Follows the event file of an `xmigrate send` or `recv` that a QEMU has started. */
-export class ProgramFollower {
+export class ProgramFollower implements Program {
   readonly #path: string;
-  readonly #onEvent: (event: string, fields: Readonly<Record<string, unknown>>) => void;
+  readonly #onEvent: EventListener;
   readonly #timer: NodeJS.Timeout;
+  readonly #log = new ProgramLog();
   #file: number | undefined;
   #rest = Buffer.alloc(0);
-  #pid: number | undefined;
-  #figures = { bytes: 0, chunks: 0, bytesPerSecond: 0 };
-  #summary: ProgramSummary | undefined;
   #toldToStop = false;
 
-  constructor(path: string, onEvent: (event: string, fields: Readonly<Record<string, unknown>>) => void) {
+  constructor(path: string, onEvent: EventListener) {
     this.#path = path;
     this.#onEvent = onEvent;
     this.#timer = setInterval(() => this.poll(), POLL_MS);
   }
 
-  get figures(): { readonly bytes: number; readonly chunks: number; readonly bytesPerSecond: number } {
-    return this.#figures;
+  get figures(): Program['figures'] {
+    return this.#log.figures;
   }
 
   get summary(): ProgramSummary | undefined {
-    return this.#summary;
+    return this.#log.summary;
   }
 
   get pid(): number | undefined {
-    return this.#pid;
+    return this.#log.pid;
   }
 
-  /** Whether the program is over: it has said its last word, or its process has gone. False before it has started. */
   get isOver(): boolean {
-    return this.#summary !== undefined || (this.#pid !== undefined && !isProcessAlive(this.#pid));
+    return this.summary !== undefined || (this.pid !== undefined && !isProcessAlive(this.pid));
   }
 
-  /** Asks the program to stop, once: a second signal would end it at once. False when it has not started or is over. */
   stop(): boolean {
-    if (this.#pid === undefined || this.isOver) return false;
-    if (!this.#toldToStop) process.kill(this.#pid, 'SIGTERM');
+    if (this.pid === undefined || this.isOver) return false;
+    if (!this.#toldToStop) process.kill(this.pid, 'SIGTERM');
     this.#toldToStop = true;
     return true;
   }
@@ -75,7 +60,6 @@ export class ProgramFollower {
     }
   }
 
-  /** Reads what was written since the last time. */
   poll(): void {
     if (this.#file === undefined) {
       try {
@@ -107,13 +91,7 @@ export class ProgramFollower {
     // A line that is none was cut by a crash.
     if (!parsed.success) return;
     const { event, ...fields } = parsed.output;
-    if (event === 'started' && v.is(startedSchema, fields)) this.#pid = fields.pid;
-    const figures = v.safeParse(figuresSchema, fields);
-    if (figures.success) this.#figures = figures.output;
-    if (event === 'summary') {
-      const summary = v.safeParse(summarySchema, fields);
-      if (summary.success) this.#summary = summary.output;
-    }
+    this.#log.add(event, fields);
     this.#onEvent(event, fields);
   }
 }

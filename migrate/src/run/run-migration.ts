@@ -1,32 +1,26 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { XiaError } from 'xia-core';
-import {
-  execUri,
-  migrateIn,
-  QmpClient,
-  queryMigration,
-  setMigrationCapabilities,
-  setMigrationLimits,
-  type MigrationProgress,
-} from '../qemu/index.js';
+import { DiskMove } from '../disk/index.js';
+import { QmpClient, queryMigration, setMigrationLimits, type MigrationProgress } from '../qemu/index.js';
+import { ExecPair } from './exec-pair.js';
 import { GuestWatch } from './guest-watch.js';
 import { HostNotices } from './host-notices.js';
-import { receiveArguments, sendArguments } from './program-arguments.js';
-import { ProgramFollower } from './program-follower.js';
+import type { ProgramPair } from './program-pair.js';
 import { preflight } from './preflight.js';
 import { settle, type Settlement } from './settle.js';
-import type { MigrationSide, RunMigrationOptions, RunMoment, RunPhase, RunProgress, RunResult } from './migration-plan.js';
-
-/** How long the destination may take to end after the source has. */
-const DESTINATION_TIMEOUT_MS = 45_000;
-/** How long a program that is told to stop may take to start and to end. */
-const END_TIMEOUT_MS = 5_000;
+import { StragglerWatch } from './straggler-watch.js';
+import { UnixPair } from './unix-pair.js';
+import {
+  ownXmigrate,
+  type MigrationSide,
+  type RunMigrationOptions,
+  type RunMoment,
+  type RunPhase,
+  type RunProgress,
+  type RunResult,
+} from './migration-plan.js';
 
 /**
- * Moves a guest between two running QEMUs: checks that they fit, lets the destination listen, starts the source, follows both
+ * Moves a guest between two running QEMUs: checks that they fit, makes both programs ready, starts the source, follows both
  * to the end, and leaves exactly one of them running. Once something was started it does not throw: the result says what became
  * of the VM.
  * @throws XiaError `refused` (the pair does not fit, or the state files forbid it), `qmp-error`, `timeout`, `interrupted`; the VM runs on
@@ -36,8 +30,6 @@ export async function runMigration(
   options: RunMigrationOptions,
   onProgress: (progress: RunProgress) => void = () => undefined,
 ): Promise<RunResult> {
-  const eventsDirectory = options.eventsDirectory ?? (await mkdtemp(join(tmpdir(), 'xmigrate-')));
-  await mkdir(eventsDirectory, { recursive: true });
   const clients: QmpClient[] = [];
   const open = async (side: MigrationSide): Promise<QmpClient> => {
     if (typeof side.qmp !== 'string') return side.qmp;
@@ -46,48 +38,28 @@ export async function runMigration(
     return client;
   };
   try {
-    return await new MigrationRun(options, eventsDirectory, onProgress).run(await open(options.source), await open(options.destination));
+    return await new MigrationRun(options, onProgress).run(await open(options.source), await open(options.destination));
   } finally {
     for (const client of clients) await client.close();
-    if (options.eventsDirectory === undefined) await rm(eventsDirectory, { recursive: true, force: true });
   }
 }
 
 class MigrationRun {
   readonly #o: RunMigrationOptions;
   readonly #onProgress: (progress: RunProgress) => void;
-  readonly #senderEvents: string;
-  readonly #receiverEvents: string;
   readonly #startedAtMs = performance.now();
   readonly #moments: RunMoment[] = [];
-  readonly #sender: ProgramFollower;
-  readonly #receiver: ProgramFollower;
-  #listeningDag: string | undefined;
-  #hasBegun = false;
+  #pair: ProgramPair | undefined;
   #qemu: MigrationProgress | undefined;
+  #disks: DiskMove | undefined;
 
-  constructor(options: RunMigrationOptions, eventsDirectory: string, onProgress: (progress: RunProgress) => void) {
+  constructor(options: RunMigrationOptions, onProgress: (progress: RunProgress) => void) {
     this.#o = options;
     this.#onProgress = onProgress;
-    const stamp = Date.now();
-    const path = (end: string) => join(eventsDirectory, `${options.vm}.${end}.${stamp}.jsonl`);
-    this.#senderEvents = path('send');
-    this.#receiverEvents = path('recv');
-    this.#sender = new ProgramFollower(this.#senderEvents, (event) => {
-      if (event === 'connected' || event === 'input-sent' || event === 'committing') this.#moment(event);
-    });
-    this.#receiver = new ProgramFollower(this.#receiverEvents, (event, fields) => {
-      if (event === 'listening' && typeof fields['dag'] === 'string') {
-        this.#listeningDag = fields['dag'];
-        this.#moment('listening');
-      }
-      if (event === 'connected') this.#hasBegun = true;
-      if (event === 'received') this.#moment('received');
-      if (event === 'taking') this.#moment('taken');
-    });
   }
 
   async run(sourceQmp: QmpClient, destinationQmp: QmpClient): Promise<RunResult> {
+    const { downtimeLimitMs, maxBandwidthBytesPerSecond } = this.#o;
     const [sourceHost, destinationHost] = [this.#o.source, this.#o.destination].map(
       ({ control }) => new HostNotices(control, this.#o.guest),
     );
@@ -99,69 +71,83 @@ class MigrationRun {
     const destination = new GuestWatch(destinationQmp, (what) => what === 'RESUME' && this.#moment('resumed'));
     try {
       const wasRunning = await preflight(this.#o, sourceQmp, destinationQmp);
+      this.#disks = await this.#openDisks(sourceQmp, destinationQmp);
       this.#moment('checked');
+      const diskFault = await this.#disks.prepare(this.#o.signal).catch((error: unknown) => error as Error);
+      if (diskFault !== undefined) {
+        const settlement = { outcome: 'stayed', runner: wasRunning ? 'source' : 'none', reason: diskFault.message } as const;
+        await this.#disks.close();
+        return this.#result(settlement, source, destination);
+      }
       await Promise.all([sourceHost!.open(), destinationHost!.open()]);
       destinationHost!.say('coming');
-      const dag = await this.#listen(destinationQmp);
-      const { downtimeLimitMs, maxBandwidthBytesPerSecond } = this.#o;
+      const pair = await this.#openPair(sourceQmp, destinationQmp, wasRunning);
+      this.#pair = pair;
+      await pair.prepare();
       await setMigrationLimits(sourceQmp, {
         ...(downtimeLimitMs === undefined ? {} : { downtimeLimitMs }),
         ...(maxBandwidthBytesPerSecond === undefined ? {} : { maxBandwidthBytesPerSecond }),
       });
-      await setMigrationCapabilities(sourceQmp, { events: true });
-      await sourceQmp.execute('migrate', { uri: execUri(sendArguments(this.#o, dag, this.#senderEvents)) });
       this.#moment('started');
-      await this.#follow(sourceQmp);
-      const settlement = await settle({
-        options: this.#o,
-        source,
-        destination,
-        sender: this.#sender,
-        receiver: this.#receiver,
-        wasRunning,
-      });
+      await pair.start();
+      await this.#follow(pair, sourceQmp);
+      const settlement = await settle({ options: this.#o, source, destination, pair, wasRunning });
       this.#qemu = sourceQmp.closed ? this.#qemu : await queryMigration(sourceQmp);
       this.#moment('settled');
       if (settlement.outcome === 'stayed') destinationHost!.say('not-coming');
-      return this.#result(settlement, source, destination);
+      // What the ends of the transfer tell is a consequence then.
+      const reason = settlement.outcome === 'stayed' ? (this.#disks.fault ?? settlement.reason) : settlement.reason;
+      return this.#result({ ...settlement, reason }, source, destination);
     } finally {
+      await this.#pair?.close();
+      await this.#disks?.close();
       source.close();
       destination.close();
       await Promise.all([sourceHost!.close(), destinationHost!.close()]);
-      this.#sender.close();
-      this.#receiver.close();
     }
   }
 
-  /** Starts the destination and waits until it says where it listens. */
-  async #listen(destination: QmpClient): Promise<string> {
-    const { signal, listenTimeoutMs = 30_000 } = this.#o;
-    await migrateIn(destination, execUri(receiveArguments(this.#o, this.#receiverEvents)), signal).catch(refusedIncoming);
-    const deadline = performance.now() + listenTimeoutMs;
-    while (this.#listeningDag === undefined) {
-      const summary = this.#receiver.summary;
-      if (summary !== undefined) throw new XiaError('refused', `the destination cannot listen: ${summary.reason}`);
-      if (signal?.aborted || destination.closed || performance.now() > deadline) {
-        await this.#receiver.end(END_TIMEOUT_MS);
-        if (signal?.aborted) throw new XiaError('interrupted', 'stopped before the migration began');
-        throw new XiaError('timeout', `the destination's xmigrate did not listen within ${listenTimeoutMs} ms; see its QEMU's stderr`);
-      }
-      await sleep(10);
-    }
-    return this.#listeningDag;
+  #openDisks(source: QmpClient, destination: QmpClient): Promise<DiskMove> {
+    const { xmigrate = ownXmigrate(), trust, disk = {} } = this.#o;
+    const [sourceHost, destinationHost] = [this.#o.source.host, this.#o.destination.host];
+    return DiskMove.open({
+      source,
+      destination,
+      disk,
+      tunnel: { xmigrate, sourceHost, destinationHost, ...(trust === undefined ? {} : { trust }) },
+      progress: () => this.#qemu,
+      onProgress: () => this.#tell(),
+      onMoment: (moment) => this.#moment(moment),
+    });
+  }
+
+  async #openPair(source: QmpClient, destination: QmpClient, wasRunning: boolean): Promise<ProgramPair> {
+    const listeners = {
+      onSender: (event: string) => {
+        if (event === 'connected' || event === 'input-sent' || event === 'committing') this.#moment(event);
+      },
+      onReceiver: (event: string) => {
+        if (event === 'listening' || event === 'received') this.#moment(event);
+        if (event === 'taking') this.#moment('taken');
+      },
+    };
+    if (this.#o.qemuStream === 'exec') return ExecPair.open(this.#o, source, destination, listeners);
+    return new UnixPair(this.#o, source, destination, wasRunning, listeners);
   }
 
   /** Until both ends have ended. Asks QEMU beside it, whose monitor may be blocked at the very end. */
-  async #follow(source: QmpClient): Promise<void> {
+  async #follow(pair: ProgramPair, source: QmpClient): Promise<void> {
     const { signal, pollMs = 100 } = this.#o;
+    const { sender, receiver } = pair;
+    const stragglers = new StragglerWatch(pair, this.#o);
     let asking = false;
     let asked = 0;
-    let endedAtMs: number | undefined;
     let toldToStop = false;
-    while (!(this.#isSenderOver() && this.#receiver.isOver)) {
-      if (signal?.aborted && !toldToStop) {
+    const isSenderOver = () => sender.isOver || (sender.pid === undefined && this.#qemu?.status === 'failed');
+    while (!(isSenderOver() && receiver.isOver)) {
+      if ((signal?.aborted || this.#disks?.fault !== undefined) && !toldToStop) {
         // Not `migrate_cancel`: only `xmigrate send` knows whether the VM has been given up already.
-        toldToStop = this.#sender.stop();
+        toldToStop = sender.stop();
       }
       if (!asking && performance.now() - asked >= pollMs && !source.closed) {
         asking = true;
@@ -172,21 +158,11 @@ class MigrationRun {
           .finally(() => (asking = false));
         this.#tell();
       }
-      if (this.#isSenderOver()) {
-        endedAtMs ??= performance.now();
-        // A source that failed before it was heard leaves a destination that would wait for ever.
-        if (!this.#hasBegun || performance.now() - endedAtMs > DESTINATION_TIMEOUT_MS) this.#receiver.stop();
-        if (performance.now() - endedAtMs > 2 * DESTINATION_TIMEOUT_MS) return;
-      }
+      if (stragglers.look(isSenderOver()) === 'give-up') return;
       await sleep(10);
     }
-    this.#sender.poll();
-    this.#receiver.poll();
-  }
-
-  /** The process is gone; or QEMU reports a failure although none was ever started. */
-  #isSenderOver(): boolean {
-    return this.#sender.isOver || (this.#sender.pid === undefined && this.#qemu?.status === 'failed');
+    sender.poll();
+    receiver.poll();
   }
 
   #moment(name: RunPhase): void {
@@ -199,11 +175,13 @@ class MigrationRun {
   }
 
   #tell(): void {
-    this.#onProgress({ phase: this.#moments.at(-1)?.name ?? 'checking', atMs: this.#atMs(), ...this.#sender.figures, qemu: this.#qemu });
+    const { bytes, chunks, bytesPerSecond } = this.#pair?.sender.figures ?? { bytes: 0, chunks: 0, bytesPerSecond: 0 };
+    const phase = this.#moments.at(-1)?.name ?? 'checking';
+    this.#onProgress({ phase, atMs: this.#atMs(), bytes, chunks, bytesPerSecond, qemu: this.#qemu, disks: this.#disks?.progress() ?? [] });
   }
 
   #result(settlement: Settlement, source: GuestWatch, destination: GuestWatch): RunResult {
-    const [from, to] = [this.#sender.summary, this.#receiver.summary];
+    const [from, to] = [this.#pair?.sender.summary, this.#pair?.receiver.summary];
     const paused =
       source.stoppedAtMs === undefined || destination.resumedAtMs === undefined ? undefined : destination.resumedAtMs - source.stoppedAtMs;
     return {
@@ -211,19 +189,16 @@ class MigrationRun {
       ...settlement,
       bytes: from?.bytes ?? 0,
       chunks: from?.chunks ?? 0,
+      offeredBytes: from?.offeredBytes,
+      servedBytes: from?.servedBytes,
+      pages: from?.pages,
       totalTimeMs: this.#atMs(),
       qemuDowntimeMs: this.#qemu?.downtimeMs,
       pausedMs: paused === undefined ? undefined : Math.round(paused * 10) / 10,
       sha256: { source: from?.sha256, destination: to?.sha256 },
       phases: this.#moments,
+      disks: this.#disks?.results(settlement.outcome === 'moved') ?? [],
       peakRssMb: { source: from?.peakRssMb, destination: to?.peakRssMb },
     };
   }
-}
-
-/** A QEMU takes one stream in its life, and does not say beforehand whether it had one that came to nothing. */
-function refusedIncoming(error: unknown): never {
-  if (!(error instanceof XiaError) || error.context['class'] === undefined) throw error;
-  const todo = 'quit that QEMU and start an empty one with "-incoming defer"';
-  throw new XiaError('refused', `the destination takes no guest: ${error.message}; ${todo}`, error.context, { cause: error });
 }

@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { discardGuest, goOn, startGuest } from '../machine/index.js';
 import { queryRunState } from '../qemu/index.js';
-import { GuestFence, OwnershipFile } from '../state/index.js';
+import { GuestFence, isProcessAlive, OwnershipFile } from '../state/index.js';
 import type { GuestWatch } from './guest-watch.js';
-import type { ProgramFollower } from './program-follower.js';
+import type { ProgramPair } from './program-pair.js';
 import type { RunMigrationOptions, RunResult } from './migration-plan.js';
 
 export interface SettleInput {
   readonly options: RunMigrationOptions;
   readonly source: GuestWatch;
   readonly destination: GuestWatch;
-  readonly sender: ProgramFollower;
-  readonly receiver: ProgramFollower;
+  readonly pair: Pick<ProgramPair, 'sender' | 'receiver'>;
   /** Whether the guest ran before; a paused one stays paused. */
   readonly wasRunning: boolean;
 }
@@ -18,24 +18,45 @@ export interface SettleInput {
 export type Settlement = Pick<RunResult, 'outcome' | 'runner' | 'reason'>;
 
 const LOOK_AGAIN_MS = 20;
+const END_TIMEOUT_MS = 2_000;
 
 /**
- * Both ends have ended: decides by what they wrote down who owns the VM, and sees to it that this one, and no other, runs.
+ * Both ends have ended, or one has and the other cannot learn any more: decides by what they wrote down who owns the VM, and sees to
+ * it that this one, and no other, runs.
  *
  * The destination owns it once it wrote `running`, unless its QEMU then died without ever starting the guest. In every
  * other case the source does: its QEMU still has the whole guest, stopped or running.
  */
 export async function settle(input: SettleInput): Promise<Settlement> {
-  const { options, receiver, sender } = input;
+  const { options, pair } = input;
+  const { sender, receiver } = pair;
   const reason = sender.summary?.reason || receiver.summary?.reason || 'xmigrate ended without a word';
   // A source that never got to send cannot have handed anything over, however the destination goes on waiting.
   if (!receiver.isOver && receiver.pid !== undefined && sender.pid !== undefined) {
     return { outcome: 'in-doubt', runner: 'none', reason: `the destination's xmigrate (process ${receiver.pid}) has not ended: ${reason}` };
   }
-  const record = new OwnershipFile(options.destination.stateDirectory, options.vm).read();
-  const taken = record !== undefined && record.pid === receiver.pid && record.role === 'destination' && record.phase === 'running';
-  if (!taken) return keepAtSource(input, reason);
+  // Nobody may write after we have read.
+  await endNow(sender.summary === undefined ? sender.pid : undefined);
+  const file = new OwnershipFile(options.destination.stateDirectory, options.vm);
+  const record = file.read();
+  const isOurs = record !== undefined && record.pid === receiver.pid && record.role === 'destination';
+  if (!isOurs || record.phase !== 'running') {
+    // The promise never to run it, in place of the one who would have made it.
+    if (isOurs && (record.phase === 'receiving' || record.phase === 'received')) {
+      file.write({ role: 'destination', phase: 'aborted' }, { reason });
+    }
+    return keepAtSource(input, reason);
+  }
   return (await runAtDestination(input)) ?? keepAtSource(input, "the destination's QEMU could not load the VM and ended");
+}
+
+/** Ends a program that only waits for one that is gone. */
+async function endNow(pid: number | undefined): Promise<void> {
+  const deadline = performance.now() + END_TIMEOUT_MS;
+  for (let told = false; pid !== undefined && isProcessAlive(pid) && performance.now() < deadline; told = true) {
+    if (!told) process.kill(pid, 'SIGKILL');
+    await sleep(LOOK_AGAIN_MS);
+  }
 }
 
 async function runAtDestination({ options, source, destination, wasRunning }: SettleInput): Promise<Settlement | undefined> {
@@ -48,37 +69,37 @@ async function runAtDestination({ options, source, destination, wasRunning }: Se
     // A monitor that closes between the two lines is seen in the next round.
     const state = await queryRunState(destination.qmp).catch(() => undefined);
     if (state?.running || (state?.status === 'paused' && !wasRunning)) break;
-    if (state?.status === 'paused') await destination.qmp.execute('cont');
+    if (state?.status === 'paused') await startGuest(destination.qmp).catch(() => undefined);
     if (performance.now() > deadline) {
       const reason = `the VM is the destination's, but its QEMU does not start it (state "${state?.status ?? 'unknown'}")`;
       return { outcome: 'in-doubt', runner: 'none', reason };
     }
-    await sleep(LOOK_AGAIN_MS);
+    if (state?.status !== 'paused') await sleep(LOOK_AGAIN_MS);
   }
   // QEMU resumes a source whose migration was cancelled through its monitor after the last byte had left.
   const copy = source.qmp.closed ? undefined : await queryRunState(source.qmp);
   if (copy?.running) await source.qmp.execute('stop');
+  // A sender that was killed in the commit could not write this.
+  const file = new OwnershipFile(options.source.stateDirectory, options.vm);
+  const record = file.read();
+  if (record?.role === 'source' && record.phase === 'handed-over') file.write({ role: 'source', phase: 'gone' });
   return { outcome: 'moved', runner: wasRunning ? 'destination' : 'none', reason: '' };
 }
 
 async function keepAtSource({ options, source, destination, wasRunning }: SettleInput, reason: string): Promise<Settlement> {
-  const file = new OwnershipFile(options.source.stateDirectory, options.vm);
-  const record = file.read();
-  if (record?.role === 'source' && record.phase !== 'running') file.write({ role: 'source', phase: 'running' }, { reason });
-  await liftFence(options);
   if (!destination.qmp.closed) {
     const copy = await queryRunState(destination.qmp).catch(() => undefined);
     if (copy?.running)
       return { outcome: 'in-doubt', runner: 'destination', reason: `the destination runs a VM that it was not given: ${reason}` };
   }
+  const file = new OwnershipFile(options.source.stateDirectory, options.vm);
+  const record = file.read();
+  if (record?.role === 'source' && record.phase !== 'running') file.write({ role: 'source', phase: 'running' }, { reason });
+  await liftFence(options);
+  await discardGuest(destination.qmp);
   if (source.qmp.closed) return { outcome: 'stayed', runner: 'none', reason: `the source's QEMU has ended: ${reason}` };
-  let state = await queryRunState(source.qmp);
-  if (wasRunning && !state.running) {
-    // QEMU resumes by itself a guest whose migration it saw fail; one whose stream it had written whole it leaves stopped.
-    await source.qmp.execute('cont');
-    state = await queryRunState(source.qmp);
-  }
-  return { outcome: 'stayed', runner: state.running ? 'source' : 'none', reason };
+  const runs = wasRunning ? await goOn(source.qmp) : (await queryRunState(source.qmp)).running;
+  return { outcome: 'stayed', runner: runs ? 'source' : 'none', reason };
 }
 
 /** The source may have had its copy fenced before the VM turned out to stay. A host that does not hear of it forgets in a minute. */

@@ -9,5 +9,7 @@ export {
   type OwnershipStep,
   type SourcePhase,
 } from './ownership-record.js';
-export { checkMayReceive, checkMaySend, takeBack } from './ownership-rules.js';
+export { withOwnershipLock } from './ownership-lock.js';
+export { resolveOwnership, type PeerKnowledge, type Resolution } from './resolution.js';
+export { checkMayReceive, checkMaySend, refuseWhileBusy, takeBack } from './ownership-rules.js';
 export { isProcessAlive } from './process-alive.js';

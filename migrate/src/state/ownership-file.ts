@@ -12,6 +12,8 @@ const SUFFIX = '.json';
 export interface OwnershipDetails {
   readonly transfer?: string;
   readonly peer?: string;
+  readonly qmp?: string;
+  readonly host?: string;
   readonly bytes?: number;
   readonly chunks?: number;
   readonly reason?: string;
@@ -53,6 +55,8 @@ export class OwnershipFile {
       ...step,
       transfer: details.transfer ?? before?.transfer ?? '',
       peer: details.peer ?? before?.peer ?? '',
+      qmp: details.qmp ?? before?.qmp ?? '',
+      host: details.host ?? before?.host ?? '',
       pid: process.pid,
       sequence: (before?.sequence ?? 0) + 1,
       updatedAt: new Date().toISOString(),

@@ -7,8 +7,8 @@ import { vmNameSchema } from '../protocol/index.js';
  * source: `sending` before the first chunk, `handed-over` before COMMITTED leaves, `gone` when the destination has
  * confirmed, `running` when an attempt ended and the VM is still (or again) this host's.
  *
- * destination: `receiving` before the first chunk, `received` before RECEIVED leaves, `running` before the end of the
- * stream goes to QEMU, `aborted` before ABORT leaves, `failed` when QEMU went away while it was given the end.
+ * destination: `receiving` before the first chunk, `received` before RECEIVED leaves, `running` before the guest is started or the end
+ * of the stream goes to QEMU, `aborted` before ABORT leaves, `failed` when QEMU went away then and never ran the guest.
  */
 export const ownershipPhases = {
   source: ['running', 'sending', 'handed-over', 'gone'],
@@ -25,6 +25,9 @@ const fields = {
   transfer: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$|^$/)),
   /** DAG of the other end, empty while it is unknown. */
   peer: v.pipe(v.string(), v.maxLength(4096)),
+  /** QEMU's QMP socket on this host, and the XIA host beside it; empty while unknown. */
+  qmp: v.optional(v.pipe(v.string(), v.maxLength(4096)), ''),
+  host: v.optional(v.pipe(v.string(), v.maxLength(4096)), ''),
   /** The xmigrate process that wrote this. */
   pid: v.pipe(v.number(), v.integer(), v.minValue(1)),
   /** Grows with each write of this file. */

@@ -5,7 +5,11 @@ import { isProcessAlive } from './process-alive.js';
 
 const busyPhases: ReadonlySet<string> = new Set(['sending', 'handed-over', 'receiving', 'received']);
 
-function refuseWhileBusy(record: OwnershipRecord, file: OwnershipFile): void {
+/**
+ * Refuses while another process is moving the VM.
+ * @throws XiaError `already-running`
+ */
+export function refuseWhileBusy(record: OwnershipRecord, file: OwnershipFile): void {
   if (!busyPhases.has(record.phase) || record.pid === process.pid || !isProcessAlive(record.pid)) return;
   const why = `process ${record.pid} is ${record.phase} ${record.vm}, says ${file.path}`;
   throw new XiaError('already-running', `${why} (two hosts on one machine need a --state directory each)`, { pid: record.pid });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { openChunk, sealChunk } from 'xia-core';
+import { openChunk, openWithKey, sealChunk } from 'xia-core';
 import { chunkNonce, type ChunkCipher, type RunningHash } from '../protocol/index.js';
 
 /** AES-256-GCM by `node:crypto` under the key of one transfer (32 bytes). */
@@ -7,6 +7,7 @@ export function chunkCipher(key: Uint8Array): ChunkCipher {
   return {
     seal: (sequence, plaintext) => sealChunk(key, chunkNonce(sequence), plaintext),
     open: (sequence, sealed) => openChunk(key, chunkNonce(sequence), sealed),
+    openKeyed: openWithKey,
   };
 }
 

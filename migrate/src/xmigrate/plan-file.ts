@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import * as v from 'valibot';
 import { parseHostPort, parseYaml, PrincipalType, readConfigText, Xid } from 'xia-core';
+import { diskModes } from '../disk/index.js';
 import { vmNameSchema } from '../protocol/index.js';
 import { parseSize, sizeWanted, type SizeBounds } from './byte-size.js';
 import { BANDWIDTH, CHUNK, MAX_DOWNTIME_MS, MAX_TIMEOUT_SECONDS, REQUIRED_SETTINGS, WINDOW, type MoveSettings } from './run-options.js';
@@ -62,6 +63,11 @@ const settings = {
   adapt: v.optional(v.boolean()),
   chunk: v.optional(size(CHUNK)),
   window: v.optional(size(WINDOW)),
+  qemuStream: v.optional(v.picklist(['unix', 'exec'])),
+  secret: v.optional(text),
+  disk: v.optional(v.picklist(diskModes)),
+  sharedStorage: v.optional(v.boolean()),
+  diskBandwidth: v.optional(size(BANDWIDTH)),
   eventsDir: v.optional(text),
 };
 
@@ -117,6 +123,7 @@ const PATHS = [
   'destinationKey',
   'sourceControl',
   'destinationControl',
+  'secret',
   'eventsDir',
 ] as const satisfies readonly (keyof MoveSettings)[];
 

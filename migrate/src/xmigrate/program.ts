@@ -1,5 +1,8 @@
 import { Command } from 'commander';
+import { diskConnectCommand } from '../disk/disk-connect-command.js';
+import { diskListenCommand } from '../disk/disk-listen-command.js';
 import { agentCommand } from './agent-command.js';
+import { abortCommand, resumeCommand } from './mend-command.js';
 import { recvCommand } from './recv-command.js';
 import { runCommand } from './run-command.js';
 import { sendCommand } from './send-command.js';
@@ -12,7 +15,11 @@ export function xmigrateProgram(signal: AbortSignal): Command {
   program.addCommand(sendCommand(signal));
   program.addCommand(recvCommand(signal));
   program.addCommand(agentCommand(signal));
+  program.addCommand(diskListenCommand(signal));
+  program.addCommand(diskConnectCommand(signal));
   program.addCommand(statusCommand());
+  program.addCommand(resumeCommand(signal));
+  program.addCommand(abortCommand(signal));
   program.addCommand(takeBackCommand());
   program.addCommand(forgetCommand());
   program.addHelpText(

@@ -14,7 +14,7 @@ import {
 import { chunkCipher, runningSha256 } from './chunk-crypto.js';
 import { endStream } from './end-stream.js';
 import { MachineClock, monotonicMs } from './machine-clock.js';
-import type { ChunkFetcher, ControlStream } from './transfer-ports.js';
+import type { ChunkFetcher, ControlStream, LoadingMachine } from './transfer-ports.js';
 
 /** A peer that connects must say HELLO within this time, or the next one has its turn. */
 const HELLO_TIMEOUT_MS = 5_000;
@@ -32,6 +32,8 @@ export interface ReceiveStreamOptions extends Pick<
   readonly fetcher: ChunkFetcher;
   /** The VM stream: what QEMU reads. Ended once the VM is whole, destroyed otherwise. */
   readonly output: Writable;
+  /** Loads the VM before the commit and runs it after; without one, `output` starts the VM at its end, which is held back. */
+  readonly machine?: LoadingMachine | undefined;
   /** Throws when the mark could not be made durable. */
   readonly persist: (mark: DestinationMark, reason: string) => void;
   readonly onEvent?: (event: ReceiverEvent) => void;
@@ -94,6 +96,7 @@ class IncomingTransfer {
   #tellBegun!: (begun: boolean) => void;
   #tellOutcome!: (outcome: ReceiverOutcome) => void;
   #stream: ControlStream;
+  #started: Promise<void> = Promise.resolve();
   /** The address of some chunk of the peer where it was last. */
   #addressed: { readonly peer: Dag; readonly dag: Dag } | undefined;
 
@@ -106,6 +109,7 @@ class IncomingTransfer {
     this.#begun = new Promise((resolve) => (this.#tellBegun = resolve));
     this.#receiver = new Receiver({
       ...options,
+      loadsFirst: options.machine !== undefined,
       cipher: chunkCipher(stream.exportKey(CHUNK_KEY_LABEL, CHUNK_KEY_BYTES)),
       hash: runningSha256(),
       sink: {
@@ -201,7 +205,25 @@ class IncomingTransfer {
     }
   }
 
-  readonly #outputError = (error: Error) => this.#input(() => this.#receiver.outputClosed(error.message, monotonicMs()));
+  readonly #outputError = (error: Error) =>
+    this.#input(() => {
+      if (this.#o.machine === undefined) this.#receiver.outputClosed(error.message, monotonicMs());
+      else this.#receiver.loadFailed(`QEMU there closed the stream (${error.message}); its stderr says why`, monotonicMs());
+    });
+
+  readonly #machineGone = () => this.#input(() => this.#receiver.outputClosed('QEMU there has ended', monotonicMs()));
+
+  /** The whole stream is out. */
+  async #load(machine: LoadingMachine): Promise<void> {
+    this.#o.output.end();
+    try {
+      await machine.untilLoaded(this.#fetches.signal);
+    } catch (error) {
+      this.#input(() => this.#receiver.loadFailed((error as Error).message, monotonicMs()));
+      return;
+    }
+    this.#input(() => this.#receiver.loaded(monotonicMs()));
+  }
 
   readonly #aborted = () => {
     // A reader that is gone also ends the program's signal, and is the truer reason.
@@ -211,13 +233,20 @@ class IncomingTransfer {
   };
 
   #event(event: ReceiverEvent): void {
-    const { output, signal } = this.#o;
+    const { output, signal, machine } = this.#o;
     if (event.kind === 'ready') {
       output.on('error', this.#outputError);
+      machine?.gone.addEventListener('abort', this.#machineGone, { once: true });
       signal?.addEventListener('abort', this.#aborted, { once: true });
       this.#o.onPeer?.(this.#stream.peerDag);
       this.#o.onStart?.(() => this.#receiver.stats());
       this.#tellBegun(true);
+    }
+    // Later, because nothing may call back into the machine from here.
+    if (event.kind === 'loading' && machine !== undefined) queueMicrotask(() => void this.#load(machine));
+    if (event.kind === 'taking' && machine !== undefined) {
+      this.#started = machine.start();
+      this.#started.catch(() => undefined);
     }
     if (event.kind === 'finished') {
       this.#fetches.abort();
@@ -229,11 +258,29 @@ class IncomingTransfer {
   }
 
   async #conclude(outcome: ReceiverOutcome): Promise<void> {
-    const { output, signal } = this.#o;
-    if (outcome.kind === 'taken') output.end();
+    const { output, signal, machine } = this.#o;
+    if (machine === undefined && outcome.kind === 'taken') output.end();
+    const concluded = machine === undefined ? outcome : await this.#concludeMachine(machine, outcome);
     await this.#end(LINGER_MS);
     signal?.removeEventListener('abort', this.#aborted);
-    this.#tellOutcome(outcome);
+    machine?.gone.removeEventListener('abort', this.#machineGone);
+    this.#tellOutcome(concluded);
+  }
+
+  async #concludeMachine(machine: LoadingMachine, outcome: ReceiverOutcome): Promise<ReceiverOutcome> {
+    if (outcome.kind === 'taken') {
+      try {
+        await this.#started;
+      } catch (error) {
+        const reason = (error as Error).message;
+        this.#persist('failed', reason);
+        return { kind: 'failed', reason };
+      }
+      return outcome;
+    }
+    await machine.discard();
+    this.#o.output.destroy();
+    return outcome;
   }
 
   async #end(waitMs: number): Promise<void> {

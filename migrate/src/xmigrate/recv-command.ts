@@ -1,25 +1,31 @@
 import { Command, Option } from 'commander';
 import { ExitCode, ExitRequest, PrincipalType, toHex, Xid, XiaError } from 'xia-core';
-import { DEFAULT_HOLD_BACK_BYTES, type ReceiverOutcome } from '../protocol/index.js';
+import { openMonitor, ParentChannel } from '../channel/index.js';
+import { holdIncoming, listenIncoming, LoadingQemu } from '../machine/index.js';
+import { DEFAULT_HOLD_BACK_BYTES, type Receiver, type ReceiverOutcome } from '../protocol/index.js';
 import { checkMayReceive, OwnershipFile } from '../state/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
 import { closeNode } from './close-node.js';
 import { outcomeExitCode } from './outcome-code.js';
+import { allowedPeers, isAllowed } from './peer-list.js';
+import { QemuOutput } from './qemu-output.js';
 import { qemuParentGone } from './qemu-parent.js';
 import { receiveStream } from './receive-stream.js';
 import { startNode } from './start-node.js';
-import { addTransferOptions, fenceOf, giveWay, limitsOf, type TransferCommandOptions } from './transfer-options.js';
+import { addTransferOptions, fenceOf, giveWay, limitsOf, placeOf, type TransferCommandOptions } from './transfer-options.js';
 import { TransferReport } from './transfer-report.js';
 import { xidArgument } from './xid-argument.js';
 
 interface RecvCommandOptions extends TransferCommandOptions {
   readonly listen?: Xid;
   readonly register?: string;
-  readonly from?: readonly Xid[];
   readonly holdBack: number;
 }
 
 const MIB = 1024 ** 2;
+
+type ReceiveFigures = Pick<ReturnType<Receiver['stats']>, 'bytes' | 'chunks' | 'windowBytes'> &
+  Partial<Pick<ReturnType<Receiver['stats']>, 'fetchedBytes' | 'repeatedBytes'>>;
 
 function describe(outcome: ReceiverOutcome, vm: string): string {
   switch (outcome.kind) {
@@ -34,17 +40,30 @@ function describe(outcome: ReceiverOutcome, vm: string): string {
 
 async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<void> {
   giveWay(options);
-  if (process.stdout.isTTY) throw new XiaError('usage', 'stdout is a terminal; the VM stream goes to QEMU (see "xmigrate recv --help")');
-  const signal = AbortSignal.any([stop, qemuParentGone()]);
+  const channel = ParentChannel.ofThisProcess(options.underRun);
+  if (options.qmp === undefined && process.stdout.isTTY)
+    throw new XiaError('usage', 'stdout is a terminal; the VM stream goes to QEMU (see "xmigrate recv --help")');
+  const orphan = new AbortController();
+  const signal = AbortSignal.any([stop, qemuParentGone(), orphan.signal]);
   const file = new OwnershipFile(options.state, options.vm);
   checkMayReceive(file);
-  const report = new TransferReport({ role: 'recv', vm: options.vm, eventsFile: options.events, json: options.json === true });
+  const report = new TransferReport({ role: 'recv', vm: options.vm, eventsFile: options.events, json: options.json === true, channel });
   const fence = fenceOf(options, (reason) =>
     report.event('fence-failed', { reason }, `the host was not told that ${options.vm} comes: ${reason}`),
   );
   report.event('started', { pid: process.pid, vm: options.vm });
   let outcome: ReceiverOutcome;
+  let qemu: QemuOutput | undefined;
   try {
+    const monitor = options.qmp === undefined ? undefined : await openMonitor(options.qmp, channel);
+    if (monitor !== undefined) await holdIncoming(monitor, signal);
+    const output = monitor === undefined ? undefined : new QemuOutput();
+    qemu = output;
+    const machine = monitor === undefined ? undefined : new LoadingQemu(monitor, () => channel?.go?.runs ?? true);
+    let hasBegun = false;
+    // Who waits for a source is to give up when nobody is left to whom it matters.
+    const giveUp = () => hasBegun || orphan.abort();
+    for (const gone of [channel?.gone, machine?.gone]) gone?.addEventListener('abort', giveUp, { once: true });
     const node = await startNode(options, signal);
     // The service's name is that of the node's own key, so whoever dials it can check who answers.
     const sid = options.listen ?? new Xid(PrincipalType.SID, node.hid.id);
@@ -52,10 +71,17 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
     if (options.register !== undefined) await node.register(options.register, { sid });
     report.event(
       'listening',
-      { dag: server.dag.toString(), name: options.register },
+      { dag: server.dag.toString(), hid: node.hid.toString(), name: options.register },
       `waiting for ${options.vm} at ${server.dag.toString()}`,
     );
-    let figures = () => ({ bytes: 0, chunks: 0, windowBytes: 0 });
+    // Nobody may come before the parent has said who.
+    const go = await channel?.untilGo(signal);
+    if (channel !== undefined) {
+      if (go === undefined) throw new XiaError('interrupted', 'stopped before the migration began');
+      report.event('allowing', { hids: go.allow });
+    }
+    const allow = allowedPeers(options.allow, go?.allow);
+    let figures: () => ReceiveFigures = () => ({ bytes: 0, chunks: 0, windowBytes: 0 });
     let peer = '';
     let transfer = '';
     outcome = await receiveStream({
@@ -64,10 +90,11 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
       holdBackBytes: options.holdBack,
       streams: server,
       fetcher: node,
-      output: process.stdout,
-      allows: (source) => options.from === undefined || options.from.some((hid) => source !== undefined && hid.equals(source)),
+      output: output ?? process.stdout,
+      machine,
+      allows: (source) => isAllowed(allow, source),
       persist: (phase, reason) => {
-        file.write({ role: 'destination', phase }, { ...figures(), transfer, peer, reason });
+        file.write({ role: 'destination', phase }, { ...figures(), ...placeOf(options), transfer, peer, reason });
         if (phase === 'running') fence?.lift();
       },
       onPeer: (dag) => {
@@ -76,6 +103,7 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
       },
       onRefused: (dag, reason) => report.event('refused', { peer: dag.toString(), reason }, `refused ${dag.toString()}: ${reason}`),
       onStart: (stats) => {
+        hasBegun = true;
         figures = stats;
         report.follow(stats);
       },
@@ -83,26 +111,35 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
         if (event.kind === 'finished') return;
         const { kind, ...fields } = event;
         if (event.kind === 'ready') transfer = toHex(event.transfer);
-        report.event(kind, event.kind === 'ready' ? { limits: event.limits, transfer } : fields);
+        report.event(kind, event.kind === 'ready' ? { limits: event.limits, transfer, socket: output?.path } : fields);
+        // A parent does this itself when both ends are ready.
+        if (kind !== 'ready' || output === undefined || monitor === undefined || channel !== undefined) return;
+        listenIncoming(monitor, output.path).catch((error: Error) => void output.destroy(error));
       },
       signal,
     });
     const sha256 = outcome.kind === 'taken' ? toHex(outcome.sha256) : undefined;
     const { kind, ...rest } = outcome;
-    report.summary({ ...rest, outcome: kind, sha256, exitCode: outcomeExitCode(outcome) }, describe(outcome, options.vm));
+    const { fetchedBytes, repeatedBytes } = figures();
+    report.summary(
+      { ...rest, fetchedBytes, repeatedBytes, outcome: kind, sha256, exitCode: outcomeExitCode(outcome) },
+      describe(outcome, options.vm),
+    );
     await fence?.settled();
     await closeNode(node);
   } catch (error) {
     report.summary({ outcome: 'error', reason: (error as Error).message, exitCode: ExitCode.FAILED }, `${options.vm} did not come`);
     throw error;
+  } finally {
+    qemu?.destroy();
   }
   const code = outcomeExitCode(outcome);
   if (code !== ExitCode.OK) throw new ExitRequest(code);
 }
 
-/** `xmigrate recv`: what QEMU runs by `-incoming exec:` or `migrate-incoming exec:`. */
+/** `xmigrate recv`: what QEMU runs by `-incoming exec:` or `migrate-incoming exec:`, or what drives QEMU by `--qmp`. */
 export function recvCommand(signal: AbortSignal): Command {
-  const command = new Command('recv').description('wait for "xmigrate send" and write the VM stream to stdout');
+  const command = new Command('recv').description('wait for "xmigrate send" and give the VM stream to QEMU');
   addTransferOptions(command);
   return command
     .addOption(
@@ -112,12 +149,7 @@ export function recvCommand(signal: AbortSignal): Command {
     )
     .option('--register <name>', 'register this name for the service; it belongs to the key that registered it first (see --key)')
     .addOption(
-      new Option('--from <hid...>', 'accept only these sources (default: any)').argParser(
-        (text: string, before: readonly Xid[] | undefined) => [...(before ?? []), xidArgument(PrincipalType.HID, 'HID')(text)],
-      ),
-    )
-    .addOption(
-      new Option('--hold-back <size>', 'bytes of the end of the stream that QEMU gets after the commit only')
+      new Option('--hold-back <size>', 'bytes of the end of the stream that QEMU gets after the commit only (without --qmp)')
         .argParser(sizeArgument(MIB / 16, 64 * MIB))
         .default(DEFAULT_HOLD_BACK_BYTES, '1M'),
     )
@@ -126,7 +158,10 @@ export function recvCommand(signal: AbortSignal): Command {
       `
 Only the VM's bytes go to stdout; progress and events go to stderr, as JSON lines with --json.
 
-Example, as an option of the destination QEMU:
+Examples:
+  xmigrate recv --vm vm1 --host 127.0.0.1:7002 --register vm1.move.xia --qmp b.qmp
+
+As an option of the destination QEMU:
   -incoming "exec:xmigrate recv --vm vm1 --host 127.0.0.1:7002 --register vm1.move.xia"`,
     )
     .action((options: RecvCommandOptions) => receive(options, signal));

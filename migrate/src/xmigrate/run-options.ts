@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 import { integerArgument, numberArgument, PrincipalType, XiaError, type Xid } from 'xia-core';
+import { diskModes, type DiskMode } from '../disk/index.js';
 import { MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from '../protocol/index.js';
 import type { MoveOptions } from '../run/index.js';
 import { sizeArgument, type SizeBounds } from './byte-size.js';
@@ -41,8 +42,14 @@ export interface MoveSettings {
   /** Seconds. */
   readonly timeout?: number | undefined;
   readonly adapt: boolean;
+  readonly qemuStream?: 'unix' | 'exec' | undefined;
   readonly chunk?: number | undefined;
   readonly window?: number | undefined;
+  readonly secret?: string | undefined;
+  readonly disk?: DiskMode | undefined;
+  readonly sharedStorage?: boolean | undefined;
+  /** Bytes per second. */
+  readonly diskBandwidth?: number | undefined;
   readonly eventsDir?: string | undefined;
 }
 
@@ -119,6 +126,25 @@ export function addMoveOptions(command: Command): Command {
     .option('--no-adapt', 'do not slow down a guest that changes its memory faster than it is carried')
     .addOption(new Option('--chunk <size>', 'plain bytes per chunk').argParser(sizeArgument(CHUNK.minimumBytes, CHUNK.maximumBytes)))
     .addOption(new Option('--window <size>', 'sealed bytes in flight').argParser(sizeArgument(WINDOW.minimumBytes, WINDOW.maximumBytes)))
+    .addOption(
+      new Option(
+        '--qemu-stream <way>',
+        'unix: xmigrate starts first and QEMU comes to its socket; exec: each QEMU starts its xmigrate (default: unix)',
+      ).choices(['unix', 'exec']),
+    )
+    .option('--secret <file>', "the secret of the VM's owner: what of its memory was moved before comes from caches")
+    .addOption(
+      new Option(
+        '--disk <how>',
+        'how disks move: auto (copy what is not shared, by nbd), none, nbd (a mirror over a stream), block (in the VM stream, until QEMU 9.0) (default: auto)',
+      ).choices(diskModes),
+    )
+    .option('--shared-storage', 'every disk is on storage that both sides see: none is copied')
+    .addOption(
+      new Option('--disk-bandwidth <size>', 'bytes per second of the copy of a disk').argParser(
+        sizeArgument(BANDWIDTH.minimumBytes, BANDWIDTH.maximumBytes),
+      ),
+    )
     .option('--events-dir <dir>', 'keep the event files of both ends here');
 }
 
@@ -152,6 +178,11 @@ export function moveOptions(settings: MoveSettings, signal: AbortSignal): MoveOp
     source: side('source'),
     destination: side('destination'),
     adapts: adapt,
+    disk: {
+      mode: settings.disk ?? 'auto',
+      sharedStorage: settings.sharedStorage === true,
+      ...given({ maxBandwidthBytesPerSecond: settings.diskBandwidth }),
+    },
     signal,
     ...given({
       guest,
@@ -164,6 +195,8 @@ export function moveOptions(settings: MoveSettings, signal: AbortSignal): MoveOp
       timeoutMs: settings.timeout === undefined ? undefined : settings.timeout * 1000,
       chunkBytes: settings.chunk,
       windowBytes: settings.window,
+      qemuStream: settings.qemuStream,
+      secretFile: settings.secret,
       eventsDirectory: settings.eventsDir,
     }),
   };

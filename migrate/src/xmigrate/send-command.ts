@@ -1,23 +1,39 @@
 import { randomBytes } from 'node:crypto';
 import { isatty } from 'node:tty';
 import { Command, Option } from 'commander';
-import { ExitCode, ExitRequest, toHex, XiaError } from 'xia-core';
-import { DEFAULT_CHUNK_BYTES, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, TRANSFER_ID_BYTES, type SenderOutcome } from '../protocol/index.js';
+import { ContentSealer, ExitCode, ExitRequest, loadSecret, toHex, XiaError, type XiaNode } from 'xia-core';
+import { openMonitor, ParentChannel } from '../channel/index.js';
+import { goOn, startOutgoing, type Monitor } from '../machine/index.js';
+import {
+  DEFAULT_CHUNK_BYTES,
+  MAX_CHUNK_BYTES,
+  MIN_CHUNK_BYTES,
+  TRANSFER_ID_BYTES,
+  type Sender,
+  type SenderOutcome,
+} from '../protocol/index.js';
 import { checkMaySend, OwnershipFile } from '../state/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
 import { closeNode } from './close-node.js';
 import { outcomeExitCode } from './outcome-code.js';
+import { allowedPeers, checkedPeer } from './peer-list.js';
+import { QemuInput } from './qemu-input.js';
 import { sendStream } from './send-stream.js';
 import { startNode } from './start-node.js';
-import { addTransferOptions, fenceOf, giveWay, limitsOf, type TransferCommandOptions } from './transfer-options.js';
+import { addTransferOptions, fenceOf, giveWay, limitsOf, placeOf, type TransferCommandOptions } from './transfer-options.js';
 import { TransferReport } from './transfer-report.js';
 import { openVmInput } from './vm-input.js';
 
 const STDIN = 0;
+const NO_GOAL = '--to is needed: the DAG that "xmigrate recv" listens on, or its name';
+
+type SendFigures = Pick<ReturnType<Sender['stats']>, 'bytes' | 'chunks' | 'windowBytes'> &
+  Partial<Pick<ReturnType<Sender['stats']>, 'offeredBytes' | 'pages'>>;
 
 interface SendCommandOptions extends TransferCommandOptions {
-  readonly to: string;
+  readonly to?: string;
   readonly chunk: number;
+  readonly secret?: string;
 }
 
 function describe(outcome: SenderOutcome, vm: string): string {
@@ -31,66 +47,124 @@ function describe(outcome: SenderOutcome, vm: string): string {
   }
 }
 
+/** Where to, and to whom: the parent's word where a parent has started this program. */
+async function goal(options: SendCommandOptions, channel: ParentChannel | undefined, signal: AbortSignal) {
+  const go = await channel?.untilGo(signal);
+  const to = go?.to ?? options.to;
+  if (channel !== undefined && go === undefined) throw new XiaError('interrupted', 'stopped before the migration began');
+  if (to === undefined) throw new XiaError('usage', NO_GOAL);
+  return { to, allow: allowedPeers(options.allow, go?.allow), runs: go?.runs ?? true };
+}
+
+/** Aborted when the parent goes away while QEMU has not been told anything: nobody would tell it any more. */
+function orphaned(channel: ParentChannel | undefined, input: { readonly isConnected: boolean } | undefined): AbortSignal[] {
+  if (channel === undefined || input === undefined) return [];
+  const orphan = new AbortController();
+  const look = () => !input.isConnected && orphan.abort();
+  channel.gone.addEventListener('abort', look, { once: true });
+  if (channel.gone.aborted) look();
+  return [orphan.signal];
+}
+
+async function transferOut(
+  options: SendCommandOptions,
+  report: TransferReport,
+  node: XiaNode,
+  channel: ParentChannel | undefined,
+  monitor: Monitor | undefined,
+  signal: AbortSignal,
+): Promise<{ readonly outcome: SenderOutcome; readonly figures: SendFigures }> {
+  const { vm } = options;
+  const file = new OwnershipFile(options.state, vm);
+  const fence = fenceOf(options, (reason) => report.event('fence-failed', { reason }, `the host was not told that ${vm} goes: ${reason}`));
+  const contents = options.secret === undefined ? undefined : new ContentSealer(await loadSecret(options.secret));
+  const { to, allow, runs } = await goal(options, channel, signal);
+  const transfer = randomBytes(TRANSFER_ID_BYTES);
+  file.write({ role: 'source', phase: 'sending' }, { transfer: toHex(transfer), peer: to, bytes: 0, chunks: 0, ...placeOf(options) });
+  let connected = false;
+  let figures: () => SendFigures = () => ({ bytes: 0, chunks: 0, windowBytes: 0 });
+  const qemu = monitor === undefined ? undefined : await QemuInput.listen();
+  const stop = AbortSignal.any([signal, ...orphaned(channel, qemu)]);
+  const stays = async (reason: string) => {
+    const { bytes, chunks } = figures();
+    file.write({ role: 'source', phase: 'running' }, { bytes, chunks, reason });
+    qemu?.close();
+    if (monitor !== undefined && runs) await goOn(monitor);
+  };
+  let outcome: SenderOutcome;
+  try {
+    outcome = await sendStream({
+      vm,
+      transfer,
+      contents,
+      limits: limitsOf(options),
+      chunkBytes: options.chunk,
+      input: qemu ?? openVmInput(STDIN),
+      connect: async () => {
+        // The operator may stop the first attempt; a second one is for finishing a commit.
+        const bound = connected ? {} : { signal: stop };
+        const stream = checkedPeer(await node.connect(await node.resolve(to, bound), bound), allow);
+        connected = true;
+        report.event('connected', { peer: stream.peerDag.toString() }, `connected to ${stream.peerDag.toString()}`);
+        return stream;
+      },
+      publisher: node,
+      persist: (phase, reason) => {
+        file.write({ role: 'source', phase }, { ...figures(), reason });
+        if (phase === 'handed-over') fence?.raise();
+        else fence?.lift();
+      },
+      onStart: (stats) => {
+        figures = stats;
+        report.follow(stats);
+      },
+      onEvent: ({ kind, ...fields }) => {
+        if (kind === 'finished') return;
+        report.event(kind, kind === 'ready' ? { ...fields, socket: qemu?.path } : fields);
+        // A parent does this itself when both ends are ready.
+        if (kind !== 'ready' || qemu === undefined || monitor === undefined || channel !== undefined) return;
+        startOutgoing(monitor, qemu.path).catch((error: Error) => void qemu.emit('error', error));
+      },
+      signal: stop,
+    });
+  } catch (error) {
+    await stays((error as Error).message);
+    throw error;
+  } finally {
+    qemu?.close();
+  }
+  const { bytes, chunks } = figures();
+  if (outcome.kind === 'handed-over') file.write({ role: 'source', phase: 'gone' }, { bytes, chunks });
+  if (outcome.kind === 'aborted') await stays(outcome.reason);
+  await fence?.settled();
+  return { outcome, figures: figures() };
+}
+
 async function send(options: SendCommandOptions, signal: AbortSignal): Promise<void> {
   giveWay(options);
-  if (isatty(STDIN)) throw new XiaError('usage', 'stdin is a terminal; the VM stream comes from QEMU (see "xmigrate send --help")');
-  const file = new OwnershipFile(options.state, options.vm);
-  checkMaySend(file);
-  const report = new TransferReport({ role: 'send', vm: options.vm, eventsFile: options.events, json: options.json === true });
-  const fence = fenceOf(options, (reason) =>
-    report.event('fence-failed', { reason }, `the host was not told that ${options.vm} goes: ${reason}`),
-  );
+  const channel = ParentChannel.ofThisProcess(options.underRun);
+  if (channel === undefined && options.to === undefined) throw new XiaError('usage', NO_GOAL);
+  if (options.qmp === undefined && isatty(STDIN))
+    throw new XiaError('usage', 'stdin is a terminal; the VM stream comes from QEMU (see "xmigrate send --help")');
+  checkMaySend(new OwnershipFile(options.state, options.vm));
+  const json = options.json === true;
+  const report = new TransferReport({ role: 'send', vm: options.vm, eventsFile: options.events, json, channel });
   report.event('started', { pid: process.pid, vm: options.vm, to: options.to });
   let outcome: SenderOutcome | undefined;
   try {
+    const monitor = options.qmp === undefined ? undefined : await openMonitor(options.qmp, channel);
     const node = await startNode(options, signal);
     report.event('attached', { hid: node.hid.toString(), dag: node.dag().toString() });
-    const transfer = randomBytes(TRANSFER_ID_BYTES);
-    const details = { transfer: toHex(transfer), peer: options.to, bytes: 0, chunks: 0 };
-    file.write({ role: 'source', phase: 'sending' }, details);
-    let connected = false;
-    let figures = () => ({ bytes: 0, chunks: 0, windowBytes: 0 });
-    try {
-      outcome = await sendStream({
-        vm: options.vm,
-        transfer,
-        limits: limitsOf(options),
-        chunkBytes: options.chunk,
-        input: openVmInput(STDIN),
-        connect: async () => {
-          // The operator may stop the first attempt; a second one is for finishing a commit.
-          const bound = connected ? {} : { signal };
-          const stream = await node.connect(await node.resolve(options.to, bound), bound);
-          connected = true;
-          report.event('connected', { peer: stream.peerDag.toString() }, `connected to ${stream.peerDag.toString()}`);
-          return stream;
-        },
-        publisher: node,
-        persist: (phase, reason) => {
-          file.write({ role: 'source', phase }, { ...figures(), reason });
-          if (phase === 'handed-over') fence?.raise();
-          else fence?.lift();
-        },
-        onStart: (stats) => {
-          figures = stats;
-          report.follow(stats);
-        },
-        onEvent: ({ kind, ...fields }) => {
-          if (kind !== 'finished') report.event(kind, fields);
-        },
-        signal,
-      });
-    } catch (error) {
-      file.write({ role: 'source', phase: 'running' }, { reason: (error as Error).message });
-      throw error;
-    }
-    const { bytes, chunks } = figures();
-    if (outcome.kind === 'handed-over') file.write({ role: 'source', phase: 'gone' }, { bytes, chunks });
-    if (outcome.kind === 'aborted') file.write({ role: 'source', phase: 'running' }, { bytes, chunks, reason: outcome.reason });
+    const ended = await transferOut(options, report, node, channel, monitor, signal);
+    outcome = ended.outcome;
+    const { offeredBytes, pages } = ended.figures;
+    const servedBytes = node.stats()['responder']?.['bytes'];
     const sha256 = outcome.kind === 'handed-over' ? toHex(outcome.sha256) : undefined;
     const { kind, ...rest } = outcome;
-    report.summary({ ...rest, outcome: kind, sha256, exitCode: outcomeExitCode(outcome) }, describe(outcome, options.vm));
-    await fence?.settled();
+    report.summary(
+      { ...rest, offeredBytes, servedBytes, pages, outcome: kind, sha256, exitCode: outcomeExitCode(outcome) },
+      describe(outcome, options.vm),
+    );
     await closeNode(node);
   } catch (error) {
     report.summary({ outcome: 'error', reason: (error as Error).message, exitCode: ExitCode.FAILED }, `${options.vm} stays here`);
@@ -100,23 +174,27 @@ async function send(options: SendCommandOptions, signal: AbortSignal): Promise<v
   if (code !== ExitCode.OK) throw new ExitRequest(code);
 }
 
-/** `xmigrate send`: what QEMU runs by `migrate exec:`. */
+/** `xmigrate send`: what QEMU runs by `migrate exec:`, or what drives QEMU by `--qmp`. */
 export function sendCommand(signal: AbortSignal): Command {
-  const command = new Command('send').description('read a VM stream from stdin and hand it to "xmigrate recv"');
+  const command = new Command('send').description('read a VM stream from QEMU and hand it to "xmigrate recv"');
   addTransferOptions(command);
   return command
-    .requiredOption('--to <dag>', 'the DAG that "xmigrate recv" listens on, or its name')
+    .option('--to <dag>', 'the DAG that "xmigrate recv" listens on, or its name')
     .addOption(
       new Option('--chunk <size>', 'bytes per chunk')
         .argParser(sizeArgument(MIN_CHUNK_BYTES, MAX_CHUNK_BYTES))
         .default(DEFAULT_CHUNK_BYTES, '960K'),
     )
+    .option('--secret <file>', "tell the guest's pages apart, so that caches give those that were moved before (the secret: see xchunk)")
     .addHelpText(
       'after',
       `
 Progress and events go to stderr, as JSON lines with --json. Ctrl-C before the commit leaves the VM here.
 
-Example, in the monitor of the source QEMU:
+Examples:
+  xmigrate send --vm vm1 --host 127.0.0.1:7001 --to vm1.move.xia --qmp a.qmp
+
+In the monitor of the source QEMU:
   migrate "exec:xmigrate send --vm vm1 --host 127.0.0.1:7001 --to vm1.move.xia"`,
     )
     .action((options: SendCommandOptions) => send(options, signal));

@@ -9,9 +9,9 @@ interface StateCommandOptions {
   readonly json?: boolean;
 }
 
-function describe(record: OwnershipRecord): string {
+function describe(record: OwnershipRecord, state: string): string {
   const alive = isProcessAlive(record.pid);
-  const { owner, meaning, action } = ownershipAdvice(record, alive);
+  const { owner, meaning, command, action } = ownershipAdvice(record, alive, state);
   const lines = [
     `${record.vm}: ${meaning}`,
     `  owner   ${owner === 'here' ? 'this host' : owner === 'there' ? 'the other host' : 'undecided'}`,
@@ -19,7 +19,8 @@ function describe(record: OwnershipRecord): string {
     `  moved   ${megabytes(record.bytes)} MB in ${record.chunks} chunks`,
   ];
   if (record.peer !== '') lines.push(`  peer    ${record.peer}`);
-  if (action !== '') lines.push(`  to do   ${action}`);
+  if (command !== '') lines.push(`  to do   ${command}`);
+  if (action !== '') lines.push(`  note    ${action}`);
   return `${lines.join('\n')}\n`;
 }
 
@@ -29,13 +30,13 @@ function status(options: StateCommandOptions): void {
   if (options.json === true) {
     for (const record of known) {
       const alive = isProcessAlive(record.pid);
-      process.stdout.write(`${JSON.stringify({ ...record, alive, ...ownershipAdvice(record, alive) })}\n`);
+      process.stdout.write(`${JSON.stringify({ ...record, alive, ...ownershipAdvice(record, alive, options.state) })}\n`);
     }
     return;
   }
   if (known.length === 0)
     process.stdout.write(`nothing is known of ${options.vm ?? 'any VM'} in ${options.state}: no migration touched it\n`);
-  for (const record of known) process.stdout.write(describe(record));
+  for (const record of known) process.stdout.write(describe(record, options.state));
 }
 
 /** `xmigrate status`: who owns which VM, and what to do after a crash. */
@@ -63,7 +64,7 @@ export function takeBackCommand(): Command {
       takeBack(new OwnershipFile(options.state, options.vm), options.vm);
       fence?.lift();
       await fence?.settled();
-      process.stdout.write(`${options.vm} is this host's again; "cont" in its QEMU resumes it\n`);
+      process.stdout.write(`${options.vm} is this host's again; "xmigrate resume" lets it run\n`);
     });
 }
 

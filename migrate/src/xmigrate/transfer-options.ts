@@ -1,12 +1,12 @@
 import { readdirSync } from 'node:fs';
 import { getPriority, homedir, setPriority } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { addAttachOptions, integerArgument, PrincipalType, XiaError, type AttachOptions, type Xid } from 'xia-core';
 import { defaultLimits, type TransferLimits } from '../protocol/index.js';
 import { GuestFence } from '../state/index.js';
 import { sizeArgument } from './byte-size.js';
-import { xidArgument } from './xid-argument.js';
+import { xidArgument, xidListArgument } from './xid-argument.js';
 
 const MIB = 1024 ** 2;
 
@@ -21,6 +21,9 @@ export interface TransferCommandOptions extends AttachOptions, FenceCommandOptio
   readonly events?: string;
   readonly window: number;
   readonly nice: number;
+  readonly qmp?: string;
+  readonly underRun?: boolean;
+  readonly allow?: readonly Xid[];
 }
 
 /** Enough that the VM goes on answering while it moves; more, and a transfer may never end on a host that is always busy. */
@@ -63,6 +66,13 @@ export function addTransferOptions(command: Command): Command {
   return command
     .requiredOption('--vm <name>', 'the VM; both ends must name the same')
     .addOption(stateOption())
+    .option('--qmp <socket>', "QEMU's QMP socket: xmigrate tells QEMU to use a private UNIX socket, instead of QEMU starting xmigrate")
+    .addOption(
+      new Option('--allow <hids>', 'the other end must hold one of these identities, separated by commas (default: any)').argParser(
+        xidListArgument(PrincipalType.HID, 'HID'),
+      ),
+    )
+    .addOption(new Option('--under-run', 'started by "xmigrate run", which lends the monitor and hears of everything').hideHelp())
     .option('--events <file>', 'append events and progress to this file, one JSON object a line')
     .addOption(
       new Option('--window <size>', 'bytes of chunks in flight; the smaller of both ends counts')
@@ -89,4 +99,9 @@ export function giveWay({ nice }: TransferCommandOptions): void {
 
 export function limitsOf(options: TransferCommandOptions): TransferLimits {
   return { ...defaultLimits, windowBytes: options.window };
+}
+
+/** Where the VM is on this host, for whoever has to mend a transfer later. */
+export function placeOf({ qmp, host }: TransferCommandOptions): { qmp: string; host: string } {
+  return { qmp: qmp === undefined ? '' : resolve(qmp), host: host ?? '' };
 }

@@ -11,6 +11,18 @@ export interface ControlStream extends Duplex {
   exportKey(label: string, length: number): Uint8Array;
 }
 
+/** The machine that takes the stream, where it can be told not to start by itself. */
+export interface LoadingMachine {
+  /** Aborted when the machine is gone. */
+  readonly gone: AbortSignal;
+  /** Resolves when the machine has the whole VM and holds it; rejects when it cannot load it. */
+  untilLoaded(signal: AbortSignal): Promise<void>;
+  /** Runs the VM. Rejects when it does not run. */
+  start(): Promise<void>;
+  /** Ends a machine that holds a VM which is not its own. */
+  discard(): Promise<void>;
+}
+
 export interface ChunkPublisher {
   publish(bytes: Uint8Array): { readonly cid: Xid };
   unpublish(cid: Xid): void;

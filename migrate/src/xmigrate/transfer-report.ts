@@ -1,4 +1,5 @@
 import { SingleBar } from 'cli-progress';
+import type { ParentChannel } from '../channel/index.js';
 import { megabytes } from './byte-size.js';
 import { EventLog } from './event-log.js';
 
@@ -15,6 +16,8 @@ export interface TransferReportOptions {
   readonly vm: string;
   readonly eventsFile: string | undefined;
   readonly json: boolean;
+  /** Who has started this program and hears of everything; people hear nothing then. */
+  readonly channel?: ParentChannel | undefined;
 }
 
 /**
@@ -33,7 +36,7 @@ export class TransferReport {
   constructor(options: TransferReportOptions) {
     this.#options = options;
     this.#events = new EventLog({ file: options.eventsFile, toStderr: options.json });
-    if (options.json || !process.stderr.isTTY) return;
+    if (this.#isQuiet || !process.stderr.isTTY) return;
     const format = `${options.role} ${options.vm}: {megabytes} MB in {chunks} chunks, {rate} MB/s, {window} MB in flight`;
     this.#bar = new SingleBar({ format, stream: process.stderr, hideCursor: null, gracefulExit: false });
   }
@@ -49,8 +52,8 @@ export class TransferReport {
 
   /** Records an event; with `words`, people are told too. */
   event(name: string, fields: Record<string, unknown> = {}, words?: string): void {
-    this.#events.write(name, fields);
-    if (words !== undefined && !this.#options.json && this.#bar === undefined)
+    this.#record(name, fields);
+    if (words !== undefined && !this.#isQuiet && this.#bar === undefined)
       process.stderr.write(`xmigrate ${this.#options.role}: ${words}\n`);
   }
 
@@ -63,9 +66,19 @@ export class TransferReport {
     const totalTimeMs = this.#events.elapsedMs;
     // ru_maxrss is in kilobytes.
     const peakRssMb = Math.round(process.resourceUsage().maxRSS / 1024);
-    this.#events.write('summary', { bytes, chunks, totalTimeMs, peakRssMb, ...fields });
-    if (!this.#options.json) process.stderr.write(`xmigrate ${this.#options.role}: ${words}\n`);
+    this.#record('summary', { bytes, chunks, totalTimeMs, peakRssMb, ...fields });
+    if (!this.#isQuiet) process.stderr.write(`xmigrate ${this.#options.role}: ${words}\n`);
     this.#events.close();
+  }
+
+  get #isQuiet(): boolean {
+    return this.#options.json || this.#options.channel !== undefined;
+  }
+
+  #record(event: string, fields: Record<string, unknown>): void {
+    this.#events.write(event, fields);
+    // As it would be read from a file: undefined is absent.
+    this.#options.channel?.say({ kind: 'event', event, fields: JSON.parse(JSON.stringify(fields)) as Record<string, unknown> });
   }
 
   #progress(): void {
@@ -76,7 +89,7 @@ export class TransferReport {
     this.#lastBytes = figures.bytes;
     this.#lastAtMs = nowMs;
     const { bytes, chunks, windowBytes } = figures;
-    this.#events.write('progress', { bytes, chunks, bytesPerSecond, windowBytes });
+    this.#record('progress', { bytes, chunks, bytesPerSecond, windowBytes });
     this.#bar?.update(1, { megabytes: megabytes(bytes), chunks, rate: megabytes(bytesPerSecond), window: megabytes(windowBytes) });
   }
 }

@@ -5,7 +5,7 @@ import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';
 /** Large enough for what a pipe holds. */
 const READ_BYTES = 64 * 1024;
 
-interface VmInputEvents {
+export interface VmInputEvents {
   data: [piece: Uint8Array];
   end: [];
   error: [error: Error];

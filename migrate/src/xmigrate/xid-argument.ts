@@ -13,3 +13,9 @@ export function xidArgument(type: number, name: string): (text: string) => Xid {
     throw new InvalidArgumentError(`"${text}" is not a ${name} (${name}: and 40 hex digits).`);
   };
 }
+
+/** A commander parser of lists of such identifiers, separated by commas; given twice, both count. */
+export function xidListArgument(type: number, name: string): (text: string, before: readonly Xid[] | undefined) => readonly Xid[] {
+  const one = xidArgument(type, name);
+  return (text, before = []) => [...before, ...text.split(',').map((part) => one(part.trim()))];
+}

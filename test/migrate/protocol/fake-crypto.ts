@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ChunkCipher, RunningHash } from '../../../migrate/src/protocol/index.js';
+import type { ChunkCipher, ContentSealer, RunningHash } from '../../../migrate/src/protocol/index.js';
 
 /** A cipher that hides next to nothing but notices a wrong byte, a wrong place and a wrong length. */
 export const fakeCipher: ChunkCipher = {
@@ -10,11 +10,26 @@ export const fakeCipher: ChunkCipher = {
   open(sequence, { ciphertext, tag }) {
     return tagOf(sequence, ciphertext).equals(tag) ? hide(sequence, ciphertext) : undefined;
   },
+  openKeyed({ ciphertext, tag, key }) {
+    const place = key[0]!;
+    return tagOf(place, ciphertext).equals(tag) ? hide(place, ciphertext) : undefined;
+  },
+};
+
+/** Equal contents look the same, wherever they are. */
+export const fakeContents: ContentSealer = {
+  sealWithKey(plaintext) {
+    const key = new Uint8Array(44).fill(0x55);
+    const ciphertext = hide(0x55, plaintext);
+    return { ciphertext, tag: tagOf(0x55, ciphertext), key };
+  },
 };
 
 /** Equal chunks in two places must look different. */
 function hide(sequence: number, bytes: Uint8Array): Uint8Array {
-  return Uint8Array.from(bytes, (byte) => byte ^ (sequence & 0xff));
+  const hidden = new Uint8Array(bytes);
+  for (let at = 0; at < hidden.length; at++) hidden[at]! ^= sequence;
+  return hidden;
 }
 
 function tagOf(sequence: number, body: Uint8Array): Buffer {

@@ -162,7 +162,7 @@ describe('the sender', () => {
     say(hello);
     sender.handleTimeout(2_000);
     expect(types()).toEqual(['alive']);
-    sender.handleTimeout(15_000);
+    sender.handleTimeout(30_000);
     expect(outcome()).toMatchObject({ kind: 'aborted', code: 'peer-lost' });
   });
 

@@ -9,7 +9,7 @@ import {
   type TransferLimits,
 } from '../../../migrate/src/protocol/index.js';
 import { SeededRandom } from '../../../xia-core/src/bytes/random.js';
-import { cidOf, fakeCipher, sha256 } from './fake-crypto.js';
+import { cidOf, fakeCipher, fakeContents, sha256 } from './fake-crypto.js';
 
 /** One thing that goes wrong, at a moment of virtual time. */
 export interface Fault {
@@ -38,6 +38,10 @@ export interface Scenario {
   readonly chunkBytes: number;
   readonly holdBackBytes: number;
   readonly faults: readonly Fault[];
+  /** The source tells pages apart. */
+  readonly pages?: boolean;
+  /** Bytes that the source writes at once at most, 700 unless it says otherwise. */
+  readonly maxPieceBytes?: number;
 }
 
 export interface Result {
@@ -49,6 +53,9 @@ export interface Result {
   readonly publishedAtEnd: number;
   readonly maxWindowBytes: number;
   readonly maxBufferedBytes: number;
+  readonly fetchedBytes: number;
+  readonly repeatedBytes: number;
+  readonly offeredBytes: number;
   readonly finishedAtMs: number;
   /** Rules that were broken at some moment, in words. */
   readonly violations: readonly string[];
@@ -71,7 +78,8 @@ export function simulate(scenario: Scenario): Result {
   const random = new SeededRandom(scenario.seed);
   const delay = (maximumMs: number) => random.unit() * maximumMs;
   const violations = new Set<string>();
-  const published = new Map<string, Uint8Array>();
+  const published = new Map<string, { readonly sealed: Uint8Array; pins: number }>();
+  const maxPieceBytes = scenario.maxPieceBytes ?? MAX_PIECE_BYTES;
   const sourceMarks: SourceMark[] = [];
   const destinationMarks: DestinationMark[] = [];
   const output: Uint8Array[] = [];
@@ -141,16 +149,22 @@ export function simulate(scenario: Scenario): Result {
     transfer: new Uint8Array(16).fill(7),
     cipher: fakeCipher,
     hash: sha256(),
+    contents: scenario.pages === true ? fakeContents : undefined,
     limits: scenario.limits,
     chunkBytes: scenario.chunkBytes,
     sink: {
       send: (bytes) => carry(bytes, 'destination'),
       publish(_sequence, sealed) {
         const cid = cidOf(sealed);
-        published.set(Buffer.from(cid).toString('hex'), sealed);
+        const key = Buffer.from(cid).toString('hex');
+        published.set(key, { sealed, pins: (published.get(key)?.pins ?? 0) + 1 });
         return cid;
       },
-      unpublish: (cid) => void published.delete(Buffer.from(cid).toString('hex')),
+      unpublish(cid) {
+        const key = Buffer.from(cid).toString('hex');
+        const chunk = published.get(key)!;
+        if (--chunk.pins === 0) published.delete(key);
+      },
       persist(mark) {
         if (sourceDisk) sourceMarks.push(mark);
         return sourceDisk;
@@ -183,7 +197,7 @@ export function simulate(scenario: Scenario): Result {
       fetch(sequence, cid) {
         at(now + delay(30), () => {
           if (!destinationUp) return;
-          const bytes = sourceUp && !fetchFails ? published.get(Buffer.from(cid).toString('hex')) : undefined;
+          const bytes = sourceUp && !fetchFails ? published.get(Buffer.from(cid).toString('hex'))?.sealed : undefined;
           if (bytes === undefined) {
             receiver.chunkFailed(sequence, 'nobody has it', now);
           } else if (corrupt) {
@@ -255,7 +269,7 @@ export function simulate(scenario: Scenario): Result {
         sender.inputEnded(now);
         return;
       }
-      const piece = input.slice(inputAt, inputAt + 1 + random.below(MAX_PIECE_BYTES));
+      const piece = input.slice(inputAt, inputAt + 1 + random.below(maxPieceBytes));
       inputAt += piece.length;
       sender.input(piece, now);
     }
@@ -268,7 +282,7 @@ export function simulate(scenario: Scenario): Result {
     const { windowBytes, maxChunkBytes } = scenario.limits;
     if (s.windowBytes > windowBytes) violations.add(`${s.windowBytes} bytes in a window of ${windowBytes}`);
     if (published.size > scenario.limits.windowChunks) violations.add('more chunks published than the window allows');
-    if (s.pendingBytes >= scenario.chunkBytes + MAX_PIECE_BYTES) violations.add('the source reads although the window is full');
+    if (s.pendingBytes >= scenario.chunkBytes + maxPieceBytes) violations.add('the source reads although the window is full');
     if (r.bufferedBytes > windowBytes + scenario.holdBackBytes + maxChunkBytes)
       violations.add(`the destination buffers ${r.bufferedBytes}`);
     const runs = destinationMarks.includes('running');
@@ -313,6 +327,9 @@ export function simulate(scenario: Scenario): Result {
     publishedAtEnd: published.size,
     maxWindowBytes: sender.stats().maxWindowBytes,
     maxBufferedBytes: receiver.stats().maxBufferedBytes,
+    fetchedBytes: receiver.stats().fetchedBytes,
+    repeatedBytes: receiver.stats().repeatedBytes,
+    offeredBytes: sender.stats().offeredBytes,
     finishedAtMs,
     violations: [...violations],
   };

@@ -13,12 +13,12 @@ const side = (name: string) => ({
 const options: RunMigrationOptions = { vm: 'vm1', xmigrate: ['xmigrate'], source: side('a'), destination: side('b') };
 const after = (words: readonly string[], option: string) => words[words.indexOf(option) + 1];
 
-describe('the command lines that QEMU runs', () => {
+describe('the command lines of the programs', () => {
   it.each([
-    ['send', sendArguments(options, 'RE AD:1', 'events/send.jsonl'), 'a'],
+    ['send', sendArguments(options, 'events/send.jsonl', 'RE AD:1'), 'a'],
     ['recv', receiveArguments(options, 'events/recv.jsonl'), 'b'],
   ])('name no path of %s that depends on the folder QEMU was started in', (program, words, name) => {
-    expect(words.slice(0, 3)).toEqual(['exec', 'xmigrate', program]);
+    expect(words.slice(0, 2)).toEqual(['xmigrate', program]);
     expect(after(words, '--state')).toBe(resolve(`state-${name}`));
     expect(after(words, '--events')).toBe(resolve(`events/${program}.jsonl`));
     expect(after(words, '--key')).toBe(`/keys/${name}.key`);
@@ -28,7 +28,7 @@ describe('the command lines that QEMU runs', () => {
   it('name the host that is to fence the guest, where both are known', () => {
     const guest = Xid.of(PrincipalType.HID, 'a'.repeat(40));
     const fenced = { ...options, guest, source: { ...options.source, control: 'a.ctl' } };
-    const words = sendArguments(fenced, 'RE AD:1', 'events/send.jsonl');
+    const words = sendArguments(fenced, 'events/send.jsonl', 'RE AD:1');
     expect([after(words, '--host-control'), after(words, '--guest')]).toEqual([resolve('a.ctl'), guest.toString()]);
     expect(receiveArguments(fenced, 'events/recv.jsonl')).not.toContain('--guest');
   });

@@ -45,6 +45,7 @@ async function plan(mode: string, destination: string[] = ['-incoming', 'defer']
     source: { qmp: a, host: join(directory, 'host-a'), stateDirectory: join(directory, 'state-a') },
     destination: { qmp: b, host: join(directory, 'host-b'), stateDirectory: join(directory, 'state-b') },
     xmigrate: [process.execPath, fake, mode],
+    qemuStream: 'exec',
     settleTimeoutMs: 5_000,
   };
 }
@@ -64,7 +65,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-describe('runMigration between two QEMUs', () => {
+describe('runMigration between two QEMUs that start the programs', () => {
   it('moves the guest and says how', async () => {
     const options = await plan('normal');
     const seen: RunProgress[] = [];

@@ -40,11 +40,14 @@ const SIDES = [
 const xmigrate = (...words: string[]) => runProgram(xmigrateProgram, ['node', 'xmigrate', ...words]);
 
 describe('xmigrate', () => {
-  it.each(['run', 'send', 'recv', 'agent', 'status', 'take-back', 'forget'])('shows an example in the help of %s', async (command) => {
-    expect(await xmigrate(command, '--help')).toBe(ExitCode.OK);
-    expect(output).toContain(`xmigrate ${command}`);
-    expect(output).toMatch(/Example[^\n]*:\n/);
-  });
+  it.each(['run', 'send', 'recv', 'agent', 'status', 'resume', 'abort', 'take-back', 'forget'])(
+    'shows an example in the help of %s',
+    async (command) => {
+      expect(await xmigrate(command, '--help')).toBe(ExitCode.OK);
+      expect(output).toContain(`xmigrate ${command}`);
+      expect(output).toMatch(/Example[^\n]*:\n/);
+    },
+  );
 
   it('shows an example in its own help, and that a name is bound to a key', async () => {
     await xmigrate('--help');

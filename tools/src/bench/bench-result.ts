@@ -1,132 +1,108 @@
+import type { CaseFigures, ModeMedians, ModeRatios } from './bench-figures.js';
+import type { BenchCase, BenchFailure, BenchRun } from './bench-run.js';
+import { caseGoals, type Goal } from './goals.js';
+import { benchModes, type BenchMode } from './modes.js';
 import { median, ratio } from './statistics.js';
 
-export const benchModes = ['tcp', 'execSocat', 'xia'] as const;
-export type BenchMode = (typeof benchModes)[number];
+const BYTES_PER_GB = 1e9;
 
-/** One move. Times in ms, sizes in bytes and MB of 10^6 bytes. */
-export interface BenchRun {
-  readonly mode: BenchMode;
-  readonly from: string;
-  readonly to: string;
-  /** From QEMU's `migrate` command until the guest runs at the destination. */
-  readonly totalTimeMs: number;
-  /** As the source's QEMU measured it. */
-  readonly downtimeMs: number;
-  readonly bytes: number;
-  readonly xpingDowntimeMs: number;
-  readonly xpingLost: number;
-  readonly senderPeakRssMb?: number;
-  readonly receiverPeakRssMb?: number;
-}
-
-export interface ModeMedians {
-  readonly totalTimeMs: number;
-  readonly downtimeMs: number;
-  readonly xpingDowntimeMs: number;
-  readonly runs: number;
+export interface CaseResult extends CaseFigures {
+  readonly goals: readonly Goal[];
 }
 
 export interface BenchResult {
-  readonly tcp: ModeMedians;
-  readonly execSocat: ModeMedians;
-  readonly xia: ModeMedians & { readonly senderPeakRssMb: number; readonly receiverPeakRssMb: number };
-  /** Medians of XIA over those of the others. */
-  readonly ratios: {
-    readonly totalTimeToTcp: number | undefined;
-    readonly totalTimeToExecSocat: number | undefined;
-    readonly downtimeToTcp: number | undefined;
-    readonly downtimeToExecSocat: number | undefined;
-  };
-  readonly goals: readonly { readonly name: string; readonly ok: boolean }[];
+  readonly cases: readonly CaseResult[];
+  /** Why a mode has no figures. */
+  readonly notMeasured: Readonly<Partial<Record<BenchMode, string>>>;
+  readonly failures: readonly BenchFailure[];
   readonly settings: Readonly<Record<string, unknown>>;
   readonly versions: Readonly<Record<string, string>>;
   readonly runs: readonly BenchRun[];
 }
 
-const MAXIMUM_RATIO = 3;
-const MAXIMUM_DOWNTIME_MS = 500;
-const MAXIMUM_RSS_MB = 200;
+const rounded = (value: number, decimals: number) => Math.round(value * 10 ** decimals) / 10 ** decimals;
 
-function medians(runs: readonly BenchRun[]): ModeMedians {
-  return {
-    totalTimeMs: median(runs.map(({ totalTimeMs }) => totalTimeMs)) ?? 0,
-    downtimeMs: median(runs.map(({ downtimeMs }) => downtimeMs)) ?? 0,
-    xpingDowntimeMs: median(runs.map(({ xpingDowntimeMs }) => xpingDowntimeMs)) ?? 0,
-    runs: runs.length,
-  };
+function total(parts: Readonly<Record<string, number>>): number {
+  return Object.values(parts).reduce((sum, part) => sum + part, 0);
 }
 
-function largest(values: readonly (number | undefined)[]): number {
-  return Math.max(0, ...values.map((value) => value ?? 0));
+function perGb(run: BenchRun, seconds: number): number {
+  return run.streamBytes === 0 ? 0 : (seconds * BYTES_PER_GB) / run.streamBytes;
 }
 
-/** The whole result: medians of each mode, ratios, and whether the goals are reached. */
-export function benchResult(
-  runs: readonly BenchRun[],
-  settings: Readonly<Record<string, unknown>>,
-  versions: Readonly<Record<string, string>>,
-): BenchResult {
-  const of = (mode: BenchMode) => runs.filter((run) => run.mode === mode);
-  const [tcp, execSocat, xia] = [medians(of('tcp')), medians(of('execSocat')), medians(of('xia'))];
-  const senderPeakRssMb = largest(of('xia').map((run) => run.senderPeakRssMb));
-  const receiverPeakRssMb = largest(of('xia').map((run) => run.receiverPeakRssMb));
-  const toSocat = ratio(xia.totalTimeMs, execSocat.totalTimeMs);
-  return {
-    tcp,
-    execSocat,
-    xia: { ...xia, senderPeakRssMb, receiverPeakRssMb },
-    ratios: {
-      totalTimeToTcp: ratio(xia.totalTimeMs, tcp.totalTimeMs),
-      totalTimeToExecSocat: toSocat,
-      downtimeToTcp: ratio(xia.downtimeMs, tcp.downtimeMs),
-      downtimeToExecSocat: ratio(xia.downtimeMs, execSocat.downtimeMs),
-    },
-    goals: [
-      { name: `total time at most ${MAXIMUM_RATIO} times exec:socat`, ok: toSocat !== undefined && toSocat <= MAXIMUM_RATIO },
-      { name: `downtime by xping under ${MAXIMUM_DOWNTIME_MS} ms`, ok: xia.runs > 0 && xia.xpingDowntimeMs < MAXIMUM_DOWNTIME_MS },
-      {
-        name: `sender and receiver under ${MAXIMUM_RSS_MB} MB each`,
-        ok: xia.runs > 0 && Math.max(senderPeakRssMb, receiverPeakRssMb) < MAXIMUM_RSS_MB,
-      },
-    ],
-    settings,
-    versions,
-    runs,
-  };
-}
-
-/** The result as a table for people. */
-export function benchTable(result: BenchResult): string {
-  const ms = (value: number) => value.toFixed(0);
-  const rows = [
-    ['', 'total ms', "QEMU's downtime ms", "xping's downtime ms", 'runs'],
-    ...benchModes.map((mode) => {
-      const { totalTimeMs, downtimeMs, xpingDowntimeMs, runs } = result[mode];
-      return [
-        { tcp: 'QEMU tcp:', execSocat: 'exec:socat', xia: 'XIA' }[mode],
-        ms(totalTimeMs),
-        ms(downtimeMs),
-        ms(xpingDowntimeMs),
-        String(runs),
-      ];
+/** The median, or the largest, of what some of the runs have; an object with nothing in it when none has it. */
+function optional<Key extends string>(
+  key: Key,
+  runs: readonly Partial<Record<Key, number>>[],
+  choose: (values: readonly number[]) => number | undefined,
+): Partial<Record<Key, number>> {
+  const chosen = choose(
+    runs.flatMap((run) => {
+      const value = run[key];
+      return value === undefined ? [] : [value];
     }),
-  ];
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  const table = rows
-    .map(
-      (row) =>
-        `  ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('   ')}`,
-    )
-    .join('\n');
-  const { totalTimeToTcp, totalTimeToExecSocat, downtimeToTcp, downtimeToExecSocat } = result.ratios;
-  const text = (value: number | undefined) => (value === undefined ? '-' : value.toFixed(2));
-  return `
-Medians
-${table}
+  );
+  return chosen === undefined ? {} : ({ [key]: chosen } as Partial<Record<Key, number>>);
+}
 
-XIA takes ${text(totalTimeToTcp)} times as long as tcp:, ${text(totalTimeToExecSocat)} times as long as exec:socat; downtime ${text(downtimeToTcp)} and ${text(downtimeToExecSocat)} times.
-Largest memory: sender ${result.xia.senderPeakRssMb.toFixed(0)} MB, receiver ${result.xia.receiverPeakRssMb.toFixed(0)} MB.
+const largest = (values: readonly number[]) => (values.length === 0 ? undefined : Math.max(...values));
 
-${result.goals.map(({ name, ok }) => `  ${ok ? 'ok  ' : 'MISS'}  ${name}`).join('\n')}
-`;
+/** The medians of the runs of one mode; undefined without a run. */
+function modeMedians(runs: readonly BenchRun[]): ModeMedians | undefined {
+  if (runs.length === 0) return undefined;
+  const middle = (figure: (run: BenchRun) => number, decimals = 1) => rounded(median(runs.map(figure)) ?? 0, decimals);
+  const parts = [...new Set(runs.flatMap(({ cpuSeconds }) => Object.keys(cpuSeconds)))];
+  return {
+    runs: runs.length,
+    totalTimeMs: middle((run) => run.totalTimeMs),
+    ...optional('fromRunMs', runs, median),
+    qemuDowntimeMs: middle((run) => run.qemuDowntimeMs),
+    pausedMs: middle((run) => run.pausedMs),
+    streamBytes: middle((run) => run.streamBytes, 0),
+    cpuSecondsPerGb: middle((run) => perGb(run, total(run.cpuSeconds)), 2),
+    cpuParts: Object.fromEntries(parts.map((part) => [part, middle((run) => perGb(run, run.cpuSeconds[part] ?? 0), 2)])),
+    ...optional('senderPeakRssMb', runs, largest),
+    ...optional('receiverPeakRssMb', runs, largest),
+    ...optional('xpingDowntimeMs', runs, median),
+  };
+}
+
+/** The median of the quotients of the rounds in which both modes moved the guest. */
+export function pairedRatio(ours: readonly BenchRun[], others: readonly BenchRun[]): number | undefined {
+  const quotients = ours.flatMap((run) => {
+    const other = others.find(({ round }) => round === run.round);
+    const quotient = ratio(run.totalTimeMs, other?.totalTimeMs);
+    return quotient === undefined ? [] : [quotient];
+  });
+  const middle = median(quotients);
+  return middle === undefined ? undefined : rounded(middle, 3);
+}
+
+/** The figures of one case. */
+export function caseResult(which: BenchCase, runs: readonly BenchRun[]): CaseResult {
+  const own = runs.filter((run) => run.dirtyMbPerSecond === which.dirtyMbPerSecond && run.memory === which.memory);
+  const of = (mode: BenchMode) => own.filter((run) => run.mode === mode);
+  const modes: Partial<Record<BenchMode, ModeMedians>> = {};
+  for (const mode of benchModes) {
+    const medians = modeMedians(of(mode));
+    if (medians !== undefined) modes[mode] = medians;
+  }
+  const { xia } = modes;
+  const ratios: Partial<Record<BenchMode, ModeRatios>> = {};
+  for (const mode of benchModes) {
+    const other = modes[mode];
+    if (mode === 'xia' || xia === undefined || other === undefined) continue;
+    ratios[mode] = {
+      totalTime: pairedRatio(of('xia'), of(mode)),
+      qemuDowntime: ratio(xia.qemuDowntimeMs, other.qemuDowntimeMs),
+      cpuPerGb: ratio(xia.cpuSecondsPerGb, other.cpuSecondsPerGb),
+    };
+  }
+  const figures = { ...which, modes, ratios };
+  return { ...figures, goals: caseGoals(figures) };
+}
+
+/** Whether `--check` holds: every goal of every case is reached, and nothing went wrong. */
+export function isReached({ cases, failures }: BenchResult): boolean {
+  return cases.length > 0 && failures.length === 0 && cases.every(({ goals }) => goals.every(({ ok }) => ok));
 }

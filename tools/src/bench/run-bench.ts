@@ -1,121 +1,157 @@
+import { appendFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { release } from 'node:os';
-import { setTimeout as delay } from 'node:timers/promises';
-import { XiaError } from 'xia-core';
+import { queryRunState } from 'xmigrate';
 import { Disposals } from '../common/disposals.js';
-import { moveVm } from '../demo/move-vm.js';
-import { Client, Lab, pingResult, prepareGuest, VM_NAME, type PlacedVm } from '../lab/index.js';
+import { Lab, prepareGuest, prepareLoadGuest, type PlacedVm } from '../lab/index.js';
 import { loadTopology } from '../xtestbed/index.js';
-import { benchModes, benchResult, type BenchMode, type BenchResult, type BenchRun } from './bench-result.js';
-import { plainMove } from './plain-move.js';
+import { caseResult, type BenchResult } from './bench-result.js';
+import { caseTitle, type BenchCase, type BenchFailure, type BenchRun } from './bench-run.js';
+import { measureMove } from './measure-move.js';
+import { modeTitles, rotated, type BenchMode, type MemoryCase } from './modes.js';
+import { endsByPid, nameProfiles, profileOptions } from './profiles.js';
+import { Rivals } from './rivals.js';
 
 export interface BenchOptions {
   readonly runDir: string;
-  /** Moves by each mode. */
+  /** `plain` holds memory and nothing else; `agent` runs our programs and is watched by xping. */
+  readonly guest: 'plain' | 'agent';
+  readonly modes: readonly BenchMode[];
+  /** Moves by each mode in each case. */
   readonly rounds: number;
+  /** MiB. */
+  readonly memoryMb: number;
   readonly workloadBytes: number;
-  readonly dirtyBytesPerSecond: number;
+  /** A series of cases for each. */
+  readonly dirtyMbPerSecond: readonly number[];
+  readonly memoryCases: readonly MemoryCase[];
   readonly downtimeLimitMs: number;
-  readonly preallocate: boolean;
+  /** Where processor profiles of our processes go. */
+  readonly profileFolder: string | undefined;
   readonly onNote: (text: string) => void;
   readonly signal: AbortSignal;
 }
 
 const SITES = ['HOST_A', 'HOST_B'] as const;
-const OBSERVER = 'HOST_C';
-const PING_INTERVAL_MS = 10;
-const START_TIMEOUT_MS = 30_000;
-const SETTLE_TIMEOUT_MS = 15_000;
-const BEFORE_MS = 500;
-const AFTER_MS = 2000;
+/** A guest that rewrites its memory faster than a mode carries it never gets there. */
+const MOVE_TIMEOUT_MS = 300_000;
 
-/** Moves one guest back and forth by each mode in turn, the same machine, topology, limits and watcher for all. */
+/** Moves one guest back and forth by each mode in turn: the same machine, limits and watchers for all. */
 export async function runBench(options: BenchOptions): Promise<BenchResult> {
-  const { runDir, signal, onNote } = options;
+  const { profileFolder } = options;
+  const pids = new Map<number, string>();
+  const result = await measureAll(options, (name, pid) => pids.set(pid, name));
+  // The daemons write theirs when they end.
+  if (profileFolder !== undefined)
+    await nameProfiles(profileFolder, new Map([...pids, ...(await endsByPid(join(options.runDir, 'logs')))]));
+  return result;
+}
+
+async function measureAll(options: BenchOptions, onDaemon: (name: string, pid: number) => void): Promise<BenchResult> {
+  const { runDir, modes, signal, onNote, memoryCases, profileFolder } = options;
   await using stack = new Disposals();
-  const guest = await prepareGuest(runDir, { signal });
+  const rivals = stack.use(await Rivals.prepare(modes, signal));
+  for (const [mode, reason] of rivals.missing) onNote(`${modeTitles[mode]}: not measured: ${reason}`);
+  const isPlain = options.guest === 'plain';
+  const guest = isPlain ? await prepareLoadGuest(signal) : await prepareGuest(runDir, { signal });
   const topology = await loadTopology('inter-ad');
-  // A benchmark moves more often than an honest VM does.
-  const lab = stack.use(await Lab.start({ ...options, topology: { ...topology, moves: { limit: 1000, windowMs: 180_000 } }, guest }));
-  let vm = await lab.boot(SITES[0]);
-  onNote(`guest booted (${guest.accelerator.accelerator}); ${options.rounds} rounds of ${benchModes.join(', ')}`);
-  const runs: BenchRun[] = [];
-  for (let round = 0; round < options.rounds; round++) {
-    for (const mode of benchModes) {
-      const destination = await lab.destination(vm.host === SITES[0] ? SITES[1] : SITES[0]);
-      const run = await measure(lab, mode, vm, destination, runs.length, options);
-      runs.push(run);
-      onNote(
-        `${mode}: ${run.from} to ${run.to} in ${run.totalTimeMs.toFixed(0)} ms, downtime ${run.downtimeMs.toFixed(0)} ms, by xping ${run.xpingDowntimeMs} ms`,
-      );
-      await lab.remove(vm);
-      vm = destination;
-    }
-  }
-  const { major, minor, micro } = vm.qemu.qmp.version;
-  const { rounds, workloadBytes, dirtyBytesPerSecond, downtimeLimitMs, preallocate } = options;
-  const versions = {
-    node: process.version,
-    qemu: `${major}.${minor}.${micro}`,
-    accelerator: guest.accelerator.accelerator,
-    guestKernel: guest.kernelRelease,
-    hostKernel: release(),
-  };
-  return benchResult(
-    runs,
-    { rounds, workloadBytes, dirtyBytesPerSecond, downtimeLimitMs, preallocate, xpingIntervalMs: PING_INTERVAL_MS },
-    versions,
+  const lab = stack.use(
+    await Lab.start({
+      ...options,
+      // A benchmark moves more often than an honest VM does.
+      topology: { ...topology, moves: { limit: 1000, windowMs: 180_000 } },
+      guest,
+      isPlain,
+      dirtyBytesPerSecond: 0,
+      preallocate: false,
+      nodeOptions: profileOptions(profileFolder),
+    }),
   );
-}
-
-async function measure(
-  lab: Lab,
-  mode: BenchMode,
-  vm: PlacedVm,
-  destination: PlacedVm,
-  number: number,
-  { downtimeLimitMs, signal }: BenchOptions,
-): Promise<BenchRun> {
-  await using ping = await Client.start(lab.testbed, OBSERVER, `xping-${number}-${mode}`, 'xping', [
-    '--interval-ms',
-    String(PING_INTERVAL_MS),
-    VM_NAME,
-  ]);
-  await ping.waitFor('reply', { timeoutMs: START_TIMEOUT_MS, signal });
-  await ping.waitUntilFast({ answers: 100, rttMs: 100, timeoutMs: SETTLE_TIMEOUT_MS, signal });
-  await delay(BEFORE_MS, undefined, { signal });
-  // Who moves a machine by other means than xmigrate has to say himself that it comes back to where it was given away.
-  if (mode !== 'xia') await lab.testbed.control(destination.host, 'unfence', { hid: lab.vmHid.toString() });
-  const moved =
-    mode === 'xia'
-      ? await xiaMove(lab, vm, destination, { downtimeLimitMs, signal })
-      : await plainMove(mode, vm, destination, { downtimeLimitMs, signal });
-  await delay(AFTER_MS, undefined, { signal });
-  const watched = pingResult(await ping.stop());
+  for (const { name, process } of lab.testbed.state.nodes) if (process !== undefined) onDaemon(name, process.pid);
+  const measured = modes.filter((mode) => !rivals.missing.has(mode));
+  const series = new Series(options, lab, rivals, measured);
+  const cases: BenchCase[] = [];
+  for (const dirtyMbPerSecond of options.dirtyMbPerSecond) {
+    let vm = await lab.boot(SITES[0], dirtyMbPerSecond * 1e6);
+    onNote(`guest booted (${guest.accelerator.accelerator})`);
+    for (const memory of memoryCases) {
+      const which = { dirtyMbPerSecond, memory };
+      cases.push(which);
+      onNote(`${caseTitle(which)}:`);
+      vm = await series.run(which, vm);
+    }
+    await lab.remove(vm);
+  }
+  const { rounds, memoryMb, workloadBytes, dirtyMbPerSecond, downtimeLimitMs } = options;
   return {
-    mode,
-    from: vm.host,
-    to: destination.host,
-    ...moved,
-    totalTimeMs: Math.round(moved.totalTimeMs * 10) / 10,
-    xpingDowntimeMs: watched.downtimeMs,
-    xpingLost: watched.lost,
+    cases: cases.map((which) => caseResult(which, series.runs)),
+    notMeasured: Object.fromEntries(rivals.missing),
+    failures: series.failures,
+    settings: { guest: options.guest, rounds, memoryMb, workloadBytes, dirtyMbPerSecond, memoryCases, downtimeLimitMs, modes },
+    versions: {
+      node: process.version,
+      qemu: series.qemuVersion,
+      accelerator: guest.accelerator.accelerator,
+      guestKernel: guest.kernelRelease,
+      hostKernel: release(),
+    },
+    runs: series.runs,
   };
 }
 
-async function xiaMove(
-  lab: Lab,
-  vm: PlacedVm,
-  destination: PlacedVm,
-  { downtimeLimitMs, signal }: { downtimeLimitMs: number; signal: AbortSignal },
-): Promise<Pick<BenchRun, 'totalTimeMs' | 'downtimeMs' | 'bytes' | 'senderPeakRssMb' | 'receiverPeakRssMb'>> {
-  const { result, totalTimeMs } = await moveVm({ lab, vm, destination, downtimeLimitMs, signal, onProgress: () => {} });
-  if (result.outcome !== 'moved') throw new XiaError('testbed-failed', `the VM did not move: ${result.outcome}, ${result.reason}`);
-  const { source, destination: target } = result.peakRssMb;
-  return {
-    totalTimeMs,
-    downtimeMs: result.qemuDowntimeMs ?? 0,
-    bytes: result.bytes,
-    ...(source === undefined ? {} : { senderPeakRssMb: source }),
-    ...(target === undefined ? {} : { receiverPeakRssMb: target }),
-  };
+/** Every move of a benchmark, one after the other. */
+class Series {
+  readonly runs: BenchRun[] = [];
+  readonly failures: BenchFailure[] = [];
+  qemuVersion = '';
+  readonly #options: BenchOptions;
+  readonly #lab: Lab;
+  readonly #rivals: Rivals;
+  readonly #modes: readonly BenchMode[];
+  #number = 0;
+
+  constructor(options: BenchOptions, lab: Lab, rivals: Rivals, modes: readonly BenchMode[]) {
+    this.#options = options;
+    this.#lab = lab;
+    this.#rivals = rivals;
+    this.#modes = modes;
+  }
+
+  /** All rounds of one case. Returns the QEMU that the guest is in afterwards. */
+  async run(which: BenchCase, first: PlacedVm): Promise<PlacedVm> {
+    let vm = first;
+    const { major, minor, micro } = vm.qemu.qmp.version;
+    this.qemuVersion = `${major}.${minor}.${micro}`;
+    for (let round = 0; round < this.#options.rounds; round++) {
+      for (const mode of rotated(this.#modes, round)) vm = await this.#move(which, mode, round, vm);
+    }
+    return vm;
+  }
+
+  async #move(which: BenchCase, mode: BenchMode, round: number, vm: PlacedVm): Promise<PlacedVm> {
+    const { onNote, signal } = this.#options;
+    const destination = await this.#lab.destination(vm.host === SITES[0] ? SITES[1] : SITES[0], which.memory === 'pre-faulted');
+    try {
+      const move = { lab: this.#lab, rivals: this.#rivals, mode, vm, destination, number: ++this.#number };
+      const bound = AbortSignal.any([signal, AbortSignal.timeout(MOVE_TIMEOUT_MS)]);
+      const figures = await measureMove(move, { ...this.#options, signal: bound });
+      const run = { mode, ...which, round, from: vm.host, to: destination.host, ...figures };
+      this.runs.push(run);
+      // What was measured before somebody ends it is not lost.
+      await appendFile(join(this.#options.runDir, 'runs.jsonl'), `${JSON.stringify(run)}\n`);
+      const xping = run.xpingDowntimeMs === undefined ? '' : `, by xping ${run.xpingDowntimeMs} ms`;
+      onNote(`  ${modeTitles[mode]}: ${run.totalTimeMs.toFixed(0)} ms, downtime ${run.qemuDowntimeMs.toFixed(0)} ms${xping}`);
+    } catch (error) {
+      signal.throwIfAborted();
+      // A guest that is nowhere, or somewhere in between, ends the benchmark; one that has stayed can be moved by the next mode.
+      if (vm.qemu.qmp.closed || !(await queryRunState(vm.qemu.qmp)).running) throw error;
+      const reason = (error as Error).message;
+      this.failures.push({ mode, ...which, round, reason });
+      onNote(`  ${modeTitles[mode]}: failed: ${reason}`);
+      await this.#lab.remove(destination);
+      return vm;
+    }
+    await this.#lab.remove(vm);
+    return destination;
+  }
 }

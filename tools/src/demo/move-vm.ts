@@ -8,6 +8,10 @@ export interface MoveOptions {
   readonly vm: PlacedVm;
   readonly destination: PlacedVm;
   readonly downtimeLimitMs: number;
+  /** What the ends call the VM, default `vm`. Its ownership is kept under that name, so who moves it by other means needs another each time. */
+  readonly name?: string;
+  /** The command that starts `xmigrate`; default: this installation's. */
+  readonly xmigrate?: readonly string[];
   readonly onProgress: (progress: RunProgress) => void;
   readonly signal: AbortSignal;
 }
@@ -30,7 +34,8 @@ function between(result: RunResult, from: string, to: string): number {
 }
 
 /** Moves the VM by `xmigrate send` and `recv`, each attached to the XIA host on its side. */
-export async function moveVm({ lab, vm, destination, downtimeLimitMs, onProgress, signal }: MoveOptions): Promise<Move> {
+export async function moveVm(options: MoveOptions): Promise<Move> {
+  const { lab, vm, destination, downtimeLimitMs, name = 'vm', xmigrate, onProgress, signal } = options;
   const { testbed } = lab;
   const side = (place: PlacedVm) => {
     const { access = '', control } = testbed.node(place.host);
@@ -39,8 +44,9 @@ export async function moveVm({ lab, vm, destination, downtimeLimitMs, onProgress
   let zeroWallMs: number | undefined;
   const result = await runMigration(
     {
-      vm: 'vm',
-      guest: lab.vmHid,
+      vm: name,
+      ...(lab.hasAgent ? { guest: lab.vmHid } : {}),
+      ...(xmigrate === undefined ? {} : { xmigrate }),
       source: side(vm),
       destination: side(destination),
       trust: Object.values(testbed.state.ads).join(','),

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundleGuest, buildGuest, probeAccelerator, type AcceleratorChoice, type GuestImage } from 'xmigrate';
+import { bundleGuest, buildGuest, probeAccelerator, provideLoadGuest, type AcceleratorChoice, type GuestImage } from 'xmigrate';
 import { projectRoot } from '../xtestbed/index.js';
 
 /** The kernel package and the images that were built; may be deleted at any time. */
@@ -28,6 +28,12 @@ export async function prepareGuest(
   await rm(bundle, { force: true });
   await removeOldImages();
   onStep?.('accelerator');
+  return { ...image, accelerator: await probeAccelerator(GUEST_CACHE, signal) };
+}
+
+/** The guest with nothing but memory to carry, and whether KVM works. */
+export async function prepareLoadGuest(signal: AbortSignal): Promise<PreparedGuest> {
+  const image = await provideLoadGuest(GUEST_CACHE, signal);
   return { ...image, accelerator: await probeAccelerator(GUEST_CACHE, signal) };
 }
 

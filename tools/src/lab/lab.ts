@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateIdentity, hostDag, PrincipalType, Xid, xidOf, XiaNode, type NodeIdentity } from 'xia-core';
+import { loadGuestArguments, type QemuBoot } from 'xmigrate';
 import { Testbed, type Topology } from '../xtestbed/index.js';
 import type { PreparedGuest } from './guest-image.js';
 import { writeGuestFile } from './guest-file.js';
@@ -8,6 +9,8 @@ import { BOOT_TIMEOUT_MS, PlacedVm } from './placed-vm.js';
 
 export const VM_NAME = 'vm.xia';
 const LOOPBACK_MTU = 65_507;
+/** A translated guest on a busy machine fills its memory that slowly. */
+const SLOWEST_FILL_BYTES_PER_MS = 5000;
 
 export interface LabOptions {
   readonly topology: Topology;
@@ -17,6 +20,12 @@ export interface LabOptions {
   readonly dirtyBytesPerSecond: number;
   /** Touch a destination's memory before the guest comes. */
   readonly preallocate: boolean;
+  /** MiB, default `GUEST_MEMORY_MB`. */
+  readonly memoryMb?: number;
+  /** `guest` is the one that holds memory and nothing else (`prepareLoadGuest`): it is in no network. */
+  readonly isPlain?: boolean;
+  /** For the Node that runs the daemons, such as `--cpu-prof`. */
+  readonly nodeOptions?: readonly string[];
   readonly signal: AbortSignal;
 }
 
@@ -39,7 +48,8 @@ export class Lab implements AsyncDisposable {
 
   /** @throws XiaError as `Testbed.up` */
   static async start(options: LabOptions): Promise<Lab> {
-    const testbed = await Testbed.up(options.topology, options.runDir, { signal: options.signal });
+    const { topology, runDir, nodeOptions, signal } = options;
+    const testbed = await Testbed.up(topology, runDir, { signal, ...(nodeOptions === undefined ? {} : { nodeOptions }) });
     await mkdir(join(options.runDir, 'clients'), { recursive: true });
     return new Lab(options, testbed);
   }
@@ -59,9 +69,30 @@ export class Lab implements AsyncDisposable {
     return this.testbed.node(host).ad;
   }
 
-  /** Boots the guest on a host and waits until it serves, is registered, and its memory is filled. */
-  async boot(host: string): Promise<PlacedVm> {
-    const { guest, workloadBytes, dirtyBytesPerSecond, signal } = this.#options;
+  /** True when the guest runs a program of ours, and so can be asked for an answer. */
+  get hasAgent(): boolean {
+    return this.#options.isPlain !== true;
+  }
+
+  /**
+   * Boots the guest on a host and waits until it serves, is registered, and its memory is filled.
+   * @param dirtyBytesPerSecond default: as the lab was started with
+   */
+  async boot(host: string, dirtyBytesPerSecond: number = this.#options.dirtyBytesPerSecond): Promise<PlacedVm> {
+    const vm = await this.#place(host, { boot: await this.#bootOptions(dirtyBytesPerSecond) });
+    const { workloadBytes, signal } = this.#options;
+    await vm.serial.waitFor('ready', { timeoutMs: BOOT_TIMEOUT_MS + workloadBytes / SLOWEST_FILL_BYTES_PER_MS, signal });
+    return vm;
+  }
+
+  async #bootOptions(dirtyBytesPerSecond: number): Promise<QemuBoot> {
+    const { guest, workloadBytes } = this.#options;
+    const { kernel, initrd } = guest;
+    if (!this.hasAgent) {
+      const kib = (bytes: number) => Math.round(bytes / 1024);
+      const load = { fillKib: kib(workloadBytes), rewriteKibPerSecond: kib(dirtyBytesPerSecond) };
+      return { kernel, initrd, kernelArguments: loadGuestArguments(load) };
+    }
     // It holds a key, so it is in the folder that nobody else can read and that goes away at the end.
     const configFile = join(this.testbed.state.socketDir, 'guest.json');
     await writeGuestFile(configFile, {
@@ -71,14 +102,12 @@ export class Lab implements AsyncDisposable {
       workloadBytes,
       dirtyBytesPerSecond,
     });
-    const vm = await this.#place(host, { kernel: guest.kernel, initrd: guest.initrd, configFile });
-    await vm.serial.waitFor('ready', { timeoutMs: BOOT_TIMEOUT_MS, signal });
-    return vm;
+    return { kernel, initrd, configFile };
   }
 
-  /** Starts a QEMU on a host that waits for the guest to come. */
-  async destination(host: string): Promise<PlacedVm> {
-    return this.#place(host, undefined);
+  /** Starts a QEMU on a host that waits for the guest to come. @param preallocate default: as the lab was started with */
+  async destination(host: string, preallocate: boolean = this.#options.preallocate): Promise<PlacedVm> {
+    return this.#place(host, { preallocate });
   }
 
   /** Ends one QEMU, as after the guest has left it. */
@@ -106,14 +135,16 @@ export class Lab implements AsyncDisposable {
     await this.testbed.down();
   }
 
-  async #place(host: string, boot: { kernel: string; initrd: string; configFile: string } | undefined): Promise<PlacedVm> {
-    const { guest, preallocate, signal } = this.#options;
+  async #place(host: string, { boot, preallocate = false }: { boot?: QemuBoot; preallocate?: boolean }): Promise<PlacedVm> {
+    const { guest, memoryMb, signal } = this.#options;
     const vm = await PlacedVm.start({
       testbed: this.testbed,
       host,
       number: ++this.#number,
       accelerator: guest.accelerator.accelerator,
       preallocate,
+      isUnplugged: !this.hasAgent,
+      ...(memoryMb === undefined ? {} : { memoryMb }),
       signal,
       ...(boot === undefined ? {} : { boot }),
     });

@@ -8,6 +8,9 @@ import { SerialLog } from './serial-log.js';
 const GUEST_MAC = '52:54:00:77:00:02';
 export const GUEST_MEMORY_MB = 640;
 export const BOOT_TIMEOUT_MS = 240_000;
+/** QEMU answers when its memory is touched: 0.1-1 s of processor time per GB, and much more of everybody's time on a busy machine. */
+const START_TIMEOUT_MS = 30_000;
+const TOUCH_MS_PER_MB = 30;
 
 export interface PlaceOptions {
   readonly testbed: Testbed;
@@ -18,6 +21,10 @@ export interface PlaceOptions {
   /** Absent for a destination, which waits for the guest to come. */
   readonly boot?: QemuBoot;
   readonly preallocate: boolean;
+  /** MiB, default `GUEST_MEMORY_MB`. */
+  readonly memoryMb?: number;
+  /** Without a network card: not plugged into the host. */
+  readonly isUnplugged?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -41,10 +48,13 @@ export class PlacedVm implements AsyncDisposable {
   }
 
   /** @throws XiaError as `QemuProcess.start` */
-  static async start({ testbed, host, number, accelerator, boot, preallocate, signal }: PlaceOptions): Promise<PlacedVm> {
+  static async start(options: PlaceOptions): Promise<PlacedVm> {
+    const { testbed, host, number, accelerator, boot, preallocate, memoryMb = GUEST_MEMORY_MB, signal } = options;
     const name = `${host}.qemu-${number}`;
     const qemu = await QemuProcess.start({
-      ...guestMachine(testbed, host, accelerator),
+      ...(options.isUnplugged ? { accelerator } : guestMachine(testbed, host, accelerator)),
+      memoryMb,
+      startTimeoutMs: START_TIMEOUT_MS + (preallocate ? memoryMb * TOUCH_MS_PER_MB : 0),
       name,
       // QEMU's sockets need a short path; the console is copied to the logs at the end.
       directory: join(testbed.state.socketDir, name),

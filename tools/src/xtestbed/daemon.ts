@@ -42,7 +42,15 @@ function isReady(output: string): boolean {
  */
 export async function startDaemon(
   node: PlannedNode,
-  { onStarted, signal }: { onStarted: (process: ProcessRecord) => void | Promise<void>; signal?: AbortSignal | undefined },
+  {
+    onStarted,
+    signal,
+    nodeOptions = [],
+  }: {
+    onStarted: (process: ProcessRecord) => void | Promise<void>;
+    signal?: AbortSignal | undefined;
+    nodeOptions?: readonly string[];
+  },
 ): Promise<void> {
   const outputFile = node.logFile.replace(/\.\w+$/, '.out');
   const errorFile = node.logFile.replace(/\.\w+$/, '.err');
@@ -51,7 +59,7 @@ export async function startDaemon(
   try {
     signal?.throwIfAborted();
     const { args = ['run', '-c', node.configFile] } = node;
-    const child = spawn(process.execPath, [programFile(daemons[node.kind]), ...args], {
+    const child = spawn(process.execPath, [...nodeOptions, programFile(daemons[node.kind]), ...args], {
       detached: true,
       stdio: ['ignore', output.fd, errors.fd],
     });

@@ -55,7 +55,7 @@ export class Testbed {
   static async up(
     topology: Topology,
     runDir: string,
-    { signal, onNode }: { signal?: AbortSignal; onNode?: (name: string) => void } = {},
+    { signal, onNode, nodeOptions = [] }: { signal?: AbortSignal; onNode?: (name: string) => void; nodeOptions?: readonly string[] } = {},
   ): Promise<Testbed> {
     const folder = resolve(runDir);
     const earlier = await readState(folder).catch(() => undefined);
@@ -97,6 +97,7 @@ export class Testbed {
           tier.map(async (node) => {
             await startDaemon(node as Parameters<typeof startDaemon>[0], {
               signal,
+              nodeOptions,
               onStarted: (process) => {
                 node.process = { ...process };
               },

@@ -14,6 +14,7 @@ export const errorCodes = {
   'connection-closed': 'a stream is over: the peer ended it, refused it, was silent for too long, or this side gave it up',
   'control-failed': 'a daemon broke the control connection or answered with a code of its own',
   'control-unreachable': 'no daemon answers on a control socket',
+  'disk-failed': 'the disk of a virtual machine could not be copied',
   'face-failed': 'the operating system refused what a face asked for, or a connection of a face broke',
   'fetch-failed': 'a chunk did not come, or what came is not what its CID says',
   'guest-build-failed': 'the image of the demo guest could not be made',

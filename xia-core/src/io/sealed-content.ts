@@ -6,6 +6,21 @@ const SEED_BYTES = 32;
 const SECRET_ID_BYTES = 8;
 const LEAST_SECRET_BYTES = 16;
 
+/** Bytes of the key of one sealed chunk: AES key and nonce. */
+export const CONTENT_KEY_BYTES = SEAL_KEY_BYTES + SEAL_NONCE_BYTES;
+
+/** Content that only its owner can read, and whom the owner gives the key of just this content. */
+export interface KeyedContent extends SealedBytes {
+  /** `CONTENT_KEY_BYTES`, to be told in secret. It says nothing about the owner's secret or about other content. */
+  readonly key: Uint8Array;
+}
+
+/** Opens content by its own key. Undefined when the key is another one, or something was changed. */
+export function openWithKey({ key, ...sealed }: KeyedContent): Uint8Array | undefined {
+  if (key.length !== CONTENT_KEY_BYTES) return undefined;
+  return openChunk(key.subarray(0, SEAL_KEY_BYTES), key.subarray(SEAL_KEY_BYTES), sealed);
+}
+
 /** Content that only its owner can read. */
 export interface SealedContent extends SealedBytes {
   /** 32 bytes that opening it takes beside the secret. They need not be hidden: without the secret they only tell equal content. */
@@ -43,6 +58,12 @@ export class ContentSealer {
     return { ...sealChunk(key, nonce, plaintext), seed };
   }
 
+  /** The same ciphertext as `seal` makes, for somebody who shall be able to open it without the secret. */
+  sealWithKey(plaintext: Uint8Array): KeyedContent {
+    const key = this.#keyBytesOf(this.#seedOf(plaintext));
+    return { ...sealChunk(key.subarray(0, SEAL_KEY_BYTES), key.subarray(SEAL_KEY_BYTES), plaintext), key };
+  }
+
   /** The plaintext; undefined when the secret is another one, or something was changed. */
   open(sealed: SealedContent): Uint8Array | undefined {
     if (sealed.seed.length !== SEED_BYTES) return undefined;
@@ -61,8 +82,12 @@ export class ContentSealer {
   }
 
   #keyOf(seed: Uint8Array): { readonly key: Uint8Array; readonly nonce: Uint8Array } {
-    const bytes = derive(this.#sealKey, seed, SEAL_KEY_BYTES + SEAL_NONCE_BYTES);
+    const bytes = this.#keyBytesOf(seed);
     return { key: bytes.subarray(0, SEAL_KEY_BYTES), nonce: bytes.subarray(SEAL_KEY_BYTES) };
+  }
+
+  #keyBytesOf(seed: Uint8Array): Uint8Array {
+    return derive(this.#sealKey, seed, CONTENT_KEY_BYTES);
   }
 }
 

@@ -1,0 +1,76 @@
+import { EventEmitter } from 'node:events';
+import { XiaError } from 'xia-core';
+import { readDownward, type Downward, type GoMessage, type Upward } from './messages.js';
+
+interface ParentChannelEvents {
+  message: [Downward];
+  /** The parent is gone. */
+  gone: [];
+}
+
+/** A program's side of the channel to the `xmigrate run` that has started it. */
+export class ParentChannel extends EventEmitter<ParentChannelEvents> {
+  readonly #gone = new AbortController();
+  #go: GoMessage | undefined;
+
+  /**
+   * The channel of this process, where whoever started it says that there is one: other programs open channels too.
+   * @throws XiaError `usage` when there is none
+   */
+  static ofThisProcess(isTold: boolean | undefined): ParentChannel | undefined {
+    if (isTold !== true) return undefined;
+    if (!process.connected) throw new XiaError('usage', '--under-run is for programs that "xmigrate run" starts');
+    return new ParentChannel();
+  }
+
+  private constructor() {
+    super();
+    process.on('message', (value) => {
+      const message = readDownward(value);
+      if (message?.kind === 'go') this.#go = message;
+      if (message !== undefined) this.emit('message', message);
+    });
+    process.once('disconnect', () => {
+      this.#gone.abort();
+      this.emit('gone');
+    });
+  }
+
+  get connected(): boolean {
+    return process.connected;
+  }
+
+  /** Aborted when the parent has gone. */
+  get gone(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  /** What the parent said that this program may do; undefined before. */
+  get go(): GoMessage | undefined {
+    return this.#go;
+  }
+
+  /** Waits for the parent's word; undefined when it has gone, or the signal fires, before. */
+  async untilGo(signal: AbortSignal): Promise<GoMessage | undefined> {
+    if (this.#go !== undefined) return this.#go;
+    const given = AbortSignal.any([signal, this.gone]);
+    if (given.aborted) return undefined;
+    return new Promise((resolve) => {
+      const listener = (message: Downward) => message.kind === 'go' && end(message);
+      const aborted = () => end(undefined);
+      const end = (message: GoMessage | undefined) => {
+        this.off('message', listener);
+        given.removeEventListener('abort', aborted);
+        resolve(message);
+      };
+      this.on('message', listener);
+      given.addEventListener('abort', aborted, { once: true });
+    });
+  }
+
+  /** Says it unless the parent has gone. */
+  say(message: Upward): void {
+    // A parent that dies in this moment is noticed by `disconnect`; the error of this one message says nothing more.
+    if (process.connected) process.send?.(message, undefined, {}, () => undefined);
+  }
+}

@@ -1,0 +1,139 @@
+import type { DiskFacts } from './disk-facts.js';
+
+/** How disks are asked to move. `auto` copies by `nbd` what is not shared, and asks for nothing where there is nothing to copy. */
+export const diskModes = ['auto', 'none', 'nbd', 'block'] as const;
+export type DiskMode = (typeof diskModes)[number];
+
+/** A disk of the source and what stands for it at the destination. */
+export interface DiskPair {
+  readonly source: DiskFacts;
+  readonly destination: DiskFacts;
+}
+
+/** What is known of a pair besides QEMU's words. */
+export interface PairSurroundings {
+  /** Whether both names lead to the very same file or device; undefined when that cannot be seen from here. */
+  readonly isSameFile: boolean | undefined;
+  /** Bytes that the destination's image may still grow by; undefined when that cannot be seen from here. */
+  readonly freeBytes: number | undefined;
+}
+
+export interface DiskPlanInput {
+  readonly mode: DiskMode;
+  /** The operator says that every disk is on storage that both sites see. */
+  readonly sharedStorage: boolean;
+  readonly source: readonly DiskFacts[];
+  readonly destination: readonly DiskFacts[];
+  readonly look: (pair: DiskPair) => PairSurroundings;
+  /** Whether both QEMUs have the migration capability `block`. */
+  readonly canBlock: boolean;
+}
+
+/** What is going to happen to a machine's disks. */
+export interface DiskPlan {
+  readonly method: 'none' | 'nbd' | 'block';
+  readonly pairs: readonly DiskPair[];
+  /** Names of disks that are not copied, with the reason. */
+  readonly left: readonly { readonly name: string; readonly reason: 'read-only' | 'shared' }[];
+  /** Why the disks cannot move as asked, in words; empty when they can. */
+  readonly faults: readonly string[];
+}
+
+/**
+ * Decides which disks move, and how. Disks are matched by the guest's device, or else by name: a copy that went to another
+ * device would be found out by the guest alone.
+ */
+export function planDisks(input: DiskPlanInput): DiskPlan {
+  const { mode, sharedStorage, source, destination, look, canBlock } = input;
+  const left: { name: string; reason: 'read-only' | 'shared' }[] = [];
+  const faults: string[] = [];
+  const pairs: DiskPair[] = [];
+  if (mode === 'none') return { method: 'none', pairs, left, faults };
+  for (const disk of source) {
+    if (disk.isReadOnly) {
+      left.push({ name: disk.name, reason: 'read-only' });
+      continue;
+    }
+    if (sharedStorage && mode === 'auto') {
+      left.push({ name: disk.name, reason: 'shared' });
+      continue;
+    }
+    const counterpart = findCounterpart(disk, destination);
+    if (counterpart === undefined) {
+      faults.push(`the destination has no disk for ${disk.name} (${disk.qdev}): give its machine the same devices`);
+      continue;
+    }
+    const pair = { source: disk, destination: counterpart };
+    const surroundings = look(pair);
+    if (mode === 'auto' && isShared(pair, surroundings)) left.push({ name: disk.name, reason: 'shared' });
+    else {
+      const found = pairFaults(pair, surroundings);
+      faults.push(...found);
+      if (found.length === 0) pairs.push(pair);
+    }
+  }
+  const method = pairs.length === 0 ? 'none' : mode === 'block' ? 'block' : 'nbd';
+  if (method === 'block') faults.push(...blockFaults(source, pairs, canBlock));
+  return { method, pairs, left, faults };
+}
+
+/** The same device of the machine; a name that only one side gave does not count. */
+export function findCounterpart(disk: DiskFacts, others: readonly DiskFacts[]): DiskFacts | undefined {
+  return (
+    others.find(({ qdev }) => qdev === disk.qdev) ??
+    others.find(({ device }) => device !== '' && device === disk.device) ??
+    others.find(({ nodeName }) => !nodeName.startsWith('#') && nodeName !== '' && nodeName === disk.nodeName)
+  );
+}
+
+function isShared({ source, destination }: DiskPair, { isSameFile }: PairSurroundings): boolean {
+  const [from, to] = [source.storage, destination.storage];
+  if (from.kind === 'local' && to.kind === 'local') return isSameFile === true;
+  return from.kind === 'remote' && to.kind === 'remote' && from.location === to.location;
+}
+
+function pairFaults({ source, destination }: DiskPair, { isSameFile, freeBytes }: PairSurroundings): string[] {
+  const faults: string[] = [];
+  const { name } = source;
+  const [from, to] = [source.storage, destination.storage];
+  if (isSameFile === true) {
+    faults.push(`${name} is the same file on both sides (${source.filename}): it cannot be copied onto itself; use --disk auto or none`);
+  }
+  if (from.kind === 'local' && to.kind === 'local' && from.path === to.path && !(from.isAbsolute && to.isAbsolute)) {
+    faults.push(
+      `${name} is "${from.path}" on both sides, and it cannot be told whether that is one file: start QEMU with absolute paths, or say --shared-storage`,
+    );
+  }
+  if (from.kind === 'remote' && to.kind === 'remote' && from.location === to.location) {
+    faults.push(`${name} is ${source.filename} on both sides: it cannot be copied onto itself; use --disk auto or none`);
+  }
+  if (destination.isReadOnly) faults.push(`${name} is read-only at the destination`);
+  if (destination.nodeName === '' || source.nodeName === '') faults.push(`${name} has no block node to copy`);
+  if (source.sizeBytes !== destination.sizeBytes) {
+    const than = destination.sizeBytes < source.sizeBytes ? 'smaller' : 'larger';
+    faults.push(
+      `${name} is ${than} at the destination: ${destination.sizeBytes} bytes in place of ${source.sizeBytes}, and a guest's disk does not change its size`,
+    );
+  }
+  const growth = (source.allocatedBytes ?? source.sizeBytes) - (destination.allocatedBytes ?? 0);
+  if (freeBytes !== undefined && growth > freeBytes) {
+    faults.push(`${name} needs ${growth} more bytes where ${destination.filename} is, and there are ${freeBytes}`);
+  }
+  return faults;
+}
+
+function blockFaults(source: readonly DiskFacts[], pairs: readonly DiskPair[], canBlock: boolean): string[] {
+  if (!canBlock) return ["QEMU's block migration is not in both QEMUs (it was removed in 9.1): use --disk nbd"];
+  const faults: string[] = [];
+  for (const { source: from, destination: to } of pairs) {
+    if (from.device === '' || from.device !== to.device) {
+      faults.push(
+        `${from.name} needs a drive name that is the same on both sides for QEMU's block migration (-drive id=NAME): use --disk nbd`,
+      );
+    }
+  }
+  // It copies all that can be written, whoever shares it.
+  const writable = source.filter(({ isReadOnly }) => !isReadOnly);
+  if (writable.length > pairs.length) faults.push("QEMU's block migration copies every writable disk or none: use --disk nbd");
+  return faults;
+}

@@ -1,0 +1,116 @@
+import { mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { Dag, PrincipalType, XiaError } from 'xia-core';
+import { listenIncoming, startOutgoing } from '../machine/index.js';
+import type { QmpClient } from '../qemu/index.js';
+import { ChildProgram } from './child-program.js';
+import type { RunMigrationOptions } from './migration-plan.js';
+import { receiveArguments, sendArguments } from './program-arguments.js';
+import type { EventListener, Program } from './program-log.js';
+import type { PairListeners, ProgramPair } from './program-pair.js';
+
+/** For an end without a word, which no event tells. */
+const LOOK_AGAIN_MS = 100;
+
+/**
+ * Programs that this process starts before either QEMU is told anything: attached, connected to each other, and each with a private
+ * UNIX socket for its QEMU. Each accepts the other's identity and nobody else's.
+ */
+export class UnixPair implements ProgramPair {
+  readonly sender: ChildProgram;
+  readonly receiver: ChildProgram;
+  readonly #options: RunMigrationOptions;
+  readonly #source: QmpClient;
+  readonly #destination: QmpClient;
+  readonly #runs: boolean;
+  readonly #said = new Map<string, Readonly<Record<string, unknown>>>();
+  readonly #waiting = new Set<() => void>();
+
+  constructor(options: RunMigrationOptions, source: QmpClient, destination: QmpClient, runs: boolean, listeners: PairListeners) {
+    this.#options = options;
+    this.#source = source;
+    this.#destination = destination;
+    this.#runs = runs;
+    const { vm, eventsDirectory } = options;
+    if (eventsDirectory !== undefined) mkdirSync(eventsDirectory, { recursive: true });
+    const stamp = Date.now();
+    const path = (end: string, suffix: string) =>
+      eventsDirectory === undefined ? undefined : resolve(join(eventsDirectory, `${vm}.${end}.${stamp}.${suffix}`));
+    const noted =
+      (end: string, listener: EventListener): EventListener =>
+      (event, fields) => {
+        this.#said.set(`${end} ${event}`, fields);
+        listener(event, fields);
+        for (const wake of this.#waiting) wake();
+      };
+    const receive = [...receiveArguments(options, path('recv', 'jsonl')), '--under-run', '--qmp', resolve(destination.path)];
+    const send = [...sendArguments(options, path('send', 'jsonl')), '--under-run', '--qmp', resolve(source.path)];
+    this.receiver = new ChildProgram(receive, destination, noted('recv', listeners.onReceiver), path('recv', 'stderr'));
+    this.sender = new ChildProgram(send, source, noted('send', listeners.onSender), path('send', 'stderr'));
+  }
+
+  async prepare(): Promise<void> {
+    const [listening, attached] = await Promise.all([this.#until('recv listening'), this.#until('send attached')]);
+    const to = String(listening['dag']);
+    const destination = Dag.parse(to).find(PrincipalType.HID)?.toString() ?? '';
+    this.receiver.go({ allow: [String(attached['hid'])], runs: this.#runs });
+    await this.#until('recv allowing');
+    this.sender.go({ to, allow: [destination], runs: this.#runs });
+    await Promise.all([this.#until('recv ready'), this.#until('send ready')]);
+  }
+
+  async start(): Promise<void> {
+    const { signal } = this.#options;
+    await listenIncoming(this.#destination, this.#socketOf('recv'), signal);
+    await startOutgoing(this.#source, this.#socketOf('send'));
+  }
+
+  /** Nothing stays behind: a program that is still there is told to stop, and finishes what it has to by itself. */
+  async close(): Promise<void> {
+    const programs = [this.sender, this.receiver];
+    for (const program of programs) program.stop();
+    await Promise.all(programs.map((program) => program.left()));
+    for (const program of programs) program.close();
+    for (const end of ['send', 'recv']) {
+      const socket = this.#said.get(`${end} ready`)?.['socket'];
+      if (typeof socket === 'string') await rm(dirname(socket), { recursive: true, force: true });
+    }
+  }
+
+  #socketOf(end: string): string {
+    return String(this.#said.get(`${end} ready`)?.['socket']);
+  }
+
+  /** Waits until a program has said something. */
+  async #until(what: string): Promise<Readonly<Record<string, unknown>>> {
+    const { signal, listenTimeoutMs = 30_000 } = this.#options;
+    const deadline = performance.now() + listenTimeoutMs;
+    for (;;) {
+      const said = this.#said.get(what);
+      if (said !== undefined) return said;
+      if (signal?.aborted) throw new XiaError('interrupted', 'stopped before the migration began');
+      this.#checkAlive(this.receiver, 'destination');
+      this.#checkAlive(this.sender, 'source');
+      if (performance.now() > deadline) throw new XiaError('timeout', `no "${what}" within ${listenTimeoutMs} ms`);
+      await this.#somethingNew();
+    }
+  }
+
+  #checkAlive(program: Program, end: string): void {
+    if (program.isOver) throw new XiaError('refused', `xmigrate at the ${end} ended: ${program.summary?.reason ?? 'without a word'}`);
+  }
+
+  /** The next event of either program, or a little later. */
+  async #somethingNew(): Promise<void> {
+    await new Promise<void>((done) => {
+      const wake = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(wake);
+        done();
+      };
+      const timer = setTimeout(wake, LOOK_AGAIN_MS);
+      this.#waiting.add(wake);
+    });
+  }
+}

@@ -1,0 +1,106 @@
+import { ownershipAdvice, resolveOwnership, type OwnershipRecord, type OwnershipStep } from '../../migrate/src/state/index.js';
+
+/** Thrown by the step at which a process is killed. */
+export class Killed extends Error {}
+
+/** A process that may be killed before any of its steps: a write, a message, a command to QEMU. */
+export class Mortal {
+  alive = true;
+  #stepsLeft: number;
+  readonly #onDeath: () => void;
+
+  constructor(stepsLeft: number, onDeath: () => void) {
+    this.#stepsLeft = stepsLeft;
+    this.#onDeath = onDeath;
+  }
+
+  step(): void {
+    if (this.#stepsLeft-- > 0) return;
+    this.die();
+    throw new Killed();
+  }
+
+  die(): void {
+    if (!this.alive) return;
+    this.alive = false;
+    this.#onDeath();
+  }
+
+  /** Runs as much of an act as the process lives to do. */
+  act(run: () => void): void {
+    if (!this.alive) return;
+    try {
+      run();
+    } catch (error) {
+      if (!(error instanceof Killed)) throw error;
+    }
+  }
+}
+
+export type GuestState = 'running' | 'stopped' | 'waiting' | 'loaded' | 'gone';
+
+/** One of the two hosts: its state file and its QEMU. */
+export class OwnershipHost {
+  readonly role: 'source' | 'destination';
+  record: OwnershipRecord | undefined;
+  guest: GuestState;
+  /** The transfer's process. */
+  process: Mortal | undefined;
+  readonly #onGuest: () => void;
+
+  constructor(role: 'source' | 'destination', onGuest: () => void) {
+    this.role = role;
+    this.guest = role === 'source' ? 'running' : 'waiting';
+    this.#onGuest = onGuest;
+  }
+
+  setGuest(state: GuestState): void {
+    this.guest = state;
+    this.#onGuest();
+  }
+
+  /** As a state file: the process may be killed before it is on disk, or right after. */
+  write(step: OwnershipStep, by: Mortal): void {
+    by.step();
+    const sequence = (this.record?.sequence ?? 0) + 1;
+    const fixed = { format: 1 as const, vm: 'vm1', transfer: '07'.repeat(16), peer: '', qmp: 'q', host: '', pid: 1 };
+    this.record = { ...fixed, ...step, sequence, updatedAt: '2026-01-01T00:00:00.000Z', bytes: 0, chunks: 0, reason: '' };
+    by.step();
+  }
+
+  get isBusy(): boolean {
+    return this.process?.alive === true;
+  }
+
+  /** Does what `xmigrate status` says here, as the command that it names does it. Returns false when there was nothing to do. */
+  followAdvice(peer: OwnershipHost, by: Mortal): boolean {
+    const own = this.record;
+    if (own === undefined || this.isBusy) return false;
+    const { command } = ownershipAdvice(own, false);
+    const wish = /^xmigrate (resume|abort) /.exec(command)?.[1];
+    if (wish === undefined) return false;
+    const sees = command.includes('--peer-state');
+    if (sees && peer.isBusy) return false;
+    const knowledge =
+      sees && peer.record !== undefined ? ({ kind: 'record', record: peer.record } as const) : ({ kind: 'unknown' } as const);
+    const { verdict, write, peerWrite } = resolveOwnership(own, knowledge, wish as 'resume' | 'abort', this.guest === 'loaded');
+    if (verdict === 'ask' || verdict === 'refuse') throw new Error(`the advice "${command}" leads to "${verdict}"`);
+    by.act(() => {
+      if (peerWrite !== undefined) peer.write(peerWrite, by);
+      if (write !== undefined) this.write(write, by);
+      by.step();
+      if (verdict === 'run') this.run();
+      else this.hold();
+    });
+    return true;
+  }
+
+  run(): void {
+    if (this.guest === 'stopped' || this.guest === 'loaded') this.setGuest('running');
+  }
+
+  hold(): void {
+    if (this.role === 'destination' && this.guest === 'loaded') this.setGuest('gone');
+    if (this.role === 'source' && this.guest === 'running') this.setGuest('stopped');
+  }
+}

@@ -1,0 +1,48 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { usedCpu } from '../../../tools/src/bench/measure-move.js';
+import { childrenCounted, parseCpu, readCpu } from '../../../tools/src/bench/process-cpu.js';
+
+const run = promisify(execFile);
+
+describe('processor time', () => {
+  it('is read from a stat line, whatever the program is called', () => {
+    const stat = '42 (a (b) c) S 1 42 42 0 -1 4194304 100 200 0 0 150 50 300 25 20 0 1 0 12345 1000 10';
+    expect(parseCpu(stat)).toEqual({ own: 2, children: 3.25 });
+  });
+
+  it('counts children once they have ended', async () => {
+    const before = await readCpu(process.pid);
+    await run(process.execPath, ['-e', 'const end = Date.now() + 200; while (Date.now() < end);']);
+    expect(await childrenCounted([process.pid], 5000)).toBe(true);
+    expect((await readCpu(process.pid)).children - before.children).toBeGreaterThan(0.05);
+    expect(await readCpu(undefined)).toEqual({ own: 0, children: 0 });
+  });
+
+  it('sees a child that has not', async () => {
+    const child = execFile('sleep', ['30']);
+    try {
+      expect(await childrenCounted([process.pid], 50)).toBe(false);
+    } finally {
+      child.kill();
+    }
+  });
+
+  it('is told apart by what used it', () => {
+    const before = new Map([['source', { own: 1, children: 2 }]]);
+    const after = new Map([
+      ['source', { own: 2, children: 3 }],
+      ['destination', { own: 0.5, children: 0.25 }],
+      ['sshd', { own: 0, children: 0.125 }],
+      ['router/R1', { own: 1, children: 0 }],
+      ['router/R2', { own: 2, children: 0 }],
+      ['host/HOST_A', { own: 3, children: 0 }],
+      ['nameserver/NS', { own: 0.5, children: 0 }],
+    ]);
+    expect(usedCpu('tcp', before, after)).toEqual({ qemu: 1.5 });
+    expect(usedCpu('socat', before, after)).toEqual({ qemu: 1.5, 'socat out': 1, 'socat in': 0.25 });
+    expect(usedCpu('ssh', before, after)).toEqual({ qemu: 1.5, ssh: 1, sshd: 0.13 });
+    expect(usedCpu('xia', before, after)).toEqual({ qemu: 1.5, sender: 1, receiver: 0.25, routers: 3, hosts: 3, others: 0.5 });
+  });
+});

@@ -1,0 +1,23 @@
+/** The ways to move a guest that are compared, in the order of the tables. */
+export const benchModes = ['tcp', 'multifd', 'socat', 'sshGcm', 'ssh', 'tls', 'xia'] as const;
+export type BenchMode = (typeof benchModes)[number];
+
+export const modeTitles: Readonly<Record<BenchMode, string>> = {
+  tcp: 'QEMU tcp:',
+  multifd: 'QEMU tcp:, multifd 2',
+  socat: 'exec:socat',
+  sshGcm: 'exec:ssh, aes128-gcm',
+  ssh: 'exec:ssh, its own cipher',
+  tls: 'QEMU TLS, x509',
+  xia: 'XIA, two routers, encrypted',
+};
+
+/** Whether the destination's memory was touched before the guest came. */
+export const memoryCases = ['as-started', 'pre-faulted'] as const;
+export type MemoryCase = (typeof memoryCases)[number];
+
+/** The first of all in a round changes from round to round, so that none always follows the same one. */
+export function rotated<T>(items: readonly T[], by: number): T[] {
+  const from = items.length === 0 ? 0 : by % items.length;
+  return [...items.slice(from), ...items.slice(0, from)];
+}
