@@ -7,7 +7,7 @@ const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const END_TO_END = 'test/**/*.e2e.test.ts';
 /** These keep both cores busy for long: a machine that is moved meanwhile would not get on. */
 const ALONE = [
-  'test/e2e/{copies,demo}',
+  'test/e2e/{copies,demo,moved-again}',
   'test/fuzz/*',
   'test/migrate/**/*',
   'test/repository/*',

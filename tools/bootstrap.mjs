@@ -208,6 +208,7 @@ const TARGETS = {
   demo: 'tools/dist/demo/main.js',
   bench: 'tools/dist/bench/main.js',
   'bench:forwarding': 'tools/dist/bench-forwarding/main.js',
+  'bench:handover': 'tools/dist/bench-handover/main.js',
   'bench:transport': 'tools/dist/bench-transport/main.js',
   'lab:tcp': 'tools/dist/tun-lab/main.js',
 };

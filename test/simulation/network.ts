@@ -197,14 +197,16 @@ export class SimNetwork {
   }
 
   #carry(link: Link, to: Port, packet: Uint8Array, arrivesMs: number, flippedBit: number): void {
-    // The bytes belong to whoever receives them; the sender may have kept its own.
+    // The sender may have kept its own.
     const isDropped = flippedBit >= 0 && this.checksums;
     const copy = packet.slice();
     flipBit(copy, flippedBit);
     this.queue.at(arrivesMs, (now) => {
       if (!link.up || !to.node.running) return void this.undelivered++;
       if (isDropped) return void this.checksumErrors++;
-      to.node.enter(() => to.node.stack.receive(to.face, 1, copy, now));
+      to.node.enter(() => to.node.stack.receive(to.face, 1, copy, now, true));
+      // They were only lent: whoever kept some of them has nothing.
+      copy.fill(0xee);
     });
   }
 

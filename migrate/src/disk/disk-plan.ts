@@ -78,7 +78,7 @@ export function planDisks(input: DiskPlanInput): DiskPlan {
 }
 
 /** The same device of the machine; a name that only one side gave does not count. */
-export function findCounterpart(disk: DiskFacts, others: readonly DiskFacts[]): DiskFacts | undefined {
+function findCounterpart(disk: DiskFacts, others: readonly DiskFacts[]): DiskFacts | undefined {
   return (
     others.find(({ qdev }) => qdev === disk.qdev) ??
     others.find(({ device }) => device !== '' && device === disk.device) ??

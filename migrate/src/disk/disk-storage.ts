@@ -51,7 +51,8 @@ function storageOfJson(filename: string): DiskStorage {
   if (!isObject(node)) return { kind: 'other', location: filename };
   const { driver, filename: path } = node;
   if (typeof driver === 'string' && REMOTE_DRIVERS.has(driver)) return { kind: 'remote', protocol: driver, location: filename };
-  if (typeof path === 'string' && (driver === undefined || LOCAL_DRIVERS.has(String(driver)))) return local(path);
+  const isLocal = driver === undefined || (typeof driver === 'string' && LOCAL_DRIVERS.has(driver));
+  if (isLocal && typeof path === 'string') return local(path);
   return { kind: 'other', location: filename };
 }
 

@@ -46,8 +46,9 @@ export class MirrorCopy implements DiskCopy {
   }
 
   get fault(): string | undefined {
-    if (this.#jobs.every(({ state }) => state === 'done')) return undefined;
-    return this.#fault ?? this.#broken();
+    if (this.#fault !== undefined) return this.#fault;
+    // The tunnel ends with its last connection, and has done its work then.
+    return this.#jobs.every(({ state }) => state === 'done') ? undefined : this.#broken();
   }
 
   /** The processes that carry the copy, while it runs. */

@@ -6,6 +6,7 @@ import { isMirrorName, mirrorName } from './disk-names.js';
 import { parseJobs } from './mirror-job.js';
 
 const GONE_TIMEOUT_MS = 15_000;
+const REMOVE_TIMEOUT_MS = 2_000;
 const LOOK_AGAIN_MS = 5;
 
 const exportsSchema = v.array(v.object({ id: v.string(), type: v.string() }));
@@ -103,7 +104,21 @@ export class NbdSource {
     await this.#endAll((await this.#jobs()).filter(isMirrorName));
     const nodes = v.parse(nodesSchema, await this.#qmp.execute('query-named-block-nodes', { flat: true }));
     for (const { 'node-name': name } of nodes) {
-      if (isMirrorName(name)) await this.#qmp.execute('blockdev-del', { 'node-name': name });
+      if (isMirrorName(name)) await this.#remove(name);
+    }
+  }
+
+  /** A job that has just ended may hold its node for a moment. */
+  async #remove(name: string): Promise<void> {
+    const deadline = performance.now() + REMOVE_TIMEOUT_MS;
+    for (;;) {
+      try {
+        await this.#qmp.execute('blockdev-del', { 'node-name': name });
+        return;
+      } catch (error) {
+        if (this.#qmp.closed || performance.now() > deadline) throw error;
+        await sleep(LOOK_AGAIN_MS);
+      }
     }
   }
 

@@ -26,7 +26,8 @@ export class TunnelProcess {
   /** @param argv the command and its arguments */
   constructor(argv: readonly string[]) {
     const [program, ...args] = argv;
-    this.#child = spawn(program ?? '', args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    // A group of its own: Ctrl-C is for whoever decides what becomes of the VM.
+    this.#child = spawn(program ?? '', args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
     const { stdin, stdout, stderr, pid } = this.#child;
     if (pid !== undefined) giveWay(pid);
     // A program that has gone reads nothing; its end is told below.

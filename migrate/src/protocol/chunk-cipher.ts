@@ -28,7 +28,7 @@ export interface KeyedChunk extends SealedChunk {
   readonly key: Uint8Array;
 }
 
-/** SHA-256 over a stream. */
+/** SHA-256 over what is put in, one after the other. */
 export interface RunningHash {
   update(bytes: Uint8Array): void;
   /** The digest; the hash takes no more bytes afterwards. */
@@ -37,6 +37,21 @@ export interface RunningHash {
 
 /** Bytes of the key of one content. */
 export const PIECE_KEY_BYTES = 44;
+const RECORD_BYTES = 48;
+
+/**
+ * What stands for a chunk in the digest of a stream: its sequence and its length (48 bits each), its CID and its tag. CID and tag say what
+ * the chunk is, the list of them that it is whole and in order; so the bytes themselves need not be hashed once more.
+ */
+export function chunkRecord(sequence: number, length: number, cid: Uint8Array, tag: Uint8Array): Uint8Array {
+  const record = new Uint8Array(RECORD_BYTES);
+  writeCount(record, 0, sequence);
+  writeCount(record, 6, length);
+  record.set(cid, 12);
+  record.set(tag, 32);
+  return record;
+}
+
 export const CHUNK_KEY_LABEL = 'xia migration chunks';
 export const CHUNK_KEY_BYTES = 32;
 const CHUNK_NONCE_BYTES = 12;
@@ -44,10 +59,17 @@ const CHUNK_NONCE_BYTES = 12;
 /** The nonce of a chunk. Sequence numbers stay below 2^48, so that the first six bytes are zero. */
 export function chunkNonce(sequence: number): Uint8Array {
   const nonce = new Uint8Array(CHUNK_NONCE_BYTES);
-  let rest = sequence;
-  for (let i = CHUNK_NONCE_BYTES - 1; i >= 6; i--) {
-    nonce[i] = rest % 256;
+  writeCount(nonce, CHUNK_NONCE_BYTES - COUNT_BYTES, sequence);
+  return nonce;
+}
+
+const COUNT_BYTES = 6;
+
+/** A number below 2^48, big-endian. */
+function writeCount(bytes: Uint8Array, at: number, value: number): void {
+  let rest = value;
+  for (let i = at + COUNT_BYTES - 1; i >= at; i--) {
+    bytes[i] = rest % 256;
     rest = Math.floor(rest / 256);
   }
-  return nonce;
 }

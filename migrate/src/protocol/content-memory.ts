@@ -1,5 +1,5 @@
 /** Bytes of contents that are kept. */
-const MEMORY_BYTES = 16 * 1024 * 1024;
+const MEMORY_BYTES = 2 * 1024 * 1024;
 
 /**
  * Contents by their CIDs: those that came in last, and who waits for those on their way. So what is offered again soon is not fetched

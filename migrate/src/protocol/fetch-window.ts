@@ -75,12 +75,12 @@ export class FetchWindow {
   }
 
   /** The chunk whose turn it is, once it is here. */
-  takeTurn(): { sequence: number; plaintext: Uint8Array } | undefined {
-    const plaintext = this.#chunks.get(this.#nextTurn)?.plaintext;
-    if (plaintext === undefined) return undefined;
+  takeTurn(): { sequence: number; plaintext: Uint8Array; offer: PieceOffer } | undefined {
+    const chunk = this.#chunks.get(this.#nextTurn);
+    if (chunk?.plaintext === undefined) return undefined;
     const sequence = this.#nextTurn++;
     this.#chunks.delete(sequence);
-    return { sequence, plaintext };
+    return { sequence, plaintext: chunk.plaintext, offer: chunk.offer };
   }
 
   /** Up to and including this sequence number nothing counts against the window any more. Says how much that frees. */

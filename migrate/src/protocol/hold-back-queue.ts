@@ -1,4 +1,7 @@
-/** A verified piece of the VM stream, in its place. `end` is the offset just after it in the whole stream. */
+/**
+ * A verified piece of the VM stream, in its place. `end` is the offset just after it in the whole stream. Once it is handed on, its
+ * memory may be used again.
+ */
 export interface OrderedChunk {
   readonly sequence: number;
   readonly end: number;

@@ -6,13 +6,14 @@ import { HoldBackQueue, type OrderedChunk } from './hold-back-queue.js';
 import { DEFAULT_HOLD_BACK_BYTES, type TransferLimits } from './limits.js';
 import type { DoneMessage } from './messages.js';
 import { applyLayout } from './pages/layout.js';
-import type { OfferedChunk, PieceOffer } from './piece-list.js';
+import { digestPiece, type OfferedChunk, type PieceOffer } from './piece-list.js';
+import { PieceMemory } from './piece-memory.js';
 import { StreamEndWatch } from './qemu-stream-end.js';
 
 /** Where chunks are asked for, and where they go. */
 export interface ChunkSink {
-  /** Fetch this chunk; answer later with `chunkArrived` or `chunkFailed`. */
-  fetch(sequence: number, cid: Uint8Array, length: number): void;
+  /** Fetch this chunk, which opens with this tag, and key if it has one; answer later with `chunkArrived` or `chunkFailed`. */
+  fetch(sequence: number, cid: Uint8Array, length: number, chunk: OfferedChunk): void;
   /** The next bytes of the VM stream, in order; answer with `handedOn(chunk)` when the reader has taken them. */
   emit(chunk: OrderedChunk): void;
 }
@@ -59,6 +60,9 @@ export class IncomingStream {
   readonly #queue: HoldBackQueue;
   readonly #endWatch: StreamEndWatch;
   readonly #memory = new ContentMemory();
+  readonly #joined = new PieceMemory();
+  /** Pieces in memory of ours, to be used again. */
+  readonly #isJoined = new Set<Uint8Array>();
   #fetchedBytes = 0;
   #repeatedBytes = 0;
   #plainBytesWaiting = 0;
@@ -132,6 +136,7 @@ export class IncomingStream {
   /** The reader has taken this chunk and all before it. */
   handedOn(chunk: OrderedChunk): void {
     this.#queue.handedOn(chunk);
+    if (this.#isJoined.delete(chunk.plaintext)) this.#joined.give(chunk.plaintext);
   }
 
   /**
@@ -177,6 +182,7 @@ export class IncomingStream {
   clear(): void {
     this.#window.clear();
     this.#memory.clear();
+    this.#isJoined.clear();
     this.#queue.clear();
   }
 
@@ -188,8 +194,11 @@ export class IncomingStream {
   /** Puts a piece together. False when its layout does not fit the content. */
   #settle(sequence: number, content: Uint8Array): boolean {
     const { layout, length } = this.#window.awaited(sequence)!;
-    const plaintext = layout.length === 0 ? content : applyLayout(layout, content, length);
-    if (plaintext?.length !== length) return false;
+    const plaintext = layout.length === 0 ? content : this.#joined.take(length);
+    if (layout.length > 0) {
+      if (!applyLayout(layout, content, plaintext)) return false;
+      this.#isJoined.add(plaintext);
+    }
     this.#window.arrived(sequence, plaintext);
     this.#plainBytesWaiting += length;
     this.#maxBufferedBytes = Math.max(this.#maxBufferedBytes, this.#plainBytesWaiting + this.#queue.bytes);
@@ -203,7 +212,7 @@ export class IncomingStream {
     }
     for (let turn = this.#window.takeTurn(); turn !== undefined; turn = this.#window.takeTurn()) {
       this.#plainBytesWaiting -= turn.plaintext.length;
-      this.#options.hash.update(turn.plaintext);
+      digestPiece(this.#options.hash, turn.sequence, turn.offer);
       this.#endWatch.push(turn.plaintext);
       this.#queue.push(turn.sequence, turn.plaintext);
     }
@@ -221,7 +230,7 @@ export class IncomingStream {
       }
       if (!this.#memory.want(chunk.cid, sequence)) return true;
     }
-    this.#options.sink.fetch(sequence, chunk.cid, chunk.length);
+    this.#options.sink.fetch(sequence, chunk.cid, chunk.length, chunk);
     return true;
   }
 

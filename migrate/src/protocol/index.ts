@@ -5,6 +5,7 @@ export {
   chunkNonce,
   type ChunkCipher,
   type ContentSealer,
+  type KeyedChunk,
   type RunningHash,
   type SealedChunk,
 } from './chunk-cipher.js';
@@ -18,6 +19,7 @@ export {
 } from './limits.js';
 export { TRANSFER_ID_BYTES, vmNameSchema } from './messages.js';
 export { HandoverInquiry, HandoverReply, type HandoverAnswer } from './handover-inquiry.js';
+export type { OfferedChunk } from './piece-list.js';
 export type { OrderedChunk } from './hold-back-queue.js';
 export { Receiver, type DestinationMark, type ReceiverEvent, type ReceiverOptions, type ReceiverOutcome } from './receiver.js';
 export { Sender, type SenderEvent, type SenderOptions, type SenderOutcome, type SenderSink, type SourceMark } from './sender.js';

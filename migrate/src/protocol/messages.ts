@@ -2,10 +2,8 @@ import * as v from 'valibot';
 import { abortCodeNames } from './abort-code.js';
 import { CID_BYTES, limitsSchema, TAG_BYTES } from './limits.js';
 
-/** Protocol versions that this program speaks. */
-export const PROTOCOL_VERSIONS: readonly number[] = [1, 2];
-/** The first version that knows `pieces`. */
-export const PIECES_VERSION = 2;
+/** Protocol versions that this program speaks. Version 1 had the digest over the bytes of the stream, and no `pieces`. */
+export const PROTOCOL_VERSIONS: readonly number[] = [2];
 
 const MAX_VM_NAME_LENGTH = 64;
 export const TRANSFER_ID_BYTES = 16;

@@ -1,5 +1,5 @@
 import { CID_BYTES, TAG_BYTES } from './limits.js';
-import { PIECE_KEY_BYTES } from './chunk-cipher.js';
+import { chunkRecord, PIECE_KEY_BYTES, type RunningHash } from './chunk-cipher.js';
 import { ByteReader, pushVarint } from './pages/varint.js';
 
 /** What the source says of a piece of the stream. */
@@ -18,6 +18,15 @@ export interface OfferedChunk {
   readonly length: number;
   /** Its own key. Undefined when it is sealed under that of the transfer, and the sequence number. */
   readonly key: Uint8Array | undefined;
+}
+
+const NO_CID = new Uint8Array(CID_BYTES);
+const NO_TAG = new Uint8Array(TAG_BYTES);
+
+/** Puts what stands for a piece into the digest of a stream: the record of its chunk, of zeros if it has none, and its layout. */
+export function digestPiece(hash: RunningHash, sequence: number, { length, chunk, layout }: PieceOffer): void {
+  hash.update(chunkRecord(sequence, length, chunk?.cid ?? NO_CID, chunk?.tag ?? NO_TAG));
+  if (layout.length > 0) hash.update(layout);
 }
 
 const HAS_CHUNK = 1;

@@ -169,7 +169,7 @@ export class Receiver {
     }
   }
 
-  /** A fetched chunk; its CID was checked by whoever fetched it. The bytes are not needed any more afterwards. */
+  /** A fetched chunk; whoever fetched it has looked whether it is right. The bytes are not needed any more afterwards. */
   chunkArrived(sequence: number, ciphertext: Uint8Array, now: number): void {
     if (this.#state !== 'receiving') return;
     const outcome = this.#incoming.arrived(sequence, ciphertext);

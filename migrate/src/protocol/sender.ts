@@ -3,9 +3,9 @@ import type { ChunkCipher, ContentSealer, RunningHash } from './chunk-cipher.js'
 import { ControlChannel } from './control-channel.js';
 import { agreeLimits, DEFAULT_CHUNK_BYTES, DEFAULT_HOLD_BACK_BYTES, defaultLimits, type TransferLimits } from './limits.js';
 import { defaultLiveness, type LivenessOptions } from './liveness.js';
-import { agreeVersion, PIECES_VERSION, PROTOCOL_VERSIONS, type ControlMessage, type HelloMessage } from './messages.js';
+import { agreeVersion, PROTOCOL_VERSIONS, type ControlMessage, type HelloMessage } from './messages.js';
 import { MIN_PAGE_CUTTER_CHUNK_BYTES, PageCutter } from './pages/page-cutter.js';
-import type { OfferedChunk } from './piece-list.js';
+import { digestPiece, type OfferedChunk } from './piece-list.js';
 import { PieceOffers } from './piece-offers.js';
 import { StreamEndWatch } from './qemu-stream-end.js';
 import { SendWindow } from './send-window.js';
@@ -206,7 +206,6 @@ export class Sender {
   input(piece: Uint8Array, now: number): void {
     if (this.#state === 'finished' || this.#inputEnded || piece.length === 0) return;
     this.#cutter.push(piece);
-    this.#o.hash.update(piece);
     this.#endWatch.push(piece);
     this.#lastInputAt = now;
     this.#pump(now);
@@ -302,7 +301,7 @@ export class Sender {
       const limits = agreeLimits(this.#o.limits, message.limits);
       this.#window = new SendWindow(limits);
       this.#chunkBytes = Math.min(this.#o.chunkBytes, limits.maxChunkBytes);
-      this.#chooseCutter(agreeVersion(message.versions)!);
+      this.#chooseCutter();
       this.#state = 'sending';
       this.#o.sink.onEvent({ kind: 'ready', limits, chunkBytes: this.#chunkBytes });
       this.#pump(now);
@@ -322,10 +321,10 @@ export class Sender {
     this.#pump(now);
   }
 
-  /** Pages are told apart where the owner wants it, the destination knows it, and pieces may be as large as that takes. */
-  #chooseCutter(version: number): void {
+  /** Pages are told apart where the owner wants it, and pieces may be as large as that takes. */
+  #chooseCutter(): void {
     const early = this.#cutter;
-    const knowsPages = this.#o.contents !== undefined && version >= PIECES_VERSION && this.#chunkBytes >= MIN_PAGE_CUTTER_CHUNK_BYTES;
+    const knowsPages = this.#o.contents !== undefined && this.#chunkBytes >= MIN_PAGE_CUTTER_CHUNK_BYTES;
     this.#cutter = knowsPages ? new PageCutter(this.#chunkBytes) : new BlindCutter(this.#chunkBytes);
     // Until here nothing was known of the stream, so that its pieces are their contents.
     while (early.ready('end') > 0) this.#cutter.push(early.take().content);
@@ -360,6 +359,7 @@ export class Sender {
       this.abort('publish-failed', `no room for chunk ${sequence} of ${content.length} bytes; a smaller window needs less`, now);
       return;
     }
+    digestPiece(this.#o.hash, sequence, { length, chunk, layout });
     this.#window.add({ sequence, cid: chunk?.cid, length });
     this.#maxWindowBytes = Math.max(this.#maxWindowBytes, this.#window.bytes);
     this.#bytes += length;

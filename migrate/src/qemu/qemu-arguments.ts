@@ -71,7 +71,7 @@ const MIN_MTU = 68;
 const MAX_MTU = 65_535;
 
 /** A panic stops the guest at once in place of hanging; the console is what the serial log keeps. */
-const KERNEL_ARGUMENTS = ['console=ttyS0', 'quiet', 'panic=-1', 'mitigations=off', 'init_on_alloc=0'];
+const KERNEL_ARGUMENTS = ['console=ttyS0', 'quiet', 'panic=-1', 'mitigations=off', 'init_on_alloc=0', 'no_timer_check'];
 
 /**
  * The arguments of `qemu-system-x86_64`. Nothing comes from QEMU's defaults or the user's configuration: what is not listed

@@ -8,12 +8,13 @@ import type { RunMigrationOptions } from './migration-plan.js';
 import { receiveArguments, sendArguments } from './program-arguments.js';
 import { ProgramFollower } from './program-follower.js';
 import type { PairListeners, ProgramPair } from './program-pair.js';
-
-/** No shell stays between QEMU and the program, so that each notices when the other has gone. */
-const inPlaceOfTheShell = (argv: readonly string[]) => execUri(['exec', ...argv]);
+import { refusedIncoming } from './refused-incoming.js';
 
 /** How long a program that is told to stop may take to start and to end. */
 const END_TIMEOUT_MS = 5_000;
+
+/** No shell stays between QEMU and the program, so that each notices when the other has gone. */
+const inPlaceOfTheShell = (argv: readonly string[]) => execUri(['exec', ...argv]);
 
 /** Programs that the two QEMUs start (`exec:`), followed by the events that they write into files. */
 export class ExecPair implements ProgramPair {
@@ -25,7 +26,6 @@ export class ExecPair implements ProgramPair {
   readonly #folder: string;
   readonly #paths: { readonly send: string; readonly recv: string };
   #dag: string | undefined;
-  #hasBegun = false;
 
   static async open(options: RunMigrationOptions, source: QmpClient, destination: QmpClient, listeners: PairListeners): Promise<ExecPair> {
     const folder = options.eventsDirectory ?? (await mkdtemp(join(tmpdir(), 'xmigrate-')));
@@ -58,14 +58,15 @@ export class ExecPair implements ProgramPair {
 
   async prepare(): Promise<void> {
     const { signal, listenTimeoutMs = 30_000 } = this.#options;
-    await migrateIn(this.#destination, inPlaceOfTheShell(receiveArguments(this.#options, this.#paths.recv)), signal);
-    this.#hasBegun = true;
+    const receive = inPlaceOfTheShell(receiveArguments(this.#options, this.#paths.recv));
+    await migrateIn(this.#destination, receive, signal).catch(refusedIncoming);
     const deadline = performance.now() + listenTimeoutMs;
     while (this.#dag === undefined) {
       const { summary } = this.receiver;
       if (summary !== undefined) throw new XiaError('refused', `the destination cannot listen: ${summary.reason}`);
-      if (signal?.aborted) throw new XiaError('interrupted', 'stopped before the migration began');
-      if (this.#destination.closed || performance.now() > deadline) {
+      if (signal?.aborted || this.#destination.closed || performance.now() > deadline) {
+        await this.receiver.end(END_TIMEOUT_MS);
+        if (signal?.aborted) throw new XiaError('interrupted', 'stopped before the migration began');
         throw new XiaError('timeout', `the destination's xmigrate did not listen within ${listenTimeoutMs} ms; see its QEMU's stderr`);
       }
       await sleep(10);
@@ -78,7 +79,7 @@ export class ExecPair implements ProgramPair {
   }
 
   async close(): Promise<void> {
-    if (this.#hasBegun) await this.receiver.end(END_TIMEOUT_MS);
+    this.receiver.stop();
     this.sender.close();
     this.receiver.close();
     if (this.#options.eventsDirectory === undefined) await rm(this.#folder, { recursive: true, force: true });

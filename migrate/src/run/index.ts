@@ -1,4 +1,5 @@
 export { guardedMigration, type MoveOptions, type MoveProgress, type MoveResult, type MoveStep } from './guarded-migration.js';
+export { inspectMove, type Inspection } from './inspect-move.js';
 export {
   ownXmigrate,
   type MigrationSide,
@@ -8,7 +9,6 @@ export {
   type RunProgress,
   type RunResult,
 } from './migration-plan.js';
-export { inspectMove, type Inspection } from './inspect-move.js';
 export { prefaultAdvice, prefaultMemory, queryMemdevs, type Memdev, type PrefaultAdvice } from './prefault.js';
 export type { ProgramSummary } from './program-log.js';
 export { runMigration } from './run-migration.js';

@@ -60,6 +60,7 @@ export class ProgramFollower implements Program {
     }
   }
 
+  /** Reads what was written since the last time. */
   poll(): void {
     if (this.#file === undefined) {
       try {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { XiaError } from 'xia-core';
 import { DiskMove } from '../disk/index.js';
 import { QmpClient, queryMigration, setMigrationLimits, type MigrationProgress } from '../qemu/index.js';
 import { ExecPair } from './exec-pair.js';
@@ -73,7 +74,10 @@ class MigrationRun {
       const wasRunning = await preflight(this.#o, sourceQmp, destinationQmp);
       this.#disks = await this.#openDisks(sourceQmp, destinationQmp);
       this.#moment('checked');
-      const diskFault = await this.#disks.prepare(this.#o.signal).catch((error: unknown) => error as Error);
+      const diskFault = await this.#disks.prepare(this.#o.signal).catch((error: unknown) => {
+        if (error instanceof XiaError && error.code === 'refused') throw error;
+        return error as Error;
+      });
       if (diskFault !== undefined) {
         const settlement = { outcome: 'stayed', runner: wasRunning ? 'source' : 'none', reason: diskFault.message } as const;
         await this.#disks.close();

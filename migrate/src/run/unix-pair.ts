@@ -7,6 +7,7 @@ import type { QmpClient } from '../qemu/index.js';
 import { ChildProgram } from './child-program.js';
 import type { RunMigrationOptions } from './migration-plan.js';
 import { receiveArguments, sendArguments } from './program-arguments.js';
+import { refusedIncoming } from './refused-incoming.js';
 import type { EventListener, Program } from './program-log.js';
 import type { PairListeners, ProgramPair } from './program-pair.js';
 
@@ -62,7 +63,7 @@ export class UnixPair implements ProgramPair {
 
   async start(): Promise<void> {
     const { signal } = this.#options;
-    await listenIncoming(this.#destination, this.#socketOf('recv'), signal);
+    await listenIncoming(this.#destination, this.#socketOf('recv'), signal).catch(refusedIncoming);
     await startOutgoing(this.#source, this.#socketOf('send'));
   }
 

@@ -6,6 +6,7 @@ import {
   CHUNK_KEY_LABEL,
   Receiver,
   type DestinationMark,
+  type OfferedChunk,
   type OrderedChunk,
   type ReceiverEvent,
   type ReceiverOptions,
@@ -14,6 +15,7 @@ import {
 import { chunkCipher, runningSha256 } from './chunk-crypto.js';
 import { endStream } from './end-stream.js';
 import { MachineClock, monotonicMs } from './machine-clock.js';
+import { OpeningCipher } from './opening-cipher.js';
 import type { ChunkFetcher, ControlStream, LoadingMachine } from './transfer-ports.js';
 
 /** A peer that connects must say HELLO within this time, or the next one has its turn. */
@@ -90,6 +92,7 @@ class IncomingTransfer {
   readonly outcome: Promise<ReceiverOutcome>;
   readonly #o: ReceiveStreamOptions;
   readonly #receiver: Receiver;
+  readonly #cipher: OpeningCipher;
   readonly #clock: MachineClock;
   readonly #fetches = new AbortController();
   readonly #begun: Promise<boolean>;
@@ -107,15 +110,16 @@ class IncomingTransfer {
     setMaxListeners(0, this.#fetches.signal);
     this.outcome = new Promise((resolve) => (this.#tellOutcome = resolve));
     this.#begun = new Promise((resolve) => (this.#tellBegun = resolve));
+    this.#cipher = new OpeningCipher(chunkCipher(stream.exportKey(CHUNK_KEY_LABEL, CHUNK_KEY_BYTES)));
     this.#receiver = new Receiver({
       ...options,
       loadsFirst: options.machine !== undefined,
-      cipher: chunkCipher(stream.exportKey(CHUNK_KEY_LABEL, CHUNK_KEY_BYTES)),
+      cipher: this.#cipher,
       hash: runningSha256(),
       sink: {
         send: (bytes) => void this.#stream.write(bytes),
         // Later, because a fetcher that throws at once must not call back into the machine.
-        fetch: (sequence, cid, length) => queueMicrotask(() => void this.#fetch(sequence, cid, length)),
+        fetch: (sequence, _cid, _length, chunk) => queueMicrotask(() => void this.#fetch(sequence, chunk)),
         emit: (chunk) => this.#emit(chunk),
         persist: (mark, reason) => this.#persist(mark, reason),
         onEvent: (event) => this.#event(event),
@@ -170,11 +174,12 @@ class IncomingTransfer {
     this.#clock.rearm();
   }
 
-  async #fetch(sequence: number, cid: Uint8Array, length: number): Promise<void> {
+  async #fetch(sequence: number, { cid, length, tag, key }: OfferedChunk): Promise<void> {
     const { fetcher } = this.#o;
     let ciphertext: Uint8Array;
     try {
-      ciphertext = await fetcher.fetch(this.#addressOf(cid), { length, signal: this.#fetches.signal });
+      const verify = (bytes: Uint8Array) => this.#cipher.verify(sequence, { ciphertext: bytes, tag, key });
+      ciphertext = await fetcher.fetch(this.#addressOf(cid), { length, signal: this.#fetches.signal, verify });
     } catch (error) {
       this.#input(() => this.#receiver.chunkFailed(sequence, (error as Error).message, monotonicMs()));
       return;

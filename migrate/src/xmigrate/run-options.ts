@@ -42,9 +42,9 @@ export interface MoveSettings {
   /** Seconds. */
   readonly timeout?: number | undefined;
   readonly adapt: boolean;
-  readonly qemuStream?: 'unix' | 'exec' | undefined;
   readonly chunk?: number | undefined;
   readonly window?: number | undefined;
+  readonly qemuStream?: 'unix' | 'exec' | undefined;
   readonly secret?: string | undefined;
   readonly disk?: DiskMode | undefined;
   readonly sharedStorage?: boolean | undefined;
@@ -178,11 +178,11 @@ export function moveOptions(settings: MoveSettings, signal: AbortSignal): MoveOp
     source: side('source'),
     destination: side('destination'),
     adapts: adapt,
-    disk: {
-      mode: settings.disk ?? 'auto',
-      sharedStorage: settings.sharedStorage === true,
-      ...given({ maxBandwidthBytesPerSecond: settings.diskBandwidth }),
-    },
+    disk: given({
+      mode: settings.disk,
+      sharedStorage: settings.sharedStorage,
+      maxBandwidthBytesPerSecond: settings.diskBandwidth,
+    }),
     signal,
     ...given({
       guest,

@@ -1,6 +1,7 @@
 import { SingleBar } from 'cli-progress';
 import type { Inspection, MoveProgress, MoveResult, MoveStep } from '../run/index.js';
 import { megabytes } from './byte-size.js';
+import { diskProgressWords } from './disk-words.js';
 import { estimateText, findingLines, resultText, stepText } from './run-report.js';
 
 /** Between two lines of a phase that takes long, where there is no terminal. */
@@ -76,10 +77,12 @@ class LinePrinter implements RunPrinter {
   progress(progress: MoveProgress): void {
     const { phase, atMs, qemu } = progress;
     const isNew = phase !== this.#phase;
-    if (!isNew && (qemu?.status !== 'active' || atMs - this.#saidAtMs < LINE_EVERY_MS)) return;
+    const disks = diskProgressWords(progress.disks);
+    if (!isNew && ((qemu?.status !== 'active' && disks === '') || atMs - this.#saidAtMs < LINE_EVERY_MS)) return;
     this.#phase = phase;
     this.#saidAtMs = atMs;
-    this.#line(atMs, isNew ? phase : [`${phase}: ${figuresText(progress)}`, estimateText(progress.estimate)].filter(Boolean).join(', '));
+    const memory = qemu?.status === 'active' ? [figuresText(progress), estimateText(progress.estimate)] : [];
+    this.#line(atMs, isNew ? phase : `${phase}: ${[...memory, disks].filter(Boolean).join(', ')}`);
   }
 
   step(step: MoveStep): void {
@@ -117,7 +120,8 @@ class BarPrinter implements RunPrinter {
     // QEMU may send a page again, so what is left says more than what was sent.
     const done = qemu === undefined || qemu.totalBytes === 0 ? 0 : 100 * (1 - qemu.remainingBytes / qemu.totalBytes);
     const estimate = qemu?.status === 'active' ? estimateText(progress.estimate) : '';
-    this.#bar.update(Math.round(done), { figures: figuresText(progress), phase, estimate: estimate === '' ? '' : `, ${estimate}` });
+    const what = diskProgressWords(progress.disks) || phase;
+    this.#bar.update(Math.round(done), { figures: figuresText(progress), phase: what, estimate: estimate === '' ? '' : `, ${estimate}` });
   }
 
   step(step: MoveStep): void {

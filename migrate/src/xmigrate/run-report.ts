@@ -2,6 +2,7 @@ import { findingText, type Finding } from '../checks/index.js';
 import type { Estimate } from '../pace/index.js';
 import type { Inspection, MoveResult, MoveStep, UpdateTime } from '../run/index.js';
 import { megabytes } from './byte-size.js';
+import { diskResultWords } from './disk-words.js';
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;
 
@@ -76,7 +77,8 @@ export function resultText(result: MoveResult): string {
   const { bytes, chunks, totalTimeMs, pausedMs, qemuDowntimeMs, update } = result;
   const times = `${(totalTimeMs / 1000).toFixed(2)} s, stopped for ${pausedMs ?? '?'} ms (QEMU says ${qemuDowntimeMs ?? '?'} ms)`;
   const known = update === undefined ? '' : `, ${updateText(update)}`;
-  return `${result.vm} has moved: ${megabytes(bytes)} MB in ${chunks} chunks in ${times}${known}${result.reason === '' ? '' : `; ${result.reason}`}`;
+  const what = `${megabytes(bytes)} MB in ${chunks} chunks${diskResultWords(result.disks)}`;
+  return `${result.vm} has moved: ${what} in ${times}${known}${result.reason === '' ? '' : `; ${result.reason}`}`;
 }
 
 function updateText({ totalMs, marks }: UpdateTime): string {

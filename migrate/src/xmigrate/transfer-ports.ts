@@ -29,7 +29,8 @@ export interface ChunkPublisher {
 }
 
 export interface ChunkFetcher {
-  fetch(dag: Dag, options: { length: number; signal: AbortSignal }): Promise<Uint8Array>;
+  /** @param options.verify says in place of the hash whether these bytes are the chunk */
+  fetch(dag: Dag, options: { length: number; signal: AbortSignal; verify: (bytes: Uint8Array) => boolean }): Promise<Uint8Array>;
   /** Takes the memory of a fetched chunk back; nobody reads it any more. */
   recycle(bytes: Uint8Array): void;
 }

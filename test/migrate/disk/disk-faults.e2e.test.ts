@@ -7,6 +7,9 @@ import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DiskMove } from '../../../migrate/src/disk/index.js';
+import { queryMigration, queryRunState, setMigrationCapabilities } from '../../../migrate/src/qemu/migration.js';
+import { QmpClient } from '../../../migrate/src/qemu/qmp-client.js';
 import { runMigration, type RunProgress, type RunResult } from '../../../migrate/src/run/index.js';
 import { binary } from '../../e2e/programs.js';
 import { DiskMachines } from '../support/disk-machines.js';
@@ -60,25 +63,35 @@ async function expectUntouched(): Promise<void> {
   await expectNothingLeft();
 }
 
+/** The folders with the sockets of a tunnel. */
+const folders = async (pid: number | undefined = process.pid) =>
+  (await readdir(tmpdir())).filter((name) => name.startsWith(`xmigrate-disk-${pid}-`));
+
 async function expectNothingLeft(): Promise<void> {
   expect(await machines.leftIn('a')).toEqual([]);
   expect(await machines.leftIn('b')).toEqual([]);
-  expect(await machines.tunnels()).toEqual([]);
+  expect(machines.tunnels()).toEqual([]);
 }
 
 /** Does something to the copy once it is under way. */
-async function interfere(act: () => unknown, slow = SLOW, signal?: AbortSignal): Promise<RunResult> {
-  let acted: unknown;
+async function interfere(act: () => void, slow = SLOW, signal?: AbortSignal): Promise<RunResult> {
+  let acted = false;
   const onProgress = ({ disks }: RunProgress) => {
-    if (disks.some(({ doneBytes }) => doneBytes > 0)) acted ??= act();
+    if (acted || !disks.some(({ doneBytes }) => doneBytes > 0)) return;
+    acted = true;
+    act();
   };
   const result = await runMigration(machines.plan({ disk: slow, ...(signal === undefined ? {} : { signal }) }), onProgress);
-  await acted;
+  expect(result.phases.map(({ name }) => name)).toEqual(['checked']);
   return result;
 }
 
-const killTunnel = (end: 'disk-connect' | 'disk-listen') => async () => {
-  for (const pid of await machines.tunnels(end)) process.kill(pid, 'SIGKILL');
+/** At once: nothing else of this process goes on before it is done. */
+const killTunnel = (end: 'disk-connect' | 'disk-listen') => () => {
+  const pids = machines.tunnels(end);
+  expect(pids).toHaveLength(1);
+  process.kill(pids[0]!, 'SIGKILL');
+  return true;
 };
 
 describe('a copy that does not come to its end', () => {
@@ -86,8 +99,6 @@ describe('a copy that does not come to its end', () => {
     const [from, to] = [await image('a.qcow2', { format: 'qcow2', isFull: true }), await image('b.img')];
     await firmware('a', ...disk(0, 'qcow2', from));
     await waiting(...disk(0, 'raw', to));
-    const folders = async () => (await readdir(tmpdir())).filter((name) => name.startsWith('xmigrate-disk-'));
-    const before = await folders();
 
     for (const end of ['disk-connect', 'disk-listen'] as const) {
       const result = await interfere(killTunnel(end));
@@ -98,7 +109,7 @@ describe('a copy that does not come to its end', () => {
     const stop = new AbortController();
     expect(await interfere(() => stop.abort(), SLOW, stop.signal)).toMatchObject({ outcome: 'stayed', runner: 'source' });
     await expectUntouched();
-    expect(await folders()).toEqual(before);
+    expect(await folders()).toEqual([]);
 
     const result = await runMigration(machines.plan());
     expect(result).toMatchObject({ outcome: 'moved', runner: 'destination', disks: [{ name: 'disk0', outcome: 'copied', reason: '' }] });
@@ -112,7 +123,7 @@ describe('a copy that does not come to its end', () => {
     await firmware('a', ...disk(0, 'raw', from));
     await waiting(...disk(0, 'raw', to));
     const { source, destination } = machines.plan();
-    const words = ['run', '--vm', 'vm1', '--json', '--source-qmp', String(source.qmp), '--destination-qmp', String(destination.qmp)];
+    const words = ['run', '--vm', 'vm1', '--json', '--source-qmp', machines.path('a.qmp'), '--destination-qmp', machines.path('b.qmp')];
     words.push('--source-host', source.host, '--destination-host', destination.host);
     words.push('--source-state', source.stateDirectory, '--destination-state', destination.stateDirectory);
     const child = spawn(process.execPath, [binary('xmigrate'), ...words, '--disk-bandwidth', '1M'], {
@@ -122,13 +133,15 @@ describe('a copy that does not come to its end', () => {
     child.kill('SIGKILL');
     await once(child, 'exit');
     // They see that nobody holds their stdin any more.
-    for (let tries = 0; (await machines.tunnels()).length > 0; tries++) {
+    for (let tries = 0; machines.tunnels().length > 0; tries++) {
       expect(tries, 'the tunnel is still there').toBeLessThan(400);
       await sleep(50);
     }
     expect(await stateOf('a')).toBe('running');
+    expect(await folders(child.pid)).toHaveLength(1);
     const { stdout } = await execute(process.execPath, [binary('xmigrate'), ...words, '--disk', 'nbd']);
     const last = JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, unknown>;
+    expect(await folders(child.pid)).toEqual([]);
     expect(last).toMatchObject({ event: 'result', outcome: 'moved', disks: [{ method: 'nbd', outcome: 'copied' }] });
     expect(await isSame(from, to)).toContain('identical');
     await expectNothingLeft();
@@ -138,16 +151,39 @@ describe('a copy that does not come to its end', () => {
     const [from, to] = [await image('a.img', { isFull: true }), await image('b.img')];
     await firmware('a', ...disk(0, 'raw', from));
     await waiting(...disk(0, 'raw', to));
-    let killed: unknown;
-    const result = await runMigration(machines.plan({ maxBandwidthBytesPerSecond: 200_000 }), ({ phase }) => {
-      if (phase === 'connected') killed ??= killTunnel('disk-listen')();
+    let killed = false;
+    const result = await runMigration(machines.plan({ maxBandwidthBytesPerSecond: 100_000 }), ({ phase }) => {
+      if (phase === 'started') killed ||= killTunnel('disk-listen')();
     });
-    await killed;
     expect(result).toMatchObject({ outcome: 'stayed', runner: 'source', disks: [{ outcome: 'failed' }] });
     expect(result.reason).toContain('disk tunnel broke');
     expect(await stateOf('a')).toBe('running');
     expect(await machines.leftIn('a')).toEqual([]);
-    expect(await machines.tunnels()).toEqual([]);
+    expect(machines.tunnels()).toEqual([]);
+  });
+
+  it('gives a guest that has been stopped for the switch-over back', async () => {
+    const [from, to] = [await image('a.img', { isFull: true }), await image('b.img')];
+    await firmware('a', ...disk(0, 'raw', from));
+    await waiting(...disk(0, 'raw', to));
+    await using source = await QmpClient.connect({ path: machines.path('a.qmp') });
+    await using destination = await QmpClient.connect({ path: machines.path('b.qmp') });
+    const ignore = () => undefined;
+    const { tunnel } = machines;
+    const move = await DiskMove.open({ source, destination, disk: {}, tunnel, progress: ignore, onProgress: ignore, onMoment: ignore });
+    try {
+      await move.prepare(undefined);
+      await source.execute('block-job-cancel', { device: 'xmigrate-disk-0', force: true });
+      await expect.poll(() => move.fault, { timeout: 20_000 }).toBe('disk0: the copy was cancelled');
+      await setMigrationCapabilities(source, { events: true });
+      const stopped = source.waitForEvent('STOP', { timeoutMs: 60_000 });
+      await source.execute('migrate', { uri: `exec:cat > ${machines.path('stream')}` });
+      await stopped;
+      await expect.poll(async () => (await queryMigration(source)).status, { timeout: 20_000 }).toBe('cancelled');
+      expect(await queryRunState(source)).toMatchObject({ status: 'running' });
+    } finally {
+      await move.close();
+    }
   });
 
   it('says that there is no space at the destination', async () => {
@@ -188,8 +224,10 @@ describe('a move of several disks', () => {
     ];
     await firmware('a', ...disks(0));
     await waiting(...disks(1));
+    // A guest that does not run moves as well.
+    await machines.ask('a', 'stop');
     const result = await runMigration(machines.plan());
-    expect(result).toMatchObject({ outcome: 'moved', runner: 'destination' });
+    expect(result).toMatchObject({ outcome: 'moved', runner: 'none', reason: '' });
     expect(result.disks.map(({ name, outcome, reason }) => [name, outcome, reason])).toEqual([
       ['disk0', 'copied', ''],
       ['disk1', 'copied', ''],

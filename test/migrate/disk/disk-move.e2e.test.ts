@@ -43,7 +43,7 @@ const rawDisk = (path: string) => [
 
 async function bootGuest(...disk: string[]): Promise<void> {
   const { kernel, initrd } = await prepareDiskGuest(machines.folder);
-  const append = 'console=ttyS0 quiet panic=-1 mitigations=off init_on_alloc=0';
+  const append = 'console=ttyS0 quiet panic=-1 mitigations=off init_on_alloc=0 no_timer_check';
   await machines.qemu('a', ...disk, '-kernel', kernel, '-initrd', initrd, '-append', append);
   await machines.untilSaid('a', /^verified/);
 }
@@ -72,7 +72,10 @@ describe('runMigration with a disk', () => {
     await bootGuest(...rawDisk(from));
     await machines.qemu('b', ...rawDisk(to), '-incoming', 'defer');
     const seen: RunProgress[] = [];
-    const result = await runMigration(machines.plan({ downtimeLimitMs: 1000 }), (progress) => void seen.push(progress));
+    const result = await runMigration(
+      machines.plan({ downtimeLimitMs: 1000, listenTimeoutMs: 120_000 }),
+      (progress) => void seen.push(progress),
+    );
     expect(result).toMatchObject({ outcome: 'moved', runner: 'destination', reason: '' });
     expect(result.disks).toMatchObject([{ name: 'disk0', method: 'nbd', outcome: 'copied', reason: '' }]);
     expect(result.disks[0]!.bytes).toBeGreaterThanOrEqual(DATA_BYTES);
@@ -91,7 +94,7 @@ describe('runMigration with a disk', () => {
     ).toBe(true);
     // Holes stay holes.
     expect(statSync(to).blocks * 512).toBeLessThan(DATA_BYTES + 4 * MIB);
-    expect(await machines.tunnels()).toEqual([]);
+    expect(machines.tunnels()).toEqual([]);
   });
 
   it("moves it by QEMU's block migration, inside the VM stream", async () => {
@@ -106,12 +109,12 @@ describe('runMigration with a disk', () => {
     ];
     await bootGuest(...drive(from, 'raw'));
     await machines.qemu('b', ...drive(to, 'qcow2'), '-incoming', 'defer');
-    const result = await runMigration(machines.plan({ downtimeLimitMs: 1000, disk: { mode: 'block' } }));
+    const result = await runMigration(machines.plan({ downtimeLimitMs: 1000, listenTimeoutMs: 120_000, disk: { mode: 'block' } }));
     expect(result).toMatchObject({ outcome: 'moved', reason: '', disks: [{ name: 'drive0', method: 'block', outcome: 'copied' }] });
     // It has the data of the disk besides the memory, and no holes.
     expect(result.disks[0]!.bytes).toBeGreaterThan(0);
     expect(result.bytes).toBeGreaterThan(DATA_BYTES);
-    expect(await machines.tunnels()).toEqual([]);
+    expect(machines.tunnels()).toEqual([]);
     await machines.untilSaid('b', /^verified/, machines.console('b').length);
     await machines.ask('b', 'quit');
     expect(damage()).toEqual([]);

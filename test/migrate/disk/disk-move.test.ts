@@ -6,6 +6,7 @@ import { QmpClient } from '../../../migrate/src/qemu/qmp-client.js';
 import { FakeDiskQemus } from '../support/fake-disk-qemus.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
+const PATIENTLY = { timeout: 20_000 };
 const fakeTunnel = fileURLToPath(new URL('fake-tunnel.mjs', import.meta.url));
 
 async function open({ disk = {}, words = [] }: { disk?: DiskOptions; words?: string[] } = {}) {
@@ -51,7 +52,7 @@ describe('the disks of a migration', () => {
     qemus.tell('MIGRATION', { status: 'pre-switchover' });
     // A second word about it changes nothing.
     qemus.tell('MIGRATION', { status: 'pre-switchover' });
-    await expect.poll(() => qemus.asked.at(-1)).toBe('source migrate-continue');
+    await expect.poll(() => qemus.asked.at(-1), PATIENTLY).toBe('source migrate-continue');
     expect(qemus.asked).toEqual([
       'source block-job-cancel',
       'source blockdev-del',
@@ -68,7 +69,7 @@ describe('the disks of a migration', () => {
     await move.prepare(undefined);
     qemus.endError = 'Input/output error';
     qemus.tell('MIGRATION', { status: 'pre-switchover' });
-    await expect.poll(() => qemus.asked.at(-1)).toBe('source migrate_cancel');
+    await expect.poll(() => qemus.asked.at(-1), PATIENTLY).toBe('source migrate_cancel');
     expect(qemus.asked).not.toContain('source migrate-continue');
     expect(moments).toEqual(['disks-copied']);
     expect(move.fault).toContain('Input/output error');
@@ -81,9 +82,9 @@ describe('the disks of a migration', () => {
     const { qemus, move } = await open();
     await move.prepare(undefined);
     qemus.tell('BLOCK_JOB_COMPLETED', { device: 'xmigrate-disk-0', error: 'No space left on device' });
-    await expect.poll(() => move.fault).toContain('No space left');
+    await expect.poll(() => move.fault, PATIENTLY).toContain('No space left');
     qemus.tell('MIGRATION', { status: 'pre-switchover' });
-    await expect.poll(() => qemus.asked.at(-1)).toBe('source migrate_cancel');
+    await expect.poll(() => qemus.asked.at(-1), PATIENTLY).toBe('source migrate_cancel');
     expect(qemus.asked).not.toContain('source block-job-cancel');
   });
 

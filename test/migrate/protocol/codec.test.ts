@@ -7,7 +7,7 @@ import { packBody } from '../../../xia-core/src/wire/msgpack.js';
 
 const hello: ControlMessage = {
   type: 'hello',
-  versions: [1],
+  versions: [2],
   role: 'source',
   vm: 'vm-1',
   transfer: new Uint8Array(16).fill(9),

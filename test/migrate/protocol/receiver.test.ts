@@ -1,3 +1,4 @@
+import { chunkRecord } from '../../../migrate/src/protocol/chunk-cipher.js';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { encodeMessage, MessageReader } from '../../../migrate/src/protocol/codec.js';
 import {
@@ -72,9 +73,13 @@ function offerAll(): void {
   sealed.forEach((chunk, sequence) => say(offerOf(sequence, chunk)));
 }
 
-function done(): ControlMessage {
+/** DONE over records of these chunks, each a place and what lies there. */
+function done(records: readonly (readonly [number, number])[] = [...sealed.keys()].map((place) => [place, place])): ControlMessage {
   const hash = sha256();
-  for (const chunk of chunks) hash.update(chunk);
+  for (const [place, index] of records) {
+    const { ciphertext, tag } = sealed[index]!;
+    hash.update(chunkRecord(place, ciphertext.length, cidOf(ciphertext), tag));
+  }
   return { type: 'done', chunks: 3, bytes: 230, sha256: hash.digest() };
 }
 
@@ -204,9 +209,35 @@ describe('the receiver', () => {
     expect(types().at(-1)).toBe('abort');
   });
 
-  it('aborts on another sum', () => {
+  it.each<[string, ControlMessage]>([
+    ['another sum', { ...done(), sha256: new Uint8Array(32) } as ControlMessage],
+    [
+      'a sum without the last chunk',
+      done([
+        [0, 0],
+        [1, 1],
+      ]),
+    ],
+    [
+      'a sum of the chunks in another order',
+      done([
+        [0, 1],
+        [1, 0],
+        [2, 2],
+      ]),
+    ],
+    [
+      'a sum of the same chunks in other places',
+      done([
+        [1, 0],
+        [2, 1],
+        [3, 2],
+      ]),
+    ],
+    ['a total of bytes that is not theirs', { ...done(), bytes: 231 } as ControlMessage],
+  ])('aborts on %s', (_what, message) => {
     offerAll();
-    say({ ...done(), sha256: new Uint8Array(32) } as ControlMessage);
+    say(message);
     for (const sequence of [0, 1, 2]) receiver.chunkArrived(sequence, sealed[sequence]!.ciphertext, 0);
     expect(outcome()).toMatchObject({ kind: 'aborted', code: 'integrity' });
   });

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { chunkRecord } from '../../../migrate/src/protocol/chunk-cipher.js';
 import { encodeMessage, MessageReader } from '../../../migrate/src/protocol/codec.js';
 import { Sender, type SenderEvent, type SenderSink } from '../../../migrate/src/protocol/index.js';
 import type { ControlMessage } from '../../../migrate/src/protocol/messages.js';
@@ -6,7 +7,7 @@ import { cidOf, fakeCipher, sha256 } from './fake-crypto.js';
 
 const transfer = new Uint8Array(16).fill(3);
 const limits = { windowBytes: 4096, windowChunks: 4, maxChunkBytes: 1000 };
-const hello: ControlMessage = { type: 'hello', versions: [1], role: 'destination', vm: 'vm1', transfer, resume: false, limits };
+const hello: ControlMessage = { type: 'hello', versions: [2], role: 'destination', vm: 'vm1', transfer, resume: false, limits };
 
 let sent: ControlMessage[];
 let events: SenderEvent[];
@@ -141,6 +142,16 @@ describe('the sender', () => {
     sender.input(new Uint8Array(1000), 0);
     expect(types()).toEqual(['abort']);
     expect(outcome()).toMatchObject({ kind: 'aborted', code: 'publish-failed' });
+  });
+
+  it('says at the end which chunks it sent, in their order', () => {
+    bringToDone();
+    const offers = sent.filter((message) => message.type === 'offer');
+    expect(offers).toHaveLength(1);
+    const hash = sha256();
+    for (const { sequence, length, cid, tag } of offers) hash.update(chunkRecord(sequence, length, cid, tag));
+    expect(sent.at(-1)).toMatchObject({ type: 'done', chunks: 1, bytes: 10 });
+    expect(Buffer.from((received() as { sha256: Uint8Array }).sha256).equals(hash.digest())).toBe(true);
   });
 
   it('refuses other bytes than it sent', () => {

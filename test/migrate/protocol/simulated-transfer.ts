@@ -178,7 +178,8 @@ export function simulate(scenario: Scenario): Result {
 
   const handOn = (chunk: OrderedChunk) => {
     if (readerGone) return;
-    output.push(chunk.plaintext);
+    // A copy: its memory may be used again once it is handed on.
+    output.push(chunk.plaintext.slice());
     outputBytes += chunk.plaintext.length;
     at(Math.max(now + delay(3), outputFreeAt), () => destinationUp && !readerGone && receiver.handedOn(chunk, now));
     outputFreeAt = Math.max(now, outputFreeAt) + delay(2);

@@ -32,4 +32,11 @@ describe('the command lines of the programs', () => {
     expect([after(words, '--host-control'), after(words, '--guest')]).toEqual([resolve('a.ctl'), guest.toString()]);
     expect(receiveArguments(fenced, 'events/recv.jsonl')).not.toContain('--guest');
   });
+
+  it('give the secret to the source alone', () => {
+    const secret = { ...options, secretFile: 'vm1.secret' };
+    expect(after(sendArguments(secret, 'RE AD:1', 'events/send.jsonl'), '--secret')).toBe(resolve('vm1.secret'));
+    expect(receiveArguments(secret, 'events/recv.jsonl')).not.toContain('--secret');
+    expect(sendArguments(options, 'RE AD:1', 'events/send.jsonl')).not.toContain('--secret');
+  });
 });

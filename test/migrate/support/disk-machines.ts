@@ -1,15 +1,22 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { QmpClient } from '../../../migrate/src/qemu/qmp-client.js';
-import type { RunMigrationOptions } from '../../../migrate/src/run/index.js';
+import { ownXmigrate, type RunMigrationOptions } from '../../../migrate/src/run/index.js';
 import { startHost, startRouter } from '../../xia-core/node/testbed.js';
 
 type Node = Awaited<ReturnType<typeof startHost>>['node'];
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  } catch {
+    return '';
+  }
+}
 
 /** Two XIA hosts of one network, and QEMUs with disks at them. */
 export class DiskMachines {
@@ -80,6 +87,11 @@ export class DiskMachines {
     return { vm: 'vm1', source: side('a', 0), destination: side('b', 1), ...extra };
   }
 
+  /** How the two ends of a tunnel are started here. */
+  get tunnel(): { xmigrate: readonly string[]; sourceHost: string; destinationHost: string } {
+    return { xmigrate: ownXmigrate(), sourceHost: this.#access[0]!, destinationHost: this.#access[1]! };
+  }
+
   /** The lines on a guest's console so far. */
   console(name: string): string[] {
     try {
@@ -92,7 +104,7 @@ export class DiskMachines {
   }
 
   /** Waits for a line on a console after the first `skip` ones. */
-  async untilSaid(name: string, text: RegExp, skip = 0, timeoutMs = 120_000): Promise<void> {
+  async untilSaid(name: string, text: RegExp, skip = 0, timeoutMs = 200_000): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     while (
       !this.console(name)
@@ -119,11 +131,11 @@ export class DiskMachines {
   }
 
   /** Processes of the tunnel, by their command lines: those of other tests have another folder's hosts. */
-  async tunnels(end: 'disk-connect' | 'disk-listen' | 'disk-' = 'disk-'): Promise<number[]> {
+  tunnels(end: 'disk-connect' | 'disk-listen' | 'disk-' = 'disk-'): number[] {
     const found: number[] = [];
-    for (const entry of await readdir('/proc')) {
+    for (const entry of readdirSync('/proc')) {
       if (!/^\d+$/.test(entry)) continue;
-      const line = await readFile(`/proc/${entry}/cmdline`, 'latin1').catch(() => '');
+      const line = commandLine(entry);
       if (line.includes(`\0${end}`) && this.#access.some((host) => line.includes(host))) found.push(Number(entry));
     }
     return found;

@@ -59,6 +59,15 @@ describe('xmigrate', () => {
     }
   });
 
+  it('reads no secret that others may read, and begins nothing then', async () => {
+    const secret = join(directory, 'secret');
+    writeFileSync(secret, 'ab'.repeat(32), { mode: 0o644 });
+    const words = ['--source-qmp', 'a', '--destination-qmp', 'b', '--source-host', '127.0.0.1:1', '--destination-host', '127.0.0.1:2'];
+    const states = ['--source-state', directory, '--destination-state', directory];
+    expect(await xmigrate('run', '--vm', 'vm1', ...words, ...states, '--secret', secret)).not.toBe(ExitCode.OK);
+    expect(errors).toContain('chmod 600');
+  });
+
   it('has no --json where there is nothing but JSON', async () => {
     await xmigrate('agent', '--help');
     expect(output).not.toContain('--json');

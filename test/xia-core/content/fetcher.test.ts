@@ -242,6 +242,38 @@ describe('wrong content', () => {
     expect(net.requests.at(-1)!.toString()).toBe(dag.toString().replace('( ', '').replace(' )', ''));
   });
 
+  it('is told by who fetches in place of the hash, and fetched again all the same', () => {
+    const net = new ChunkNetwork(13, {});
+    const { dag, bytes } = net.publish(100_000);
+    const cachable = (requested: Dag): boolean => requested.nodes.at(-1)!.edges[0] === requested.count - 1;
+    net.meddle = (packet, requested) => (cachable(requested) ? corrupt(packet) : packet);
+    const asked: boolean[] = [];
+    const verify = (candidate: Uint8Array): boolean => {
+      asked.push(Buffer.compare(candidate, bytes) === 0);
+      return asked.at(-1)!;
+    };
+    net.fetcher.fetch(dag, 0, { id: 1, verify });
+    net.run();
+    expectSame(doneBytes(net.events, 1), bytes);
+    expect(asked).toEqual([false, true]);
+    expect(net.fetcher.counters.wrongContent).toBe(1);
+  });
+
+  it('is told by its hash when not all who fetch a chunk judge it alike', () => {
+    const net = new ChunkNetwork(13, {});
+    const { dag } = net.publish(100_000);
+    net.meddle = corrupt;
+    const credulous = () => true;
+    net.fetcher.fetch(dag, 0, { id: 1, verify: credulous });
+    net.fetcher.fetch(dag, 0, { id: 2 });
+    net.run();
+    expect(net.events.map(({ kind }) => kind)).toEqual(['failed', 'failed']);
+    net.fetcher.fetch(dag, net.now, { id: 3, verify: credulous });
+    net.fetcher.fetch(dag, net.now, { id: 4, verify: credulous });
+    net.run();
+    expect(net.events.slice(2).map(({ kind }) => kind)).toEqual(['done', 'done']);
+  });
+
   it('fails the fetch when the publishing host lies too', () => {
     const net = new ChunkNetwork(14, {});
     const { dag } = net.publish(10_000);

@@ -59,6 +59,8 @@ describe('NetdevFace', () => {
     const { face, heard } = await opened();
     const socket = await machine();
     await heard.until(({ announcements }) => announcements.length === 1);
+    expect(face.describe().neighbours[0]).not.toHaveProperty('announcedMs');
+    const beforeMs = Date.now();
     const rarp = encodeArp({
       operation: 'reverse-request',
       senderMac: mac,
@@ -81,6 +83,9 @@ describe('NetdevFace', () => {
     ]);
     expect(face.send(1, Buffer.from('re'), Buffer.from('ply'))).toBe(true);
     const [bytes] = (await once(socket, 'data')) as [Buffer];
+    // The machine itself, not its network card that was plugged in before.
+    const { announcedMs } = face.describe().neighbours[0] ?? {};
+    expect([announcedMs! >= beforeMs - 1, announcedMs! <= Date.now() + 1]).toEqual([true, true]);
     const reference = new NetdevLink();
     reference.receive(Uint8Array.from(fromMachine('x').subarray(4)));
     expect(bytes.equals(reference.encode(Buffer.from('reply')))).toBe(true);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ContentSealer } from '../../../xia-core/src/io/index.js';
+import { CONTENT_KEY_BYTES, ContentSealer, openWithKey } from '../../../xia-core/src/io/index.js';
 
 const secret = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
 const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
@@ -31,6 +31,18 @@ describe('ContentSealer', () => {
       }
     }
     expect(sealer.open({ ...sealed, tag: sealed.tag.subarray(1) })).toBe(undefined);
+  });
+
+  it('seals the same with a key of the content, which opens it without the secret, and nothing else', () => {
+    const sealer = new ContentSealer(secret(4));
+    const [plaintext, other] = [new Uint8Array(100).fill(7), new Uint8Array(100).fill(8)];
+    const keyed = sealer.sealWithKey(plaintext);
+    expect(same(keyed.ciphertext, sealer.seal(plaintext).ciphertext)).toBe(true);
+    expect(keyed.key).toHaveLength(CONTENT_KEY_BYTES);
+    expect(same(openWithKey(keyed)!, plaintext)).toBe(true);
+    expect(openWithKey({ ...sealer.sealWithKey(other), key: keyed.key })).toBe(undefined);
+    expect(openWithKey({ ...keyed, key: keyed.key.subarray(1) })).toBe(undefined);
+    expect(openWithKey({ ...keyed, tag: new Uint8Array(16) })).toBe(undefined);
   });
 
   it('takes no short secret', () => {

@@ -72,6 +72,19 @@ describe('a node that is changed while it runs', () => {
     expect(node.ad?.equals(other.ad)).toBe(true);
   });
 
+  it('believes no router that it hears by a face that is gone', async () => {
+    const router = await startRouter();
+    const { node } = await startHost(router.access);
+    nodes.push(router.node, node);
+    const count = (name: string) => node.stats()['mobility']?.[name] ?? 0;
+    const accepted = count('beacon:accepted');
+    // While what is under way still comes in, two beacons do: to bind to them would be to bind to where nothing can be sent.
+    await node.reconfigure.removeFace(node.reconfigure.faceId('up')!);
+    expect(node.show('attachment')).toMatchObject({ state: 'searching' });
+    expect(count('beacon:accepted')).toBe(accepted);
+    expect(count('message:face-gone')).toBeGreaterThan(0);
+  });
+
   it('does so as well when its peer goes, or is trusted no more', async () => {
     const [one, other] = [await startRouter(), await startRouter()];
     const { node } = await startHost(one.access);

@@ -40,7 +40,7 @@ export interface Path {
   readonly timed?: { readonly warmUpMs: number; readonly ms: number };
 }
 
-const LARGE: Path = { mtu: LOOPBACK_MTU, offload: 'off', cacheBytes: 0 };
+const LARGE: Path = { mtu: LOOPBACK_MTU, offload: 'auto', cacheBytes: 0 };
 
 /** Ends whatever was started, also when starting fails half-way. */
 export async function withParts(run: (add: <Part extends PartProcess>(part: Promise<Part>) => Promise<Part>) => Promise<TransferRun>) {

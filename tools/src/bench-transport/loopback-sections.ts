@@ -14,7 +14,7 @@ export async function chunkSections(options: CompareOptions): Promise<Section[]>
   const comparison = await compare(candidates, options);
   return [
     {
-      name: 'chunks on loopback: sender, router, router, receiver; AES-256-GCM, SHA-256 at both ends, caches off',
+      name: 'chunks on loopback: sender, router, router, receiver; AES-256-GCM, CIDs by SHA-256, caches off',
       figures: candidates.flatMap(({ name }) => figuresOf(comparison, name)),
       reaches: [
         atLeast('GB/s', speedOf(comparison, CHUNKS), 0.4),

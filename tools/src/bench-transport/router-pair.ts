@@ -64,7 +64,8 @@ export async function startRouterPair({ folder, mtu, cacheBytes, profileFolder, 
       // Static, so that everything is ready once both run.
       routing: { enabled: false },
       routes: [{ to: end.other, via: 'link' }],
-      cache: { bytes: cacheBytes },
+      // A cache that repairs has to keep what comes by for the first time.
+      cache: { bytes: cacheBytes, admit: 'always' },
       log: { level: 'warn', file: file(name, 'log') },
     };
     await writeFile(file(name, 'yaml'), stringify(config));

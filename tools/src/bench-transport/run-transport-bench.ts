@@ -7,6 +7,7 @@ import type { CompareOptions } from './compare.js';
 import { cacheSections } from './cache-section.js';
 import { idleSections } from './idle-section.js';
 import { chunkSections, smallMtuSections, streamSections } from './loopback-sections.js';
+import { migrationSections } from './migration-section.js';
 import { peerSections } from './peer-section.js';
 import type { TransferSize } from './transfer.js';
 import { fairnessSections, lossSections, wanSections } from './wan-sections.js';
@@ -16,6 +17,7 @@ type Measure = (options: CompareOptions) => Promise<Section[]>;
 /** What can be measured, in the order of the report. */
 const measures = {
   chunks: chunkSections,
+  migration: migrationSections,
   peers: peerSections,
   'chunks-1500': smallMtuSections,
   stream: streamSections,

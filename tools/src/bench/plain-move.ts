@@ -28,7 +28,7 @@ interface Route {
   readonly outgoing: string;
 }
 
-function route(mode: Exclude<BenchMode, 'xia'>, port: number, rivals: Rivals): Route {
+function route(mode: Exclude<BenchMode, 'xia'>, port: number, ssh: Rivals['ssh']): Route {
   const tcp = `tcp:127.0.0.1:${port}`;
   switch (mode) {
     case 'tcp':
@@ -42,8 +42,8 @@ function route(mode: Exclude<BenchMode, 'xia'>, port: number, rivals: Rivals): R
       };
     case 'ssh':
     case 'sshGcm':
-      if (rivals.ssh === undefined) throw new XiaError('testbed-failed', 'there is no sshd');
-      return { incoming: tcp, outgoing: exec(rivals.ssh.forward(port, SSH_CIPHERS[mode])) };
+      if (ssh === undefined) throw new XiaError('testbed-failed', 'there is no sshd');
+      return { incoming: tcp, outgoing: exec(ssh.forward(port, SSH_CIPHERS[mode])) };
   }
 }
 
@@ -71,10 +71,10 @@ export async function plainMove(
   mode: Exclude<BenchMode, 'xia'>,
   vm: PlacedVm,
   destination: PlacedVm,
-  { rivals, downtimeLimitMs, signal }: { rivals: Rivals; downtimeLimitMs: number; signal: AbortSignal },
+  { rivals, downtimeLimitMs, signal }: { rivals: Pick<Rivals, 'ssh'>; downtimeLimitMs: number; signal: AbortSignal },
 ): Promise<MigrationProgress> {
   const source = vm.qemu.qmp;
-  const { incoming, outgoing } = route(mode, await freeTcpPort(), rivals);
+  const { incoming, outgoing } = route(mode, await freeTcpPort(), rivals.ssh);
   await migrateIn(destination.qemu.qmp, incoming, signal);
   await delay(LISTEN_MS, undefined, { signal });
   await setMigrationLimits(source, { downtimeLimitMs }, signal);

@@ -4,6 +4,7 @@ import { identityFromPem, XiaNode } from 'xia-core';
 import { GATEWAY_ADDRESS, GUEST_ADDRESS, runGuest, type GuestContext } from 'xmigrate';
 import { GoldbachService, serveGoldbach } from '../xcal/service.js';
 import { SID_COUNTER, SID_ECHO, SID_XCAL } from '../xcal/service-sids.js';
+import { serveLoads } from '../bench-handover/load-services.js';
 import { checkGuestApplication } from './application-config.js';
 
 /** Any port does: the network card's other end hands every datagram of the guest to the host node. */
@@ -16,7 +17,7 @@ const RETRY_MS = 1000;
 
 /**
  * What the demo's virtual machine runs: its own XIA node with the agent that notices a move, the Goldbach service, a datagram
- * echo, and a counter that shows whether the machine has gone on or started again.
+ * echo, a counter that shows whether the machine has gone on or started again, and ends for the benchmark's loads.
  */
 async function application({ config, workload, report }: GuestContext): Promise<void> {
   const { key, name, trustedAds } = checkGuestApplication(config.application);
@@ -44,6 +45,8 @@ async function application({ config, workload, report }: GuestContext): Promise<
 
   const echo = node.datagram(SID_ECHO);
   echo.on('message', (bytes, from) => echo.send(from, bytes));
+
+  await serveLoads(node, (error) => report('stream-error', { error: String(error) }));
 
   let ticks = 0;
   setInterval(() => ticks++, TICK_MS);

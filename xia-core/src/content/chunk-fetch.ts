@@ -89,6 +89,8 @@ export class ChunkFetch {
   length: number;
   /** The caller said how long it is, so whoever says otherwise is wrong. */
   readonly lengthGiven: boolean;
+  /** Tells whether it is right; without it, its hash does. */
+  verify: ((bytes: Uint8Array) => boolean) | undefined;
   /** Made when the length is known. */
   bytes: Uint8Array | undefined;
   readonly received = new RangeSet();

@@ -35,6 +35,11 @@ export interface FetchRequest {
   readonly length?: number;
   /** Others who have it: addresses that end in the same CID. At most 8 sources are used. */
   readonly sources?: readonly Dag[];
+  /**
+   * Says whether these bytes are the chunk, in place of its hash: for who can tell more cheaply, by a tag under a key that only the
+   * publisher shares. It may keep nothing of them. When a chunk is fetched by several, and not all of them give the same one, its hash decides.
+   */
+  readonly verify?: (bytes: Uint8Array) => boolean;
 }
 
 export interface FetchLimits extends CongestionOptions {

@@ -99,6 +99,8 @@ export class Fetcher {
     this.#addSource(chunk, dag, now);
     for (const source of request.sources ?? []) this.#addSource(chunk, source, now);
     this.#note(id, chunk);
+    if (known === undefined) chunk.verify = request.verify;
+    else if (known.verify !== request.verify) known.verify = undefined;
     if (known !== undefined) {
       known.ids.push(id);
       if (!this.#memory.waiting.has(known)) known.enqueue();
@@ -253,7 +255,8 @@ export class Fetcher {
     // What is here already stays: a segment that covers it again may be a liar's.
     const gaps = chunk.received.overlaps(start, end) ? chunk.received.missing(start, end) : undefined;
     const wasSilent = chunk.sources.some(({ silent }) => silent);
-    chunk.answeredBy = hid;
+    // The bytes lie in a packet, which may be gone afterwards.
+    if (!equalBytes(chunk.answeredBy, hid)) chunk.answeredBy = hid === NOBODY ? NOBODY : Uint8Array.from(hid);
     const fresh = noteArrival(chunk, start, end, segmentBytes, now);
     if (fresh === 0) {
       if (data.length > 0) this.counters.duplicates += segmentsIn(data, segmentBytes);
@@ -281,7 +284,8 @@ export class Fetcher {
 
   #verify(chunk: ChunkFetch, now: number): void {
     const bytes = chunk.bytes!;
-    if (!equalBytes(this.#options.crypto.hash(bytes), chunk.cid)) {
+    const isRight = chunk.verify?.(bytes) ?? equalBytes(this.#options.crypto.hash(bytes), chunk.cid);
+    if (!isRight) {
       this.counters.wrongContent++;
       this.#refetch(chunk, now);
       return;

@@ -7,17 +7,20 @@ export const MAX_PACKET_BYTES = 65_507;
 
 /** What a face reports. Its methods are called synchronously from the face's own event, never from inside `send`. */
 export interface FaceHandler {
+  /** Whether packets may be lent to it (see `packet`); without it, none are. */
+  readonly takesLent?: boolean;
   /**
    * A packet arrived. The bytes belong to the handler from now on: it may keep them, and change them in place.
    * They are not checked in any way, only bounded: 65,535.
+   * @param lent the bytes are the face's again when this returns: what is kept of them must be copied
    */
-  packet(neighbour: number, bytes: Uint8Array): void;
+  packet(neighbour: number, bytes: Uint8Array, lent?: boolean): void;
   /**
    * Packets of one neighbour arrived together, one after the other in `bytes`: each `segmentBytes` long, the last one shorter or equal.
    * Only the first one's length was looked at. They belong to the handler; whoever keeps one for long copies it, or it holds them all.
    * A face that hears of no handler for this uses `packet` for each.
    */
-  run?(neighbour: number, bytes: Uint8Array, segmentBytes: number): void;
+  run?(neighbour: number, bytes: Uint8Array, segmentBytes: number, lent?: boolean): void;
   /** A link came up, or a machine announced itself (RARP, gratuitous ARP): something was started or resumed there. */
   announced(neighbour: number): void;
   /** The neighbour is no more, and its id may be given to another: forget every route by it. */
@@ -53,6 +56,8 @@ export class FaceCounters {
 export interface FaceNeighbour {
   readonly id: number;
   readonly address: string;
+  /** When a machine first announced itself here, ms since 1970; absent where it has not, or cannot. */
+  readonly announcedMs?: number;
 }
 
 /** A face as people see it; `details` are facts of the kind of face, such as the size of its receive buffer. */
@@ -83,6 +88,8 @@ export interface Face {
   /** The largest XIP packet that `send` takes, in bytes. */
   readonly mtu: number;
   readonly counters: FaceCounters;
+  /** Whether `send` and `sendRun` understand `lent`; a face without it must be given bytes that it may keep. */
+  readonly takesLent?: boolean;
   /**
    * The id of a neighbour by its HID, the same for ever, on links whose stations have names; so a route can lead to it.
    * @throws XiaError `bad-config` when the link cannot find it, `limit-reached`
@@ -99,15 +106,16 @@ export interface Face {
    * Sends a packet to a neighbour, or to all of them when `neighbour` is 0. The bytes must not change any more after
    * the call: the face may still be reading them. Never throws, never waits.
    * @param body the rest of the packet, when it lies elsewhere; so a chunk is sent from where it is kept
+   * @param lent `packet`, not `body`, may change after the call, so the face copies what it still needs then
    * @returns false when it was dropped, which is counted; with neighbour 0, when nobody was sent anything
    */
-  send(neighbour: number, packet: Uint8Array, body?: Uint8Array): boolean;
+  send(neighbour: number, packet: Uint8Array, body?: Uint8Array, lent?: boolean): boolean;
   /**
    * Sends packets that lie one after the other, each `segmentBytes` long, the last one shorter or equal, as they are. As `send`
    * else. Faces without it are given each packet by `send`.
    * @returns how many were not dropped; with neighbour 0, by the neighbour that most were sent to
    */
-  sendRun?(neighbour: number, bytes: Uint8Array, segmentBytes: number): number;
+  sendRun?(neighbour: number, bytes: Uint8Array, segmentBytes: number, lent?: boolean): number;
   describe(): FaceDescription;
   /** How full its queues and tables are; names are without that of the face. */
   gauges?(): Gauge[];

@@ -2,6 +2,9 @@ import { concatBytes, copyBytes, type Gauge } from '../bytes/index.js';
 import type { FaceRole } from '../stack/face-table.js';
 import { FaceCounters, MAX_PACKET_BYTES, type Face, type FaceDescription, type FaceHandler } from './face.js';
 
+/** What is found where a packet was. */
+const OVERWRITTEN = 0xee;
+
 export interface MemoryFaceOptions {
   readonly name: string;
   readonly role: FaceRole;
@@ -21,13 +24,15 @@ interface MemoryLink {
 
 /**
  * A face whose neighbours are faces in the same process, for tests and for nodes that share a process.
- * Packets are copied, as any link does, arrive in order, and are lost only where a counter says so.
+ * Packets are copied, as any link does, arrive in order, and are lost only where a counter says so. They are lent where they can
+ * be, and overwritten afterwards, so that it is seen at once when somebody keeps what was only lent.
  */
 export class MemoryFace implements Face {
   readonly name: string;
   readonly role: FaceRole;
   readonly mtu: number;
   readonly counters = new FaceCounters();
+  readonly takesLent = true;
   readonly #schedule: (deliver: () => void) => void;
   readonly #queuePackets: number;
   /** By neighbour id less 1; a place stays empty after its neighbour has gone, ids are not used again. */
@@ -145,7 +150,9 @@ export class MemoryFace implements Face {
       }
       this.counters.packetsIn++;
       this.counters.bytesIn += packet.length;
-      this.#handler.packet(neighbour, packet);
+      const lent = this.#handler.takesLent === true;
+      this.#handler.packet(neighbour, packet, lent);
+      if (lent) packet.fill(OVERWRITTEN);
     }
   };
 

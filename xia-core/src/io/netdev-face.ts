@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { XiaError, type Gauge } from '../bytes/index.js';
 import type { FaceRole } from '../stack/face-table.js';
-import { FaceCounters, type Face, type FaceDescription, type FaceHandler, type FaceSettings } from './face.js';
+import { FaceCounters, type Face, type FaceDescription, type FaceHandler, type FaceNeighbour, type FaceSettings } from './face.js';
 import { FrameSplitter } from './frame-splitter.js';
 import { checkedMtu } from './face-mtu.js';
 import { NetdevLink } from './netdev-link.js';
@@ -97,7 +97,7 @@ export class NetdevFace implements Face {
 
   describe(): FaceDescription {
     const neighbours = this.#connections.flatMap((connection, index) =>
-      connection === undefined ? [] : [{ id: index + 1, address: connection.link.describe() }],
+      connection === undefined ? [] : [describeNeighbour(index + 1, connection)],
     );
     return { address: `unix:${this.#path}`, neighbours, details: { connectionsRefused: this.#connectionsRefused } };
   }
@@ -173,6 +173,7 @@ export class NetdevFace implements Face {
         handler.packet(neighbour, event.packet);
         break;
       case 'announced':
+        connection.announcedMs ??= performance.timeOrigin + performance.now();
         handler.announced(neighbour);
         break;
       case 'reply':
@@ -190,9 +191,15 @@ export class NetdevFace implements Face {
   }
 }
 
+function describeNeighbour(id: number, { link, announcedMs }: Connection): FaceNeighbour {
+  return { id, address: link.describe(), ...(announcedMs === undefined ? {} : { announcedMs }) };
+}
+
 /** The connection of one QEMU. */
 class Connection {
   readonly link = new NetdevLink();
+  /** When the machine first announced itself, ms since 1970. */
+  announcedMs: number | undefined;
   readonly splitter: FrameSplitter;
   readonly #socket: Socket;
   readonly #most: { unsentBytes: number };

@@ -47,10 +47,15 @@ export class RunGatherer {
     this.#output = output;
   }
 
+  /** Whether a packet of so many bytes can go with no other one. */
+  static isAlone(bytes: number): boolean {
+    return bytes === 0 || 2 * bytes > MAX_RUN_BYTES;
+  }
+
   /** Takes a packet; what is too large to go with another one is sent at once, after what waits. */
   add(neighbour: number, packet: Uint8Array, body: Uint8Array | undefined): void {
     const bytes = packet.length + (body?.length ?? 0);
-    if (bytes === 0 || 2 * bytes > MAX_RUN_BYTES) {
+    if (RunGatherer.isAlone(bytes)) {
       this.flushNeighbour(neighbour);
       this.#output.single(neighbour, packet, body);
       return;

@@ -1,5 +1,6 @@
 import { isIP, SocketAddress } from 'node:net';
-import { writeU16BE, XiaError } from '../bytes/index.js';
+import { networkInterfaces } from 'node:os';
+import { readU16BE, writeU16BE, XiaError } from '../bytes/index.js';
 
 /** An IP address in its canonical text (as the operating system prints it), and a port. */
 export interface HostPort {
@@ -58,6 +59,28 @@ export function encodeSockaddr(address: string, port: number): Uint8Array | unde
   writeU16BE(bytes, 2, port);
   bytes.set(family === 4 ? ipv4Bytes(address) : ipv6Bytes(address), family === 4 ? 4 : 8);
   return bytes;
+}
+
+/** An address as the operating system prints it, and a port. */
+export interface SenderAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** The inverse of {@link encodeSockaddr}, with the scope by its name. */
+export function decodeSockaddr(bytes: Uint8Array): SenderAddress {
+  const port = readU16BE(bytes, 2);
+  if (bytes[0] === AF_INET) return { address: bytes.subarray(4, 8).join('.'), port };
+  const groups = Array.from({ length: 8 }, (_, index) => readU16BE(bytes, 8 + 2 * index).toString(16));
+  const { address } = new SocketAddress({ address: groups.join(':'), family: 'ipv6' });
+  const scope = (bytes[24]! | (bytes[25]! << 8) | (bytes[26]! << 16) | (bytes[27]! << 24)) >>> 0;
+  return { address: scope === 0 ? address : `${address}%${scopeName(scope)}`, port };
+}
+
+/** The interface of a scope, by its name, or its number where there is none of that number. */
+function scopeName(scope: number): string {
+  const named = Object.entries(networkInterfaces()).find(([, all]) => all?.some((one) => one.family === 'IPv6' && one.scopeid === scope));
+  return named?.[0] ?? String(scope);
 }
 
 function ipv4Bytes(text: string): number[] {

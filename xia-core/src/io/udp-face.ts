@@ -1,6 +1,6 @@
 import type { RemoteInfo, Socket } from 'node:dgram';
 import type { SocketAsPromised } from 'dgram-as-promised';
-import { XiaError, type Gauge } from '../bytes/index.js';
+import { copyBytes, XiaError, type Gauge } from '../bytes/index.js';
 import type { FaceRole } from '../stack/face-table.js';
 import { claimedPacketBytes, MAX_RUN_BYTES, MAX_RUN_SEGMENTS } from '../wire/index.js';
 import { FaceCounters, MAX_PACKET_BYTES, type Face, type FaceDescription, type FaceHandler, type FaceSettings } from './face.js';
@@ -8,6 +8,7 @@ import { checkedMtu } from './face-mtu.js';
 import { NeighbourTable } from './neighbour-table.js';
 import { RunGatherer } from './run-gatherer.js';
 import { formatHostPort, parseHostPort, type HostPort } from './socket-address.js';
+import type { UdpDirect } from './udp-direct.js';
 import type { UdpKernel } from './udp-kernel.js';
 import { RunOutcome, UdpOffload } from './udp-offload.js';
 import { isSameEndpoint, parsePeers } from './udp-peers.js';
@@ -30,9 +31,9 @@ export interface UdpFaceOptions {
   readonly neighbours?: number;
   /**
    * `auto`: packets of one size to one neighbour are gathered until the end of the turn and leave in one system call, and
-   * arrive so, where the system can (Linux; `describe()` says it). `busy`: the same as soon as some thousand packets have
-   * passed, since loading what it needs takes 10 to 50 ms, which a short program has no use for. Default `off`: each packet
-   * leaves at once.
+   * arrive so, where the system can (Linux; `describe()` says it), and all are taken and sent past Node. `busy`: the same as soon
+   * as some megabytes have passed, since loading what it needs takes 10 to 50 ms, which a short program has no use for.
+   * Default `off`: each packet leaves at once, by Node.
    */
   readonly offload?: UdpOffloadMode;
   /** Gives the system calls of `offload`; for tests. */
@@ -46,9 +47,12 @@ const DEFAULT_SOCKET_BUFFER_BYTES = 8 * 1024 * 1024;
 const DEFAULT_SEND_QUEUE_BYTES = 16 * 1024 * 1024;
 /** Shorter packets may have padding behind them that no header counts: such a datagram is never cut. */
 const LEAST_RUN_BYTES = 47;
-/** `busy`: so many packets of a size worth gathering, in and out, and runs pay for their beginning: 3 MB at 1400 bytes. */
+/** `busy`: so many packets worth the trouble, in and out, pay for the beginning: 3 MB at 1400 bytes. */
 const BUSY_PACKETS = 2048;
 const LEAST_BUSY_BYTES = 512;
+/** Larger ones count as so many: 15 MB at 60,000 bytes. */
+const LARGE_BUSY_BYTES = 32_768;
+const LARGE_COUNTS_AS = 8;
 /** More of them than any kernel puts together were not put together by a kernel. */
 const MAX_RECEIVED_SEGMENTS = 128;
 
@@ -58,11 +62,13 @@ const MAX_RECEIVED_SEGMENTS = 128;
  * Whoever sends us a datagram is a neighbour. Datagrams are taken by a plain listener on the socket: a promise for each
  * one is slow, and the ones that arrive while no promise is pending would be lost. Node allocates 64 KiB for each
  * datagram and shrinks it to what arrived, in an ArrayBuffer of its own; so a handler may keep the bytes, and keeping
- * them holds no more memory than they are long.
+ * them holds no more memory than they are long. With `offload` they are taken past Node, into memory that is used again,
+ * and lent to a handler that can do with that.
  */
 export class UdpFace implements Face {
   readonly name: string;
   readonly counters = new FaceCounters();
+  readonly takesLent = true;
   #role: FaceRole;
   #mtu: number;
   #peers: readonly HostPort[] = [];
@@ -76,6 +82,10 @@ export class UdpFace implements Face {
   readonly #loadKernel: (() => Promise<UdpKernel>) | undefined;
   /** Set while the face is open and runs are on. */
   #offload: UdpOffload | undefined;
+  /** Set while the face is open and datagrams are taken and sent past Node. */
+  #direct: UdpDirect | undefined;
+  /** Whether Node may still have packets for the kernel, behind which others must wait. */
+  #nodeSends = false;
   /** Whether the kernel may hand up runs; that is not taken back. */
   #receivesRuns = false;
   /** Why they are not. */
@@ -133,7 +143,7 @@ export class UdpFace implements Face {
 
   async open(handler: FaceHandler): Promise<void> {
     this.#handler = handler;
-    const onMessage = (bytes: Uint8Array, from: RemoteInfo): void => this.#receive(bytes, from);
+    const onMessage = (bytes: Uint8Array, from: RemoteInfo): void => this.#receive(bytes, from.address, from.port, false);
     const binding = await bindUdp(this.name, this.#listen, this.#socketBufferBytes, onMessage);
     if (this.#handler !== handler) {
       await binding.close();
@@ -150,31 +160,31 @@ export class UdpFace implements Face {
     this.#packetsUntilBusy = this.#offloadMode === 'busy' ? BUSY_PACKETS : 0;
   }
 
-  send(neighbour: number, packet: Uint8Array, body?: Uint8Array): boolean {
+  send(neighbour: number, packet: Uint8Array, body?: Uint8Array, lent = false): boolean {
     if (packet.length + (body?.length ?? 0) > this.mtu) {
       this.counters.droppedTooBig++;
       return false;
     }
-    if (neighbour !== 0) return this.#accept(neighbour, packet, body);
+    if (neighbour !== 0) return this.#accept(neighbour, packet, body, lent);
     let sent = false;
     let anybody = false;
     for (let id = 1; id <= this.#neighbours.size; id++) {
       if (!this.#neighbours.has(id)) continue;
       anybody = true;
-      sent = this.#accept(id, packet, body) || sent;
+      sent = this.#accept(id, packet, body, lent) || sent;
     }
     if (!anybody) this.counters.droppedNoNeighbour++;
     return sent;
   }
 
-  sendRun(neighbour: number, bytes: Uint8Array, segmentBytes: number): number {
-    if (neighbour !== 0) return this.#acceptRun(neighbour, bytes, segmentBytes);
+  sendRun(neighbour: number, bytes: Uint8Array, segmentBytes: number, lent = false): number {
+    if (neighbour !== 0) return this.#acceptRun(neighbour, bytes, segmentBytes, lent);
     let sent = 0;
     let anybody = false;
     for (let id = 1; id <= this.#neighbours.size; id++) {
       if (!this.#neighbours.has(id)) continue;
       anybody = true;
-      sent = Math.max(sent, this.#acceptRun(id, bytes, segmentBytes));
+      sent = Math.max(sent, this.#acceptRun(id, bytes, segmentBytes, lent));
     }
     if (!anybody) this.counters.droppedNoNeighbour += Math.ceil(bytes.length / segmentBytes);
     return sent;
@@ -194,6 +204,7 @@ export class UdpFace implements Face {
       neighbours,
       details: {
         ...(this.#offload === undefined ? { offload: 'off', offloadReason: this.#offloadReason } : { offload: 'gso+gro' }),
+        datagrams: this.#direct === undefined ? 'by Node' : 'past Node',
         // What the kernel gave: Linux silently clamps to net.core.rmem_max and wmem_max, and reports twice what it took.
         receiveBufferBytes: this.#socket.getRecvBufferSize(),
         sendBufferBytes: this.#socket.getSendBufferSize(),
@@ -216,37 +227,43 @@ export class UdpFace implements Face {
     this.#gatherer?.flush();
     this.#gatherer = undefined;
     this.#offload = undefined;
+    this.#direct?.stop();
+    this.#direct = undefined;
     this.#socket = undefined;
     this.#handler = undefined;
     this.#binding = undefined;
     await binding?.close();
   }
 
-  #receive(bytes: Uint8Array, from: RemoteInfo): void {
+  /** @param lent the bytes are somebody else's again afterwards */
+  #receive(datagram: Uint8Array, address: string, port: number, lent: boolean): void {
     const handler = this.#handler;
     if (handler === undefined) return;
-    if (bytes.length === 0 || bytes.length > MAX_PACKET_BYTES) {
+    if (datagram.length === 0 || datagram.length > MAX_PACKET_BYTES) {
       this.counters.ignored++;
       return;
     }
-    const neighbour = this.#neighbours.heard(from.address, from.port);
+    const mayLend = lent && handler.takesLent === true;
+    const bytes = lent && !mayLend ? ownBytes(datagram) : datagram;
+    const neighbour = this.#neighbours.heard(address, port);
     this.counters.bytesIn += bytes.length;
     if (this.#packetsUntilBusy > 0) this.#countBusy(bytes.length);
     const segmentBytes = this.#receivesRuns ? segmentBytesOf(bytes) : bytes.length;
     if (segmentBytes === bytes.length) {
       this.counters.packetsIn++;
-      handler.packet(neighbour, bytes);
+      handler.packet(neighbour, bytes, mayLend);
       return;
     }
     this.counters.packetsIn += Math.ceil(bytes.length / segmentBytes);
     this.counters.runsIn++;
-    if (handler.run !== undefined) return handler.run(neighbour, bytes, segmentBytes);
-    for (let at = 0; at < bytes.length; at += segmentBytes) handler.packet(neighbour, bytes.subarray(at, at + segmentBytes));
+    if (handler.run !== undefined) return handler.run(neighbour, bytes, segmentBytes, mayLend);
+    for (let at = 0; at < bytes.length; at += segmentBytes) handler.packet(neighbour, bytes.subarray(at, at + segmentBytes), mayLend);
   }
 
   #countBusy(packetBytes: number): void {
-    if (packetBytes < LEAST_BUSY_BYTES || 2 * packetBytes > MAX_RUN_BYTES) return;
-    if (--this.#packetsUntilBusy === 0 && this.#socket !== undefined) void this.#startOffload(this.#socket);
+    if (packetBytes < LEAST_BUSY_BYTES) return;
+    this.#packetsUntilBusy = Math.max(0, this.#packetsUntilBusy - (packetBytes < LARGE_BUSY_BYTES ? 1 : LARGE_COUNTS_AS));
+    if (this.#packetsUntilBusy === 0 && this.#socket !== undefined) void this.#startOffload(this.#socket);
   }
 
   /** Never rejects. */
@@ -263,25 +280,32 @@ export class UdpFace implements Face {
     this.#offload = offload;
     this.#gatherer = new RunGatherer({
       run: (neighbour, bytes, segmentBytes) => this.#sendRunTo(neighbour, bytes, segmentBytes),
-      single: (neighbour, packet, body) => void this.#sendTo(neighbour, packet, body),
+      single: (neighbour, packet, body) => void this.#sendTo(neighbour, packet, body, false),
     });
+    this.#nodeSends = true;
+    this.#direct = offload.takeOver((bytes, address, port) => this.#receive(bytes, address, port, true));
   }
 
   /** Takes a packet for one neighbour, to be sent now or with those that follow in this turn. */
-  #accept(neighbour: number, packet: Uint8Array, body: Uint8Array | undefined): boolean {
+  #accept(neighbour: number, packet: Uint8Array, body: Uint8Array | undefined, lent: boolean): boolean {
     const gatherer = this.#gatherer;
     // What waits when runs are refused leaves first.
     const isGathering = gatherer !== undefined && (this.#offload !== undefined || gatherer.bytes > 0);
-    if (!isGathering || !this.#neighbours.has(neighbour)) return this.#sendTo(neighbour, packet, body);
-    if (gatherer.bytes + packet.length + (body?.length ?? 0) > this.#sendQueueBytes) {
+    if (!isGathering || !this.#neighbours.has(neighbour)) return this.#sendTo(neighbour, packet, body, lent);
+    const bytes = packet.length + (body?.length ?? 0);
+    if (RunGatherer.isAlone(bytes)) {
+      gatherer.flushNeighbour(neighbour);
+      return this.#sendTo(neighbour, packet, body, lent);
+    }
+    if (gatherer.bytes + bytes > this.#sendQueueBytes) {
       this.counters.droppedQueueFull++;
       return false;
     }
-    gatherer.add(neighbour, packet, body);
+    gatherer.add(neighbour, lent ? copyBytes(packet) : packet, body);
     return true;
   }
 
-  #acceptRun(neighbour: number, bytes: Uint8Array, segmentBytes: number): number {
+  #acceptRun(neighbour: number, bytes: Uint8Array, segmentBytes: number, lent: boolean): number {
     const isRun = segmentBytes <= this.mtu && bytes.length <= MAX_RUN_BYTES && bytes.length <= MAX_RUN_SEGMENTS * segmentBytes;
     if (isRun) {
       this.#gatherer?.flushNeighbour(neighbour);
@@ -290,7 +314,7 @@ export class UdpFace implements Face {
     let sent = 0;
     for (let at = 0; at < bytes.length; at += segmentBytes) {
       const packet = bytes.subarray(at, at + segmentBytes);
-      if (isRun ? this.#sendTo(neighbour, packet, undefined) : this.send(neighbour, packet)) sent++;
+      if (isRun ? this.#sendTo(neighbour, packet, undefined, lent) : this.send(neighbour, packet, undefined, lent)) sent++;
     }
     return sent;
   }
@@ -322,25 +346,44 @@ export class UdpFace implements Face {
     setImmediate(() => handler?.fault(new XiaError('face-failed', message, { face: this.name })));
   }
 
-  #sendTo(neighbour: number, packet: Uint8Array, body: Uint8Array | undefined): boolean {
+  #sendTo(neighbour: number, packet: Uint8Array, body: Uint8Array | undefined, lent: boolean): boolean {
     const socket = this.#socket;
     if (socket === undefined || !this.#neighbours.has(neighbour)) {
       this.counters.droppedNoNeighbour++;
       return false;
     }
     const bytes = packet.length + (body?.length ?? 0);
-    const queuedBytes = socket.getSendQueueSize() + bytes;
+    if (!this.#sendDirect(neighbour, packet, body) && !this.#sendByNode(socket, neighbour, lent ? copyBytes(packet) : packet, body))
+      return false;
+    this.counters.packetsOut++;
+    this.counters.bytesOut += bytes;
+    if (this.#packetsUntilBusy > 0) this.#countBusy(bytes);
+    return true;
+  }
+
+  /** False when it is for Node to send. */
+  #sendDirect(neighbour: number, packet: Uint8Array, body: Uint8Array | undefined): boolean {
+    const direct = this.#direct;
+    const offload = this.#offload;
+    if (direct === undefined || offload === undefined) return false;
+    // What Node still keeps for the kernel was sent before.
+    if (this.#nodeSends && this.#socket!.getSendQueueSize() > 0) return false;
+    this.#nodeSends = false;
+    const to = offload.addressOf(neighbour, this.#neighbours.addressOf(neighbour), this.#neighbours.portOf(neighbour));
+    return to !== null && direct.send(to, packet, body);
+  }
+
+  #sendByNode(socket: Socket, neighbour: number, packet: Uint8Array, body: Uint8Array | undefined): boolean {
+    const queuedBytes = socket.getSendQueueSize() + packet.length + (body?.length ?? 0);
     if (queuedBytes > this.#sendQueueBytes) {
       this.counters.droppedQueueFull++;
       return false;
     }
     if (queuedBytes > this.#mostQueuedBytes) this.#mostQueuedBytes = queuedBytes;
+    this.#nodeSends = true;
     // Without a callback nothing is scheduled per packet, and an unreachable neighbour is silence, as on any link.
     const datagram = body === undefined ? packet : [packet, body];
     socket.send(datagram, this.#neighbours.portOf(neighbour), this.#neighbours.addressOf(neighbour));
-    this.counters.packetsOut++;
-    this.counters.bytesOut += bytes;
-    if (this.#packetsUntilBusy > 0) this.#countBusy(bytes);
     return true;
   }
 
@@ -352,6 +395,13 @@ export class UdpFace implements Face {
     this.#neighbours.remove(address, port);
     this.#handler?.gone(id);
   }
+}
+
+/** A copy in memory of its own, as Node gives a datagram. */
+function ownBytes(lent: Uint8Array): Uint8Array {
+  const bytes = Buffer.allocUnsafeSlow(lent.length);
+  bytes.set(lent);
+  return bytes;
 }
 
 /** The size of the packets that a datagram is made of, told by the first one; the datagram's own when it is one packet. */

@@ -1,7 +1,7 @@
 import { XiaError } from '../bytes/index.js';
+import { datagramCalls, type DatagramCalls } from './datagram-calls.js';
+import { Errno } from './errno.js';
 
-/** Error numbers of Linux, the same on all processors that {@link loadUdpKernel} knows. */
-export const Errno = { NONE: 0, IO: 5, AGAIN: 11, INVALID: 22, NO_CALL: 38, TOO_LARGE: 90, NO_OPTION: 92, NOT_SUPPORTED: 95 } as const;
 const SOL_UDP = 17;
 const UDP_SEGMENT = 103;
 const UDP_GRO = 104;
@@ -18,6 +18,8 @@ export interface UdpKernel {
    * @param address a `sockaddr` as {@link encodeSockaddr} makes it
    */
   sendRun(fd: number, address: Uint8Array, bytes: Uint8Array, segmentBytes: number): number;
+  /** Where they can be taken and sent past Node. */
+  readonly datagrams?: DatagramCalls | undefined;
 }
 
 // Where the parts of a message lie in one piece of memory: msghdr, iovec, control message, sockaddr.
@@ -57,12 +59,14 @@ async function load(): Promise<UdpKernel> {
     const memcpy = libc.func('uintptr_t memcpy(void *, void *, size_t)') as (to: Uint8Array, from: Uint8Array, bytes: number) => number;
     const setInteger = (fd: number, option: number, value: number) =>
       setsockopt(fd, SOL_UDP, option, new Uint8Array(Int32Array.of(value).buffer), 4) === 0 ? Errno.NONE : koffi.errno();
-    const message = new RunMessage((bytes) => memcpy(bytes, bytes, 0));
+    const locate = (bytes: Uint8Array): number => memcpy(bytes, bytes, 0);
+    const message = new RunMessage(locate);
     return {
       enableGro: (fd) => setInteger(fd, UDP_GRO, 1),
       probeGso: (fd) => setInteger(fd, UDP_SEGMENT, 0),
       sendRun: (fd, address, bytes, segmentBytes) =>
         sendmsg(fd, message.fill(address, bytes, segmentBytes), MSG_DONTWAIT) >= 0 ? Errno.NONE : koffi.errno(),
+      datagrams: datagramCalls({ koffi, libc, locate }),
     };
   } catch (cause) {
     throw new XiaError('missing-prerequisite', `koffi cannot be loaded: ${(cause as Error).message}`, {}, { cause });

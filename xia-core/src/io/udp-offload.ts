@@ -1,6 +1,9 @@
 import type { Socket } from 'node:dgram';
 import { encodeSockaddr } from './socket-address.js';
-import { Errno, loadUdpKernel, type UdpKernel } from './udp-kernel.js';
+import { Errno } from './errno.js';
+import { handleOf, type SocketHandle } from './socket-handle.js';
+import { UdpDirect, type TakeDatagram } from './udp-direct.js';
+import { loadUdpKernel, type UdpKernel } from './udp-kernel.js';
 
 /** What became of a run: sent, not this time, or never again on this socket. */
 export const RunOutcome = { SENT: 0, NOT_NOW: 1, REFUSED: 2 } as const;
@@ -25,14 +28,14 @@ const REFUSALS: ReadonlySet<number> = new Set([
  */
 export class UdpOffload {
   readonly #kernel: UdpKernel;
-  readonly #fd: number;
+  readonly #handle: SocketHandle;
   /** By neighbour; null where there is none, undefined where nobody asked yet. */
   readonly #addresses: (Uint8Array | null | undefined)[] = [];
   #refusal: string | undefined;
 
-  private constructor(kernel: UdpKernel, fd: number) {
+  private constructor(kernel: UdpKernel, handle: SocketHandle) {
     this.#kernel = kernel;
-    this.#fd = fd;
+    this.#handle = handle;
   }
 
   /**
@@ -46,11 +49,28 @@ export class UdpOffload {
     } catch (error) {
       return (error as Error).message;
     }
-    const fd = descriptorOf(socket);
-    if (fd === undefined) return 'the socket does not tell its descriptor';
+    const handle = handleOf(socket);
+    if (handle === undefined) return 'the socket does not tell its descriptor';
     // Sending first: what was received as a run shall be able to leave as one.
-    const errno = kernel.probeGso(fd) || kernel.enableGro(fd);
-    return errno === Errno.NONE ? new UdpOffload(kernel, fd) : `the system refuses the option (errno ${errno})`;
+    const errno = kernel.probeGso(handle.fd) || kernel.enableGro(handle.fd);
+    return errno === Errno.NONE ? new UdpOffload(kernel, handle) : `the system refuses the option (errno ${errno})`;
+  }
+
+  /** Takes and sends single datagrams past Node from now on, until `stop`. Undefined where that cannot be. */
+  takeOver(take: TakeDatagram): UdpDirect | undefined {
+    const { datagrams } = this.#kernel;
+    if (datagrams === undefined) return undefined;
+    try {
+      return new UdpDirect(this.#handle, datagrams, take);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The `sockaddr` of a neighbour; null where there is none. */
+  addressOf(neighbour: number, address: string, port: number): Uint8Array | null {
+    const known = this.#addresses[neighbour];
+    return known === undefined ? (this.#addresses[neighbour] = encodeSockaddr(address, port) ?? null) : known;
   }
 
   /** Why runs are not sent any more; undefined while they are. */
@@ -61,10 +81,9 @@ export class UdpOffload {
   /** @param bytes at most 65,507 of them, 64 segments */
   send(neighbour: number, address: string, port: number, bytes: Uint8Array, segmentBytes: number): RunOutcome {
     if (this.#refusal !== undefined) return RunOutcome.NOT_NOW;
-    const known = this.#addresses[neighbour];
-    const to = known === undefined ? (this.#addresses[neighbour] = encodeSockaddr(address, port) ?? null) : known;
+    const to = this.addressOf(neighbour, address, port);
     if (to === null) return RunOutcome.NOT_NOW;
-    const errno = this.#kernel.sendRun(this.#fd, to, bytes, segmentBytes);
+    const errno = this.#kernel.sendRun(this.#handle.fd, to, bytes, segmentBytes);
     if (errno === Errno.NONE) return RunOutcome.SENT;
     if (!REFUSALS.has(errno)) return RunOutcome.NOT_NOW;
     this.#refusal = `the system refused a run (errno ${errno})`;
@@ -75,16 +94,4 @@ export class UdpOffload {
   forget(neighbour: number): void {
     this.#addresses[neighbour] = undefined;
   }
-}
-
-/**
- * The file descriptor of a socket. Node has no public way to it but a deprecated one, which prints a warning; this is the
- * state behind it. Where a version of Node keeps it elsewhere, there is none.
- */
-function descriptorOf(socket: Socket): number | undefined {
-  const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'state symbol');
-  if (symbol === undefined) return undefined;
-  const state = (socket as unknown as Record<symbol, { readonly handle?: { readonly fd?: unknown } | null } | undefined>)[symbol];
-  const fd = state?.handle?.fd;
-  return typeof fd === 'number' && fd >= 0 ? fd : undefined;
 }

@@ -47,7 +47,7 @@ export type MobilityEvent =
 
 /** Why something was not done; `<message kind>:<reason>`, or what was done. */
 export type CounterName =
-  | `message:${MessageFault}`
+  | `message:${MessageFault | 'face-gone'}`
   | `beacon:${VerifyFault | 'accepted' | 'sent' | 'relayed' | 'greeted' | 'from-access' | 'from-myself' | 'not-wanted' | 'rate-limited' | 'replayed' | 'duplicate' | 'untrusted-ad' | 'too-many-relays'}`
   | `solicit:${'sent' | 'answered' | 'not-access' | 'rate-limited' | 'no-beacon'}`
   | `binding:${VerifyFault | BindingStatus | 'accepted' | 'repeated' | 'passed' | 'sent' | 'retransmitted' | 'not-access' | 'own-hid' | 'wrong-gateway' | 'not-attached' | 'replayed' | 'fenced'}`

@@ -9,6 +9,8 @@ export interface FetchOptions {
   readonly length?: number;
   /** Others who have it: addresses that end in the same CID, in text form or not. Up to 8 sources are used together. */
   readonly sources?: readonly (Dag | string)[];
+  /** As `FetchRequest.verify`: says in place of the hash whether these bytes are the chunk. */
+  readonly verify?: (bytes: Uint8Array) => boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -36,9 +38,13 @@ export class Fetches {
 
   /** @throws XiaError `bad-argument`, `fetch-failed`, `interrupted` */
   async fetch(address: Dag | string, options: FetchOptions): Promise<Uint8Array> {
-    const { length, sources = [], signal } = options;
+    const { length, verify, sources = [], signal } = options;
     const dag = asDag(address);
-    const request: Omit<FetchRequest, 'id'> = { sources: sources.map(asDag), ...(length === undefined ? {} : { length }) };
+    const request: Omit<FetchRequest, 'id'> = {
+      sources: sources.map(asDag),
+      ...(length === undefined ? {} : { length }),
+      ...(verify === undefined ? {} : { verify }),
+    };
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
       const cancel = () => {

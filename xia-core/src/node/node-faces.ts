@@ -1,13 +1,14 @@
-import { XiaError } from '../bytes/index.js';
+import { copyBytes, XiaError } from '../bytes/index.js';
 import type { Face, FaceHandler } from '../io/index.js';
 import type { Xid } from '../xid/index.js';
 import { CaptureTaps } from './capture.js';
 
 /** What comes in by the faces of a node, by the number of the face. */
 export interface NodeFacesHandler {
-  readonly packet: (id: number, neighbour: number, bytes: Uint8Array) => void;
+  /** A packet, whose bytes may be lent (see `FaceHandler.packet`). */
+  readonly packet: (id: number, neighbour: number, bytes: Uint8Array, lent: boolean) => void;
   /** Packets that came in together, each `segmentBytes` long, the last one shorter or equal. */
-  readonly run: (id: number, neighbour: number, bytes: Uint8Array, segmentBytes: number) => void;
+  readonly run: (id: number, neighbour: number, bytes: Uint8Array, segmentBytes: number, lent: boolean) => void;
   readonly announced: (id: number, neighbour: number) => void;
   readonly gone: (id: number, neighbour: number) => void;
   readonly fault: (face: Face, error: Parameters<FaceHandler['fault']>[0]) => void;
@@ -47,18 +48,24 @@ export class NodeFaces {
   }
 
   /** As `Face.send`. */
-  transmit(id: number, neighbour: number, packet: Uint8Array, body: Uint8Array | undefined): boolean {
+  transmit(id: number, neighbour: number, packet: Uint8Array, body: Uint8Array | undefined, lent = false): boolean {
     const face = this.byId.get(id);
-    if (face === undefined || !face.send(neighbour, packet, body)) return false;
+    if (face === undefined) return false;
+    const given = lent && face.takesLent !== true ? copyBytes(packet) : packet;
+    if (!face.send(neighbour, given, body, lent)) return false;
     if (this.taps.isActive) this.taps.show('out', face, neighbour, this.#wallMs(), packet, body);
     return true;
   }
 
   /** Sends a run as the face can: whole, or each packet of it. Returns how many were not dropped. */
-  transmitRun(id: number, neighbour: number, bytes: Uint8Array, segmentBytes: number): number {
+  transmitRun(id: number, neighbour: number, bytes: Uint8Array, segmentBytes: number, lent = false): number {
     const face = this.byId.get(id);
     if (face === undefined) return 0;
-    const sent = face.sendRun === undefined ? sendEach(face, neighbour, bytes, segmentBytes) : face.sendRun(neighbour, bytes, segmentBytes);
+    const given = lent && face.takesLent !== true ? copyBytes(bytes) : bytes;
+    const sent =
+      face.sendRun === undefined
+        ? sendEach(face, neighbour, given, segmentBytes, lent)
+        : face.sendRun(neighbour, given, segmentBytes, lent);
     if (this.taps.isActive) this.#showRun('out', face, neighbour, bytes.subarray(0, sent * segmentBytes), segmentBytes);
     return sent;
   }
@@ -67,13 +74,14 @@ export class NodeFaces {
   async open(id: number, face: Face): Promise<void> {
     const { packet, run, announced, gone, fault } = this.#handler;
     await face.open({
-      packet: (neighbour, bytes) => {
+      takesLent: true,
+      packet: (neighbour, bytes, lent = false) => {
         if (this.taps.isActive) this.taps.show('in', face, neighbour, this.#wallMs(), bytes);
-        packet(id, neighbour, bytes);
+        packet(id, neighbour, bytes, lent);
       },
-      run: (neighbour, bytes, segmentBytes) => {
+      run: (neighbour, bytes, segmentBytes, lent = false) => {
         if (this.taps.isActive) this.#showRun('in', face, neighbour, bytes, segmentBytes);
-        run(id, neighbour, bytes, segmentBytes);
+        run(id, neighbour, bytes, segmentBytes, lent);
       },
       announced: (neighbour) => announced(id, neighbour),
       gone: (neighbour) => gone(id, neighbour),
@@ -105,8 +113,10 @@ export class NodeFaces {
   }
 }
 
-function sendEach(face: Face, neighbour: number, bytes: Uint8Array, segmentBytes: number): number {
+function sendEach(face: Face, neighbour: number, bytes: Uint8Array, segmentBytes: number, lent: boolean): number {
   let sent = 0;
-  for (let at = 0; at < bytes.length; at += segmentBytes) if (face.send(neighbour, bytes.subarray(at, at + segmentBytes))) sent++;
+  for (let at = 0; at < bytes.length; at += segmentBytes) {
+    if (face.send(neighbour, bytes.subarray(at, at + segmentBytes), undefined, lent)) sent++;
+  }
   return sent;
 }

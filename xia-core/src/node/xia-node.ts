@@ -64,12 +64,12 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     const faces = options.faces.map((face) => makeFace(face, new Xid(PrincipalType.HID, identity.id)));
     this.#faces = new NodeFaces(
       {
-        packet: (id, neighbour, bytes) => {
-          this.#stack.receive(id, neighbour, bytes, this.#driver.now());
+        packet: (id, neighbour, bytes, lent) => {
+          this.#stack.receive(id, neighbour, bytes, this.#driver.now(), lent);
           this.#driver.rearm();
         },
-        run: (id, neighbour, bytes, segmentBytes) => {
-          this.#stack.receiveRun(id, neighbour, bytes, segmentBytes, this.#driver.now());
+        run: (id, neighbour, bytes, segmentBytes, lent) => {
+          this.#stack.receiveRun(id, neighbour, bytes, segmentBytes, this.#driver.now(), lent);
           this.#driver.rearm();
         },
         announced: (id, neighbour) => this.#enter((now) => this.#stack.announced(id, neighbour, now)),
@@ -90,8 +90,8 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       routing: routingOf(options, this.#faces.costs),
       cache: options.cache,
       nameServer: options.role === 'router' ? undefined : options.nameServer,
-      transmit: (face, neighbour, packet, body) => this.#faces.transmit(face, neighbour, packet, body),
-      transmitRun: (face, neighbour, bytes, segmentBytes) => this.#faces.transmitRun(face, neighbour, bytes, segmentBytes),
+      transmit: (face, neighbour, packet, body, lent) => this.#faces.transmit(face, neighbour, packet, body, lent),
+      transmitRun: (face, neighbour, bytes, segmentBytes, lent) => this.#faces.transmitRun(face, neighbour, bytes, segmentBytes, lent),
       onEvent: (event) => this.#handle(event),
       holding: holdLimits(options.holding),
       mobilityLimits: { maxMoves: options.moves?.limit, moveWindowMs: options.moves?.windowMs, ...options.mobilityLimits },
@@ -221,7 +221,8 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
   }
 
   /**
-   * Fetches a chunk from wherever it is nearest, or of several sources together; its hash is checked before it is returned.
+   * Fetches a chunk from wherever it is nearest, or of several sources together; its hash is checked before it is returned,
+   * or `verify` asked.
    * It comes as long as one of the sources answers.
    * @throws XiaError `bad-argument` when a source is not an address of the chunk, `fetch-failed`, `interrupted`
    */

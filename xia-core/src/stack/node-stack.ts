@@ -206,6 +206,8 @@ export class NodeStack {
       xcmp: this.xcmp,
       serve: (view, request, cid, face, neighbour, now) => this.#content.serve(view, request, cid, face, neighbour, now),
       bootstrap: (face, neighbour, payload, now) => {
+        // What was under way to a face that is gone: whoever sent it cannot be answered, and what the face was for is not known.
+        if (this.faces.get(face) === undefined) return this.mobility.counters.count('message:face-gone');
         this.mobility.handleMessage(face, neighbour, payload, this.faces.isAccess(face), now, now + this.wallOffsetMs);
         this.#naming.lookForServer(now, now + this.wallOffsetMs);
       },
@@ -272,19 +274,19 @@ export class NodeStack {
     this.#now = now;
   }
 
-  /** A packet came in by a face. The bytes belong to the node from now on. */
-  receive(face: number, neighbour: number, packet: Uint8Array, now: number): void {
+  /** A packet came in by a face. The bytes belong to the node from now on, or only until this returns when they are `lent`. */
+  receive(face: number, neighbour: number, packet: Uint8Array, now: number, lent = false): void {
     this.#now = now;
     if (isFenced(this.mobility.fences, face, neighbour, packet)) return this.#path.refuse('fenced', 1);
-    this.#path.receive(face, neighbour, packet, now);
+    this.#path.receive(face, neighbour, packet, now, lent);
   }
 
   /** Packets of one neighbour came in one after the other, each `segmentBytes` long, the last one shorter or equal. */
-  receiveRun(face: number, neighbour: number, bytes: Uint8Array, segmentBytes: number, now: number): void {
+  receiveRun(face: number, neighbour: number, bytes: Uint8Array, segmentBytes: number, now: number, lent = false): void {
     this.#now = now;
     if (isFenced(this.mobility.fences, face, neighbour, bytes, segmentBytes))
       return this.#path.refuse('fenced', Math.ceil(bytes.length / segmentBytes));
-    this.#path.receiveRun(face, neighbour, bytes, segmentBytes, now);
+    this.#path.receiveRun(face, neighbour, bytes, segmentBytes, now, lent);
   }
 
   /** A machine announced itself on an access face, or the link to our own access point came up. */

@@ -21,12 +21,12 @@ import { alikeBytes, spreadDestination, spreadMarks } from './packet-run.js';
 const LOCAL_QUEUE_BYTES = 16 * 1024 * 1024;
 
 /** Sends a packet by a face to one neighbour, or to all of them (0), as `Face.send` does. False when it was dropped. */
-export type Transmit = (face: number, neighbour: number, packet: Uint8Array, body?: Uint8Array) => boolean;
+export type Transmit = (face: number, neighbour: number, packet: Uint8Array, body?: Uint8Array, lent?: boolean) => boolean;
 
 /** Tells the source of a packet why it got no further; `face` and `neighbour` are where the packet came from. */
 export type Report = (type: XcmpErrorType, code: number, view: XipView, face: number, neighbour: number, now: number, mtu?: number) => void;
 /** Sends packets that lie one after the other by a face to one neighbour, as `Face.sendRun` does. Returns how many were not dropped. */
-export type TransmitRun = (face: number, neighbour: number, bytes: Uint8Array, segmentBytes: number) => number;
+export type TransmitRun = (face: number, neighbour: number, bytes: Uint8Array, segmentBytes: number, lent?: boolean) => number;
 
 export interface PacketPathOptions {
   readonly engine: ForwardingEngine;
@@ -86,8 +86,10 @@ export class PacketPath {
   readonly #local = new LocalQueue(LOCAL_QUEUE_BYTES);
   readonly #drops = new Map<PathDrop, number>();
   #busy = false;
-  /** Whether the packet at hand lies among others, so that whoever keeps it would keep them all. */
+  /** Whether the packet at hand lies in memory that is not for it alone, so that whoever keeps it has to copy it. */
   #inRun = false;
+  /** Whether that memory is the face's again afterwards. What this node sends meanwhile is treated alike: that does no harm. */
+  #lent = false;
   received = 0;
   originated = 0;
   #forwarded = 0;
@@ -98,15 +100,17 @@ export class PacketPath {
     this.#options = options;
   }
 
-  /** A packet came in by a face. It may be changed in place and sent on as it is. */
-  receive(face: number, neighbour: number, packet: Uint8Array, now: number): void {
+  /** A packet came in by a face. It may be changed in place and sent on as it is; `lent`, it is not ours any more afterwards. */
+  receive(face: number, neighbour: number, packet: Uint8Array, now: number, lent = false): void {
     this.received++;
     const wasBusy = this.#busy;
     this.#busy = true;
+    this.#inRun = this.#lent = lent;
     try {
       this.#incomingPacket(face, neighbour, packet, now);
     } finally {
       // A listener of the owner's may throw; the node goes on.
+      this.#inRun = this.#lent = false;
       this.#busy = wasBusy;
     }
     if (!wasBusy) this.#drainLocal(now);
@@ -116,15 +120,16 @@ export class PacketPath {
    * Packets of one neighbour came in together, each `segmentBytes` long, the last one shorter or equal. The effect is that of
    * `receive` for each of them in turn.
    */
-  receiveRun(face: number, neighbour: number, bytes: Uint8Array, segmentBytes: number, now: number): void {
+  receiveRun(face: number, neighbour: number, bytes: Uint8Array, segmentBytes: number, now: number, lent = false): void {
     this.received += Math.ceil(bytes.length / segmentBytes);
     const wasBusy = this.#busy;
     this.#busy = true;
     this.#inRun = true;
+    this.#lent = lent;
     try {
       for (let at = 0; at < bytes.length;) at += this.#incomingAlike(face, neighbour, bytes, at, segmentBytes, now);
     } finally {
-      this.#inRun = false;
+      this.#inRun = this.#lent = false;
       this.#busy = wasBusy;
     }
     if (!wasBusy) this.#drainLocal(now);
@@ -165,7 +170,7 @@ export class PacketPath {
       }
       this.originated++;
       // Whoever keeps one here would keep them all.
-      view.bytes = first.slice();
+      view.bytes = copyBytes(first);
       this.#begin(disposition, view.bytes, now, undefined);
       at = first.length;
     }
@@ -267,7 +272,7 @@ export class PacketPath {
       case Disposition.DELIVER:
         this.#delivered++;
         // Whoever takes a chunk's segment in copies it to its place; others may keep the packet.
-        if (this.#inRun && view.nextHeader !== NextHeader.CHUNK) view.bytes = view.bytes.slice();
+        if (this.#inRun && view.nextHeader !== NextHeader.CHUNK) view.bytes = copyBytes(view.bytes);
         deliver(view, face, neighbour, now);
         return;
       case Disposition.BROADCAST:
@@ -370,13 +375,13 @@ export class PacketPath {
     const { engine, transmit, transmitRun } = this.#options;
     const { outFace, outNeighbour } = engine;
     if (transmitRun !== undefined) {
-      const sent = transmitRun(outFace, outNeighbour, run, segmentBytes);
+      const sent = transmitRun(outFace, outNeighbour, run, segmentBytes, this.#lent);
       this.#forwarded += sent;
       if (sent < packets) this.#drop('transmit', packets - sent);
       return;
     }
     for (let at = 0; at < run.length; at += segmentBytes) {
-      if (transmit(outFace, outNeighbour, run.subarray(at, at + segmentBytes))) this.#forwarded++;
+      if (transmit(outFace, outNeighbour, run.subarray(at, at + segmentBytes), undefined, this.#lent)) this.#forwarded++;
       else this.#drop('transmit');
     }
   }
@@ -405,7 +410,7 @@ export class PacketPath {
     }
     // Shorter only where Ethernet padded it.
     const packet = view.packetBytes < view.bytes.length ? view.bytes.subarray(0, view.packetBytes) : view.bytes;
-    return transmit(outFace, outNeighbour, packet, body) ? this.#left() : this.#drop('transmit');
+    return transmit(outFace, outNeighbour, packet, body, this.#lent) ? this.#left() : this.#drop('transmit');
   }
 
   /** Keeps a packet whose machine stands still. Whoever gets it later finds the hop limit that it came with. */
@@ -425,7 +430,7 @@ export class PacketPath {
   #handBack(packet: Uint8Array, { face, neighbour }: Hop): boolean {
     const { faces, transmit } = this.#options;
     if (packet.length > faces.mtu(face)) return this.#drop('no-face');
-    return transmit(face, neighbour, packet) ? this.#left() : this.#drop('transmit');
+    return transmit(face, neighbour, packet, undefined, this.#lent) ? this.#left() : this.#drop('transmit');
   }
 
   /** Decides anew about a packet that was held. It may well go where it came from: that one had no better way then. */
@@ -448,7 +453,7 @@ export class PacketPath {
     const bytes = packet.length + (body?.length ?? 0);
     let sent = false;
     for (const [face, { mtu }] of this.#options.faces.entries()) {
-      if (bytes <= mtu && this.#options.transmit(face, 0, packet, body)) sent = true;
+      if (bytes <= mtu && this.#options.transmit(face, 0, packet, body, this.#lent)) sent = true;
     }
     if (!sent) return this.#drop('transmit');
     this.#broadcasts++;

@@ -129,7 +129,7 @@ export const configSchema = v.pipe(
       v.strictObject({
         bytes: v.pipe(v.number(), v.integer(), v.minValue(0)),
         policy: v.optional(v.picklist(evictionPolicyNames), DEFAULT_EVICTION_POLICY),
-        admit: v.optional(v.picklist(admissions), 'always'),
+        admit: v.optional(v.picklist(admissions), 'second-request'),
       }),
       { bytes: 0 },
     ),

@@ -39,7 +39,7 @@ routes:                           # static routes, which count before what routi
 cache:                            # on-path chunk cache
   bytes: 268435456                # 0 switches it off
   policy: s3-fifo                 # what goes first when it is full: s3-fifo, lru or fifo
-  admit: always                   # or second-request: what is fetched only once costs nothing, what is fetched twice is kept
+  admit: second-request           # what is fetched only once costs nothing, what is fetched twice is kept; or always
 beacon: { intervalMs: 100, lifetimeMs: 1000 }
 moves: { limit: 5, windowMs: 180000 }          # a HID that moves more often than this is frozen for a while
 holding: { enabled: true, ageMs: 2000, bytes: 1048576 }   # packets to a machine that stands still wait so long; bytes of each machine

@@ -1,4 +1,13 @@
-import { FLAG_CONTINUE, FLAG_PAGE, FLAG_ZERO, PAGE_BYTES, PAGE_RECORD_BYTES, writeHeader, ZERO_RECORD_BYTES } from './page-record.js';
+import {
+  FLAG_CONTINUE,
+  FLAG_PAGE,
+  FLAG_ZERO,
+  HEADER_BYTES,
+  PAGE_BYTES,
+  PAGE_RECORD_BYTES,
+  writeHeader,
+  ZERO_RECORD_BYTES,
+} from './page-record.js';
 import { ByteReader, pushVarint } from './varint.js';
 
 /**
@@ -89,13 +98,13 @@ export class LayoutBuilder {
 }
 
 /**
- * Makes a part of the stream, in memory of its own.
- * @param length what it must be
- * @returns undefined when the layout makes no sense, gives another length, or leaves content over
+ * Makes a part of the stream.
+ * @param out memory for it, as long as it must be; what was in it does not matter
+ * @returns false when the layout makes no sense, gives another length, or leaves content over
  */
-export function applyLayout(layout: Uint8Array, content: Uint8Array, length: number): Uint8Array | undefined {
+export function applyLayout(layout: Uint8Array, content: Uint8Array, out: Uint8Array): boolean {
   const reader = new ByteReader(layout);
-  const out = new Uint8Array(length);
+  const { length } = out;
   let at = 0;
   let from = 0;
   let page = -1;
@@ -110,20 +119,20 @@ export function applyLayout(layout: Uint8Array, content: Uint8Array, length: num
     const count = Math.floor(word / STEPS);
     if (step === Step.PAGES || step === Step.ZEROS) page = reader.varint();
     // Nothing is made before it is known to fit: the count is a stranger's.
-    if (reader.failed || count === 0 || count > length) return undefined;
+    if (reader.failed || count === 0 || count > length) return false;
     switch (step) {
       case Step.LITERAL:
-        if (count > length - at) return undefined;
+        if (count > length - at) return false;
         out.set(reader.take(count), at);
         at += count;
         break;
       case Step.CONTENT:
-        if (count > length - at || count > content.length - from) return undefined;
+        if (count > length - at || count > content.length - from) return false;
         copy(count);
         break;
       case Step.PAGES:
       case Step.MORE_PAGES:
-        if (page < 0 || count * PAGE_RECORD_BYTES > length - at || count * PAGE_BYTES > content.length - from) return undefined;
+        if (page < 0 || count * PAGE_RECORD_BYTES > length - at || count * PAGE_BYTES > content.length - from) return false;
         for (let i = 0; i < count; i++) {
           writeHeader(out, at, page++, FLAG_PAGE | FLAG_CONTINUE);
           at += PAGE_RECORD_BYTES - PAGE_BYTES;
@@ -132,15 +141,16 @@ export function applyLayout(layout: Uint8Array, content: Uint8Array, length: num
         break;
       case Step.ZEROS:
       case Step.MORE_ZEROS:
-        if (page < 0 || count * ZERO_RECORD_BYTES > length - at) return undefined;
+        if (page < 0 || count * ZERO_RECORD_BYTES > length - at) return false;
         for (let i = 0; i < count; i++) {
           writeHeader(out, at, page++, FLAG_ZERO | FLAG_CONTINUE);
+          out[at + HEADER_BYTES] = 0;
           at += ZERO_RECORD_BYTES;
         }
         break;
       default:
-        return undefined;
+        return false;
     }
   }
-  return !reader.failed && at === length && from === content.length ? out : undefined;
+  return !reader.failed && at === length && from === content.length;
 }

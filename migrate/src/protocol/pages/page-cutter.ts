@@ -4,12 +4,15 @@ import { LayoutBuilder } from './layout.js';
 import { HEADER_BYTES, PAGE_BYTES } from './page-record.js';
 import { RamParser, type RecordKind } from './ram-parser.js';
 
-/** Pages of one aligned region make one content, so that a page that changed costs no more than so many. */
-const REGION_PAGES = 16;
+/**
+ * Pages of one aligned region make one content, so that a page that changed costs no more than so many: 60 KiB, what the fetcher asks
+ * for at once.
+ */
+const REGION_PAGES = 15;
 /** A content with fewer pages takes in those of the next region, */
 const FEW_PAGES = 12;
 /** but never across a multiple of so many, from where on it does not matter how much there was before. */
-const SUPER_REGION_PAGES = 256;
+const SUPER_REGION_PAGES = 16 * REGION_PAGES;
 const MAX_CONTENT_BYTES = (FEW_PAGES - 1 + REGION_PAGES) * PAGE_BYTES;
 /** Stream bytes of a group with all its zero pages at most. */
 const MAX_GROUP_BYTES = 256 * 1024;
@@ -41,7 +44,7 @@ export class PageCutter implements StreamCutter {
   /** The content being gathered, of whichever kind. */
   readonly #content: Uint8Array;
   #contentBytes = 0;
-  #layout = new LayoutBuilder();
+  readonly #layout = new LayoutBuilder();
   /** Stream bytes of the open piece. */
   #length = 0;
   #kind: 'none' | 'plain' | 'group' = 'none';

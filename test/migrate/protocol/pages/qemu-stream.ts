@@ -17,7 +17,7 @@ export interface Page {
 /** What a section holds; a section of another owner between two of RAM is skipped by a parser that does not know it. */
 export type Section = readonly Page[] | { readonly foreign: Uint8Array } | { readonly unknownFlag: number };
 
-export function contentOf(number: number): Uint8Array {
+function contentOf(number: number): Uint8Array {
   return number === 0 ? new Uint8Array(PAGE) : new SeededRandom(number).bytes(PAGE);
 }
 

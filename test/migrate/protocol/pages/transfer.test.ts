@@ -14,8 +14,8 @@ const MIB = 1024 ** 2;
 
 /** The memory of a guest, of which the second half is the same as the first: 48 pages, zero pages, and the same 48 once more. */
 const memory: Page[] = [0, 1].flatMap((half) => [
-  ...Array.from({ length: 48 }, (_, index) => ({ page: half * 4096 + index, content: index + 1 })),
-  ...Array.from({ length: 900 }, (_, index) => ({ page: half * 4096 + 48 + index, content: 0 })),
+  ...Array.from({ length: 48 }, (_, index) => ({ page: half * 4800 + index, content: index + 1 })),
+  ...Array.from({ length: 900 }, (_, index) => ({ page: half * 4800 + 48 + index, content: 0 })),
 ]);
 const changed: Page[] = Array.from({ length: 8 }, (_, index) => ({ page: index * 5, content: 1000 + index }));
 const input = qemuStream([memory.slice(0, 400), memory.slice(400), changed, []]);
@@ -94,7 +94,6 @@ describe('a source that could tell pages apart', () => {
 
   it('does it only for a destination that knows how, and takes pieces of that size', () => {
     expect(offersTo([1, 2])).toEqual(['pieces', 'done']);
-    expect(offersTo([1])).toEqual(['offer', 'done']);
     expect(offersTo([2], CHUNK_BYTES - 1)).toEqual(['offer', 'done']);
   });
 });
