@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ControlClient, XiaError } from 'xia-core';
+import { ControlClient, loadSecret, XiaError } from 'xia-core';
 import {
   availableMemoryBytes,
   fault,
@@ -19,6 +19,7 @@ import { expectMove, type Expectation } from '../pace/index.js';
 import { DEFAULT_DOWNTIME_LIMIT_MS, type QmpClient } from '../qemu/index.js';
 import type { MoveOptions } from './guarded-migration.js';
 import type { MigrationSide } from './migration-plan.js';
+import { prefaultAdvice, queryMemdevs } from './prefault.js';
 import { Monitors } from './open-monitors.js';
 
 const DIRTY_RATE_SECONDS = 1;
@@ -71,12 +72,23 @@ export async function inspectMove(options: MoveOptions, measures: boolean): Prom
     ...machines.findings,
     ...memory,
     ...places,
+    ...(await secretFindings(options.secretFile)),
     ...way.findings,
     ...controls,
     ...optionFindings(options, expected),
   ];
   const { source: from, destination: to } = machines;
   return { vm, findings, source: from, destination: to, path: way.figures, dirtyBytesPerSecond, takesBytes, expected };
+}
+
+/** Only the source reads it, and only when it has begun. */
+async function secretFindings(file: string | undefined): Promise<Finding[]> {
+  try {
+    if (file !== undefined) await loadSecret(file);
+    return [];
+  } catch (error) {
+    return [fault('source', (error as Error).message, 'name a file of 64 hex digits that only its owner may read, or leave --secret out')];
+  }
 }
 
 interface Machines {
@@ -99,8 +111,19 @@ async function inspectMachines(monitors: Monitors, measures: boolean): Promise<M
   };
   const [source, destination] = await Promise.all([facts('source', monitors.source), facts('destination', monitors.destination)]);
   if (source !== undefined && destination !== undefined) findings.push(...pairFindings(source, destination));
+  if (monitors.destination !== undefined) findings.push(...(await prefaultFindings(monitors.destination)));
   const runs = source?.status === 'running' && monitors.source !== undefined;
   return { findings, source, destination, dirtyBytesPerSecond: measures && runs ? await dirtyRate(monitors.source) : undefined };
+}
+
+/** Not worth a word for machines as small as this. */
+const SMALL_BYTES = 64 * MIB;
+
+async function prefaultFindings(qmp: QmpClient): Promise<Finding[]> {
+  const advice = await queryMemdevs(qmp).then(prefaultAdvice, () => undefined);
+  if (advice?.advice === undefined || advice.untouchedBytes < SMALL_BYTES) return [];
+  const [what = '', todo = ''] = advice.advice.split('; ');
+  return [warning('destination', what, todo)];
 }
 
 /** Lets QEMU compare samples of the guest's memory a second apart. Undefined where it cannot. */

@@ -29,6 +29,7 @@ it('a guest that changes its memory faster than it is carried moves only when so
     source: place('source', source),
     destination: place(name, destination),
     xmigrate: [process.execPath, fake, 'normal'],
+    qemuStream: 'exec',
     maxBandwidthBytesPerSecond: BYTES_PER_SECOND,
     downtimeLimitMs: 50,
     maxDowntimeMs: 3000,
