@@ -114,6 +114,11 @@ export class HandoverReply {
     return this.#isAnswered;
   }
 
+  /** Whether nothing more is to be said on this stream. */
+  get isOver(): boolean {
+    return !this.#channel.isOpen;
+  }
+
   streamOpened(now: number): void {
     this.#isKnown = false;
     this.#channel.open(now);

@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PrincipalType, Xid, XiaError, type XiaNode } from 'xia-core';
 import { HandoverInquiry, HandoverReply, type HandoverAnswer } from '../protocol/index.js';
 import { endStream } from './end-stream.js';
 import { MachineClock, monotonicMs } from './machine-clock.js';
+
+const QUESTION_TIMEOUT_MS = 5_000;
 
 /** Transfers are named by bytes on the wire and by their digits in state files. */
 function bytesOf(transfer: string): Uint8Array {
@@ -72,17 +75,18 @@ export async function answerSource(
     const answered = new Promise<void>((resolve) => {
       stream.on('data', (bytes: Buffer) => {
         reply.streamBytes(bytes, monotonicMs());
-        if (reply.isAnswered) resolve();
+        if (reply.isAnswered || reply.isOver) resolve();
       });
       stream.on('error', () => resolve());
       stream.on('close', () => resolve());
     });
     reply.streamOpened(monotonicMs());
-    await Promise.race([answered, ended]);
+    // One who says nothing must not keep the source waiting.
+    await Promise.race([answered, ended, sleep(QUESTION_TIMEOUT_MS, undefined, { ref: false })]);
     if (reply.isAnswered) {
       await endStream(stream);
       return;
     }
-    stream.destroy();
+    void endStream(stream);
   }
 }
