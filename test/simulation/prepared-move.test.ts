@@ -74,7 +74,9 @@ function sleepy({ network, vm }: MigrationWorld, ms: number, onReached: (at: num
   vm.stack.receive = (face, neighbour, packet, now) => {
     if (kindOf(packet) === 0) onReached(network.now);
     if (network.now >= wakeAt) return carry(face, neighbour, packet, now);
-    network.queue.at(wakeAt, () => vm.enter(() => carry(face, neighbour, packet, network.now)));
+    // What is lent is overwritten afterwards.
+    const kept = Uint8Array.from(packet);
+    network.queue.at(wakeAt, () => vm.enter(() => carry(face, neighbour, kept, network.now)));
   };
 }
 
