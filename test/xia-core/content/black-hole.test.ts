@@ -45,6 +45,23 @@ describe('segments that are too large for the path', () => {
     }
   });
 
+  it('are asked for again soon where they pass again', () => {
+    for (const mtu of [700, 1300]) {
+      const net = new ChunkNetwork(mtu, {
+        delayMs: 1,
+        mtu: 60_000,
+        bytesPerMs: 200_000,
+        queueBytes: 4_000_000,
+        hole: { mtu, fromMs: 0, untilMs: 3000 },
+      });
+      for (; net.now < 6000; net.now += 200) fetchAll(net, [100_000, 300_000]);
+      const before = net.fetcher.counters.requests;
+      fetchAll(net, [960_000]);
+      expect(net.fetcher.counters.blackHoles).toBeGreaterThan(0);
+      expect(net.fetcher.counters.requests - before, `${mtu}`).toBeLessThan(40);
+    }
+  });
+
   it('are told from loss and from an outage: afterwards whole ranges are asked for', () => {
     for (let seed = 0; seed < 40; seed++) {
       const net = new ChunkNetwork(seed, { ...path, loss: 0.05 });

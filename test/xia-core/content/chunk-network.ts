@@ -19,8 +19,8 @@ export interface Impairments {
   /** Up to so much more delay, which reorders. */
   readonly jitterMs?: number;
   readonly mtu?: number;
-  /** Packets to the client that are larger vanish, from then on; nobody tells. */
-  readonly hole?: { readonly mtu: number; readonly fromMs: number };
+  /** Packets to the client that are larger vanish, from then on or for so long; nobody tells. */
+  readonly hole?: { readonly mtu: number; readonly fromMs: number; readonly untilMs?: number };
   /** Of the link from server to client. */
   readonly bytesPerMs?: number;
   /** Of the queue before that link; what does not fit is dropped. */
@@ -121,7 +121,7 @@ export class ChunkNetwork {
     this.responder.respond(view, request, chunk, this.impairments.mtu ?? 1400, hostDag(AD, SERVER), this.now, (head, data) => {
       const sent = this.meddle(concatBytes(head, data), requested);
       const { hole } = this.impairments;
-      if (hole !== undefined && this.now >= hole.fromMs && sent.length > hole.mtu) {
+      if (hole !== undefined && this.now >= hole.fromMs && this.now < (hole.untilMs ?? Infinity) && sent.length > hole.mtu) {
         this.swallowed++;
         return;
       }

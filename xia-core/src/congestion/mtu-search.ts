@@ -35,7 +35,7 @@ export type MtuState = (typeof MtuState)[keyof typeof MtuState];
  * vanish while smaller ones pass, it falls to the base at once and tries the size that it had first: when that was no black
  * hole, one round trip later all is as before.
  *
- * Inputs: {@link limit}, {@link acked}, {@link lost}, {@link probeSent}, {@link probeAcked}, {@link probeLost}. Outputs:
+ * Inputs: {@link limit}, {@link acked}, {@link proved}, {@link lost}, {@link probeSent}, {@link probeAcked}, {@link probeLost}. Outputs:
  * {@link packetBytes} and {@link nextProbe}. It needs no timer: probes go only beside packets that are sent anyway.
  */
 export class MtuSearch {
@@ -58,8 +58,20 @@ export class MtuSearch {
   #newestLargeBytes = 0;
   /** What was sent up to then is not counted any more. */
   #fellMs = -Infinity;
+  readonly #firstRaiseMs: number;
+  /** How long a result stands before the limit is tried again. */
+  #raiseMs: number;
   /** How often packets were found to vanish. */
   blackHoles = 0;
+
+  /**
+   * @param firstRaiseMs after which the limit is tried again for the first time, then after twice as long each time, up to ten minutes.
+   * Less where losses may also be those of a machine that is too busy, for whom what comes by size is only likelier to be lost.
+   */
+  constructor(firstRaiseMs = RAISE_MS) {
+    this.#firstRaiseMs = firstRaiseMs;
+    this.#raiseMs = firstRaiseMs;
+  }
 
   get state(): MtuState {
     return this.#state;
@@ -93,9 +105,10 @@ export class MtuSearch {
       return;
     }
     if (limitBytes === this.#limitBytes && now < this.#raiseAtMs) {
-      if (this.#raiseAtMs === Infinity && this.#mayRaise) this.#raiseAtMs = now + RAISE_MS;
+      if (this.#raiseAtMs === Infinity && this.#mayRaise) this.#raiseAtMs = now + this.#raiseMs;
       return;
     }
+    if (now >= this.#raiseAtMs) this.#raiseMs = Math.min(2 * this.#raiseMs, RAISE_MS);
     this.#limitBytes = limitBytes;
     if (limitBytes <= this.#packetBytes) {
       this.#packetBytes = limitBytes;
@@ -115,6 +128,7 @@ export class MtuSearch {
     this.#packetBytes = 0;
     this.#isProbing = false;
     this.#raiseAtMs = Infinity;
+    this.#raiseMs = this.#firstRaiseMs;
     this.#newestAckedMs = -Infinity;
     this.#newestLargeMs = -Infinity;
     this.#newestLargeBytes = 0;
@@ -147,6 +161,14 @@ export class MtuSearch {
     this.#judge();
   }
 
+  /** A packet larger than any that may be sent now has arrived, late: the path carries it. */
+  proved(bytes: number): void {
+    if (this.#state === MtuState.TRUSTING || bytes <= this.#packetBytes || bytes > this.#limitBytes) return;
+    this.#packetBytes = bytes;
+    this.#forgetLosses();
+    if (this.#state === MtuState.SEARCHING) this.#choose();
+  }
+
   /** The probe of {@link nextProbe} bytes went out. */
   probeSent(): void {
     this.#isProbing = true;
@@ -159,10 +181,7 @@ export class MtuSearch {
 
   probeAcked(bytes: number): void {
     this.#isProbing = false;
-    if (this.#state !== MtuState.SEARCHING || bytes <= this.#packetBytes || bytes > this.#limitBytes) return;
-    this.#packetBytes = bytes;
-    this.#forgetLosses();
-    this.#choose();
+    if (this.#state === MtuState.SEARCHING) this.proved(bytes);
   }
 
   probeLost(bytes: number): void {

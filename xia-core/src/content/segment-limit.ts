@@ -7,6 +7,11 @@ export const SAFE_RANGE_BYTES = BASE_MTU - HEADER_BYTES;
 
 /** Larger packets than jumbo frames carry are not looked for. */
 const LARGEST_MTU = 8972;
+/**
+ * When what was found is doubted for the first time. A busy machine drops large segments more often than small ones, which looks the
+ * same; and asking for very little at once makes it busier still.
+ */
+const DOUBT_MS = 1000;
 /** From so many round trips without an answer on, even less is asked for. */
 const DESPERATE_ROUNDS = 4;
 
@@ -23,7 +28,9 @@ export function probeRangeBytes(silentRounds: number): number {
  * The search for what passes is that of connections, {@link MtuSearch}; its probes are ranges of the size that is tried.
  */
 export class SegmentLimit {
-  readonly #search = new MtuSearch();
+  readonly #search = new MtuSearch(DOUBT_MS);
+  /** Larger packets are not sent, as far as is known. */
+  #limitBytes = LARGEST_MTU;
   /** Of the segments that came. */
   #largestSeenBytes = 0;
   readonly #counters: { blackHoles: number };
@@ -46,7 +53,7 @@ export class SegmentLimit {
 
   /** A range was asked for. @returns whether that is a test */
   asked(bytes: number, now: number): boolean {
-    if (this.#search.packetBytes === 0) this.#search.limit(LARGEST_MTU, now);
+    this.#search.limit(this.#limitBytes, now);
     if (this.testBytes === 0 || bytes !== this.testBytes) return false;
     this.#search.probeSent();
     return true;
@@ -56,6 +63,8 @@ export class SegmentLimit {
   arrived(bytes: number, askedMs: number, now: number): void {
     if (bytes > this.#largestSeenBytes) this.#largestSeenBytes = bytes;
     const before = this.#search.blackHoles;
+    // More than is asked for at once now, so it was asked for earlier.
+    if (bytes > this.rangeBytes) this.#search.proved(bytes + HEADER_BYTES);
     this.#search.acked(bytes + HEADER_BYTES, askedMs);
     if (this.#search.blackHoles > before) this.#fell(now);
   }
@@ -64,7 +73,7 @@ export class SegmentLimit {
   testAnswered(askedBytes: number, bytes: number, now: number): void {
     const search = this.#search;
     // The responder cuts smaller than that: this is all there is to find out.
-    if (bytes < askedBytes && bytes + HEADER_BYTES > search.packetBytes) search.limit(bytes + HEADER_BYTES, now);
+    if (bytes < askedBytes && bytes + HEADER_BYTES > search.packetBytes) this.#setLimit(bytes, now);
     search.probeAcked(bytes + HEADER_BYTES);
   }
 
@@ -92,11 +101,17 @@ export class SegmentLimit {
   reset(): void {
     this.#search.reset();
     this.#largestSeenBytes = 0;
+    this.#limitBytes = LARGEST_MTU;
+  }
+
+  #setLimit(segmentBytes: number, now: number): void {
+    this.#limitBytes = segmentBytes + HEADER_BYTES;
+    this.#search.limit(this.#limitBytes, now);
   }
 
   /** Larger segments than have come before nobody sends: what is tried first shall be one packet. */
   #fell(now: number): void {
     this.#counters.blackHoles++;
-    if (this.#largestSeenBytes > SAFE_RANGE_BYTES) this.#search.limit(this.#largestSeenBytes + HEADER_BYTES, now);
+    if (this.#largestSeenBytes > SAFE_RANGE_BYTES) this.#setLimit(this.#largestSeenBytes, now);
   }
 }
