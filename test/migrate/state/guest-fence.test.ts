@@ -61,7 +61,9 @@ describe('the fence of a guest', () => {
     const words = ['node', 'xmigrate', 'take-back', '--vm', 'vm1', '--state', folder, '--destination-does-not-run-it'];
     expect(await runProgram((signal) => xmigrateProgram(signal), [...words, '--guest', guest])).toBe(ExitCode.USAGE);
     expect(file.read()?.phase).toBe('handed-over');
-    expect(await runProgram((signal) => xmigrateProgram(signal), [...words, '--guest', guest, '--host-control', control])).toBe(ExitCode.OK);
+    expect(await runProgram((signal) => xmigrateProgram(signal), [...words, '--guest', guest, '--host-control', control])).toBe(
+      ExitCode.OK,
+    );
     expect(asked).toEqual([`unfence ${guest}`]);
   });
 });

@@ -42,6 +42,8 @@ describe('the links of a testbed', () => {
     expect(links.map(({ emulated }) => emulated)).toEqual(['wan', 'lan']);
     const none = await topology('[]');
     expect(() => withLinks(none, 'nowhere')).toThrow('no link is called "nowhere"');
-    await expect(topology('[{ between: [R1, R2], emulated: nowhere }]')).rejects.toThrow(/t\.yaml:4:\d+: links\[?0?.*no link is called "nowhere"/);
+    await expect(topology('[{ between: [R1, R2], emulated: nowhere }]')).rejects.toThrow(
+      /t\.yaml:4:\d+: links\[?0?.*no link is called "nowhere"/,
+    );
   });
 });

@@ -21,7 +21,10 @@ async function faults(text: string): Promise<string[]> {
 
 describe('parseYaml', () => {
   it('gives the checked value with defaults', async () => {
-    expect(await parseYaml('name: R1\nfaces:\n  - name: a\n', 'r1.yaml', schema)).toEqual({ name: 'R1', faces: [{ name: 'a', mtu: 1400 }] });
+    expect(await parseYaml('name: R1\nfaces:\n  - name: a\n', 'r1.yaml', schema)).toEqual({
+      name: 'R1',
+      faces: [{ name: 'a', mtu: 1400 }],
+    });
   });
 
   it('says file, line, column and path', async () => {

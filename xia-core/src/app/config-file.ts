@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
+import type * as yamlPackage from 'yaml';
 import type { Document, Node } from 'yaml';
 import { XiaError } from '../bytes/index.js';
 
@@ -7,7 +8,7 @@ const MAXIMUM_BYTES = 1 << 20;
 const MAXIMUM_ISSUES = 10;
 
 type Path = readonly (string | number)[];
-type Yaml = typeof import('yaml');
+type Yaml = typeof yamlPackage;
 
 /** The node of the document that a path ends at, or its nearest ancestor that exists. */
 function nodeAt({ isMap, isNode, isScalar, isSeq }: Yaml, document: Document, path: Path, wantKey: boolean): Node | null {

@@ -1,4 +1,4 @@
-import type { DestinationStream, Logger } from 'pino';
+import type { Logger, pino as makeLogger } from 'pino';
 
 export type { Logger } from 'pino';
 
@@ -24,8 +24,8 @@ export interface ReopenableLog {
   reopen(options: Omit<LoggerOptions, 'name'>): void;
 }
 
-type Pino = (typeof import('pino'))['pino'];
-type Destination = DestinationStream & { end(): void };
+type Pino = typeof makeLogger;
+type Destination = ReturnType<Pino['destination']>;
 
 /** Lines are written at once rather than buffered, because the last line before a crash is the one that is needed. */
 function openDestination(pino: Pino, file: string | undefined): Destination {
