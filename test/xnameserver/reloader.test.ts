@@ -22,7 +22,7 @@ async function reloader() {
   const limits: number[] = [];
   const store = { limit: (records: number) => void limits.push(records) };
   const core = { limitRequests: (perSecond: number) => void limits.push(perSecond) };
-  const log = openLog({ name: 'names', ...running.log });
+  const log = await openLog({ name: 'names', ...running.log });
   return { reloader: new Reloader({ running, load: async () => loadConfig(file), store, core, log }), write, logged, limits };
 }
 

@@ -79,13 +79,26 @@ async function askAgain(monitor: Monitor, signal: AbortSignal, judge: (status: u
 }
 
 /**
- * Starts a guest that QEMU holds, and lets it announce itself. Twice is as good as once.
+ * Starts a guest unless it runs, and lets it announce itself. Twice is as good as once.
  * @throws XiaError `qmp-error` when it does not run then
  */
 export async function startGuest(monitor: Monitor): Promise<void> {
-  if (!(await queryRunState(monitor)).running) await monitor.execute('cont');
+  if ((await queryRunState(monitor)).running) await announce(monitor);
+  else await startHeldGuest(monitor);
+}
+
+/**
+ * The same for one that QEMU was just seen to hold, in fewer words: it stands still meanwhile.
+ * @throws XiaError `qmp-error` when it does not run then
+ */
+export async function startHeldGuest(monitor: Monitor): Promise<void> {
+  await monitor.execute('cont');
   const { running, status } = await queryRunState(monitor);
   if (!running) throw new XiaError('qmp-error', `QEMU was told to run the VM, but its state is "${status}"`, { status });
+  await announce(monitor);
+}
+
+async function announce(monitor: Monitor): Promise<void> {
   await monitor.execute('announce-self', ANNOUNCEMENT).catch(() => undefined);
 }
 

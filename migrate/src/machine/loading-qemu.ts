@@ -1,4 +1,4 @@
-import { discardGuest, startGuest, untilLoaded } from './incoming.js';
+import { discardGuest, startHeldGuest, untilLoaded } from './incoming.js';
 import type { Monitor } from './monitor.js';
 
 /** A QEMU that was told to hold what comes (`holdIncoming`), as the receiving end of a transfer wants it. */
@@ -23,7 +23,7 @@ export class LoadingQemu {
   }
 
   async start(): Promise<void> {
-    if (this.#runs()) await startGuest(this.#monitor);
+    if (this.#runs()) await startHeldGuest(this.#monitor);
   }
 
   async discard(): Promise<void> {

@@ -5,6 +5,7 @@ import writeFileAtomic from 'write-file-atomic';
 import { XiaError } from 'xia-core';
 import { vmNameSchema } from '../protocol/index.js';
 import { ownershipSchema, type OwnershipRecord, type OwnershipStep } from './ownership-record.js';
+import { PreparedRecord } from './prepared-record.js';
 
 const SUFFIX = '.json';
 
@@ -27,6 +28,7 @@ export class OwnershipFile {
   readonly path: string;
   readonly #directory: string;
   readonly #vm: string;
+  #prepared: PreparedRecord | undefined;
 
   /** @throws XiaError `usage` when the name is no VM name */
   constructor(directory: string, vm: string) {
@@ -46,10 +48,41 @@ export class OwnershipFile {
   /**
    * Writes a step and returns once it is on disk: a new file, synced, renamed over the old one, and the directory synced,
    * so that a crash leaves either the old record or the new one. Throws what the file system says.
+   *
+   * A machine that crashes may have `received` forgotten: its QEMU, which alone was worth that word, is gone with it, and
+   * `receiving` decides the same then.
    */
   write(step: OwnershipStep, details: OwnershipDetails = {}): OwnershipRecord {
+    const record = this.#record(step, details);
+    const prepared = this.#prepared;
+    this.#prepared = undefined;
+    if (prepared?.becomes(record, this.path) !== true) {
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      writeFileAtomic.sync(this.path, textOf(record), { mode: 0o600, fsync: true });
+    }
+    if (step.phase !== 'received') syncDirectory(this.#directory);
+    return record;
+  }
+
+  /**
+   * Writes beside what else happens what `write` is about to be told, so that the guest waits for less then. When it comes
+   * otherwise, nothing is lost but the work. Never throws.
+   */
+  async prepare(step: OwnershipStep, details: OwnershipDetails = {}): Promise<void> {
+    try {
+      const record = this.#record(step, details);
+      const prepared = new PreparedRecord(record, `${this.path}.${process.pid}.${record.sequence}`);
+      this.#prepared = prepared;
+      await prepared.write(textOf(record));
+    } catch {
+      // `write` will meet the same fault, and say so.
+      this.#prepared = undefined;
+    }
+  }
+
+  #record(step: OwnershipStep, details: OwnershipDetails): OwnershipRecord {
     const before = this.read();
-    const record: OwnershipRecord = {
+    return {
       format: 1,
       vm: this.#vm,
       ...step,
@@ -64,15 +97,6 @@ export class OwnershipFile {
       chunks: details.chunks ?? before?.chunks ?? 0,
       reason: details.reason ?? '',
     };
-    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-    writeFileAtomic.sync(this.path, `${JSON.stringify(record, undefined, 2)}\n`, { mode: 0o600, fsync: true });
-    const directory = openSync(this.#directory, 'r');
-    try {
-      fsyncSync(directory);
-    } finally {
-      closeSync(directory);
-    }
-    return record;
   }
 
   /** Removes the file, if it is there. */
@@ -82,6 +106,19 @@ export class OwnershipFile {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
+  }
+}
+
+function textOf(record: OwnershipRecord): string {
+  return `${JSON.stringify(record, undefined, 2)}\n`;
+}
+
+function syncDirectory(path: string): void {
+  const directory = openSync(path, 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
   }
 }
 

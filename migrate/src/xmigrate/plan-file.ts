@@ -131,8 +131,8 @@ const PATHS = [
  * The plan of a text. Paths are relative to `folder`.
  * @throws XiaError `bad-config` with file, line and path of each fault
  */
-export function parsePlan(yaml: string, file: string, folder: string): GroupPlan {
-  const { defaults, vms, ...rest } = parseYaml(yaml, file, planSchema);
+export async function parsePlan(yaml: string, file: string, folder: string): Promise<GroupPlan> {
+  const { defaults, vms, ...rest } = await parseYaml(yaml, file, planSchema);
   const moves = vms.map((entry): MoveSettings => {
     // The schema has seen to it that nothing is missing.
     const whole = { adapt: true, ...withoutUndefined(defaults), ...withoutUndefined(entry) } as MoveSettings;

@@ -1,27 +1,25 @@
 import { Command } from 'commander';
-import { diskConnectCommand } from '../disk/disk-connect-command.js';
-import { diskListenCommand } from '../disk/disk-listen-command.js';
-import { agentCommand } from './agent-command.js';
-import { abortCommand, resumeCommand } from './mend-command.js';
-import { recvCommand } from './recv-command.js';
-import { runCommand } from './run-command.js';
-import { sendCommand } from './send-command.js';
-import { forgetCommand, statusCommand, takeBackCommand } from './status-command.js';
 
-/** The `xmigrate` program. `signal` is aborted by Ctrl-C and SIGTERM. */
-export function xmigrateProgram(signal: AbortSignal): Command {
+/** The commands, in the order of the help. Each is loaded when it is wanted: what `run` needs is no part of a transfer. */
+const COMMANDS: Readonly<Record<string, (signal: AbortSignal) => Promise<Command>>> = {
+  run: async (signal) => (await import('./run-command.js')).runCommand(signal),
+  send: async (signal) => (await import('./send-command.js')).sendCommand(signal),
+  recv: async (signal) => (await import('./recv-command.js')).recvCommand(signal),
+  agent: async (signal) => (await import('./agent-command.js')).agentCommand(signal),
+  'disk-listen': async (signal) => (await import('../disk/disk-listen-command.js')).diskListenCommand(signal),
+  'disk-connect': async (signal) => (await import('../disk/disk-connect-command.js')).diskConnectCommand(signal),
+  status: async () => (await import('./status-command.js')).statusCommand(),
+  resume: async (signal) => (await import('./mend-command.js')).resumeCommand(signal),
+  abort: async (signal) => (await import('./mend-command.js')).abortCommand(signal),
+  'take-back': async () => (await import('./status-command.js')).takeBackCommand(),
+  forget: async () => (await import('./status-command.js')).forgetCommand(),
+};
+
+/** The `xmigrate` program, with the command of this name alone, or with all of them. `signal` is aborted by Ctrl-C and SIGTERM. */
+export async function xmigrateProgram(signal: AbortSignal, name?: string): Promise<Command> {
   const program = new Command('xmigrate').description('live migration of QEMU virtual machines over XIA').enablePositionalOptions();
-  program.addCommand(runCommand(signal));
-  program.addCommand(sendCommand(signal));
-  program.addCommand(recvCommand(signal));
-  program.addCommand(agentCommand(signal));
-  program.addCommand(diskListenCommand(signal));
-  program.addCommand(diskConnectCommand(signal));
-  program.addCommand(statusCommand());
-  program.addCommand(resumeCommand(signal));
-  program.addCommand(abortCommand(signal));
-  program.addCommand(takeBackCommand());
-  program.addCommand(forgetCommand());
+  const only = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  for (const load of only === undefined ? Object.values(COMMANDS) : [only]) program.addCommand(await load(signal));
   program.addHelpText(
     'after',
     `

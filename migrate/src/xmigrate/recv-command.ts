@@ -88,6 +88,7 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
     let figures: () => ReceiveFigures = () => ({ bytes: 0, chunks: 0, windowBytes: 0 });
     let peer = '';
     let transfer = '';
+    const details = (reason: string) => ({ ...figures(), ...placeOf(options), transfer, peer, reason });
     outcome = await receiveStream({
       vm: options.vm,
       limits: limitsOf(options),
@@ -98,7 +99,7 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
       machine,
       allows: (source) => isAllowed(allow, source),
       persist: (phase, reason) => {
-        file.write({ role: 'destination', phase }, { ...figures(), ...placeOf(options), transfer, peer, reason });
+        file.write({ role: 'destination', phase }, details(reason));
         if (phase !== 'running') return;
         fence?.lift();
         host.say('arriving');
@@ -117,6 +118,7 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
         if (event.kind === 'finished') return;
         const { kind, ...fields } = event;
         if (event.kind === 'ready') transfer = toHex(event.transfer);
+        if (kind === 'received') void file.prepare({ role: 'destination', phase: 'running' }, details(''));
         report.event(kind, event.kind === 'ready' ? { limits: event.limits, transfer, socket: output?.path } : fields);
         if (kind === 'ready') output?.connectSoon();
         // A parent does this itself when both ends are ready.

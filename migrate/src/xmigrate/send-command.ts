@@ -120,6 +120,7 @@ async function transferOut(
       },
       onEvent: ({ kind, ...fields }) => {
         if (kind === 'finished') return;
+        if (kind === 'input-sent') void file.prepare({ role: 'source', phase: 'handed-over' }, { ...figures(), reason: '' });
         report.event(kind, kind === 'ready' ? { ...fields, socket: qemu?.path } : fields);
         // A parent does this itself when both ends are ready.
         if (kind !== 'ready' || qemu === undefined || monitor === undefined || channel !== undefined) return;

@@ -59,9 +59,11 @@ describe('the fence of a guest', () => {
     const file = new OwnershipFile(folder, 'vm1');
     file.write({ role: 'source', phase: 'handed-over' });
     const words = ['node', 'xmigrate', 'take-back', '--vm', 'vm1', '--state', folder, '--destination-does-not-run-it'];
-    expect(await runProgram(xmigrateProgram, [...words, '--guest', guest])).toBe(ExitCode.USAGE);
+    expect(await runProgram((signal) => xmigrateProgram(signal), [...words, '--guest', guest])).toBe(ExitCode.USAGE);
     expect(file.read()?.phase).toBe('handed-over');
-    expect(await runProgram(xmigrateProgram, [...words, '--guest', guest, '--host-control', control])).toBe(ExitCode.OK);
+    expect(await runProgram((signal) => xmigrateProgram(signal), [...words, '--guest', guest, '--host-control', control])).toBe(
+      ExitCode.OK,
+    );
     expect(asked).toEqual([`unfence ${guest}`]);
   });
 });

@@ -45,6 +45,47 @@ describe('the state file', () => {
     expect(readdirSync(join(directory, 'state'))).toEqual(['vm1.json']);
   });
 
+  it('takes a step that was prepared, and says when', async () => {
+    file.write({ role: 'source', phase: 'sending' });
+    await file.prepare({ role: 'source', phase: 'handed-over' }, { bytes: 10 });
+    expect(file.read()).toMatchObject({ phase: 'sending', sequence: 1 });
+    const prepared = readdirSync(join(directory, 'state')).find((name) => name !== 'vm1.json')!;
+    const text = readFileSync(join(directory, 'state', prepared), 'utf8');
+    file.write({ role: 'source', phase: 'handed-over' }, { bytes: 10 });
+    expect(readFileSync(file.path, 'utf8')).toBe(text);
+    expect(file.read()).toMatchObject({ phase: 'handed-over', sequence: 2, bytes: 10, pid: process.pid });
+    expect(readdirSync(join(directory, 'state'))).toEqual(['vm1.json']);
+  });
+
+  it.each([
+    ['another step', { role: 'source', phase: 'running' }, { bytes: 10 }],
+    ['other details', { role: 'source', phase: 'handed-over' }, { bytes: 11 }],
+  ] as const)('forgets what was prepared when %s comes', async (_what, step, details) => {
+    file.write({ role: 'source', phase: 'sending' });
+    await file.prepare({ role: 'source', phase: 'handed-over' }, { bytes: 10 });
+    file.write(step, details);
+    expect(file.read()).toMatchObject({ ...step, ...details, sequence: 2 });
+    expect(readdirSync(join(directory, 'state'))).toEqual(['vm1.json']);
+  });
+
+  it('forgets what was prepared when somebody else has written, or it is not on disk in time', async () => {
+    file.write({ role: 'source', phase: 'sending' });
+    await file.prepare({ role: 'source', phase: 'handed-over' });
+    new OwnershipFile(join(directory, 'state'), 'vm1').write({ role: 'source', phase: 'sending' }, { reason: 'another' });
+    expect(file.write({ role: 'source', phase: 'handed-over' })).toMatchObject({ sequence: 3 });
+    const late = file.prepare({ role: 'source', phase: 'gone' });
+    expect(file.write({ role: 'source', phase: 'gone' })).toMatchObject({ sequence: 4 });
+    await late;
+    expect(file.read()).toMatchObject({ phase: 'gone', sequence: 4 });
+    expect(readdirSync(join(directory, 'state'))).toEqual(['vm1.json']);
+  });
+
+  it('prepares nothing where nothing can be written, and says so when it is written', async () => {
+    writeFileSync(join(directory, 'state'), 'a file');
+    await file.prepare({ role: 'source', phase: 'sending' });
+    expect(() => file.write({ role: 'source', phase: 'sending' })).toThrow();
+  });
+
   it('is refused when it is not one', () => {
     expect(file.read()).toBeUndefined();
     file.write({ role: 'source', phase: 'sending' });

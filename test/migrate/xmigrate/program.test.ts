@@ -37,7 +37,7 @@ const SIDES = [
   ...['source', 'destination'].flatMap((side) => ['qmp', 'host', 'state'].flatMap((what) => [`--${side}-${what}`, 'x'])),
 ];
 
-const xmigrate = (...words: string[]) => runProgram(xmigrateProgram, ['node', 'xmigrate', ...words]);
+const xmigrate = (...words: string[]) => runProgram((signal) => xmigrateProgram(signal), ['node', 'xmigrate', ...words]);
 
 describe('xmigrate', () => {
   it.each(['run', 'send', 'recv', 'agent', 'status', 'resume', 'abort', 'take-back', 'forget'])(

@@ -3,7 +3,7 @@ import { parseYaml } from 'xia-core';
 import { linkPortCount, planLinks } from '../../../tools/src/xtestbed/plan-links.js';
 import { topologySchema, withLinks, type Topology } from '../../../tools/src/xtestbed/topology.js';
 
-const topology = (links: string): Topology =>
+const topology = (links: string): Promise<Topology> =>
   parseYaml(
     `name: t\nrouters: { R1: { ad: A }, R2: { ad: B }, R3: { ad: C } }\nhosts: { H: { router: R1 } }\nlinks: ${links}\n`,
     't.yaml',
@@ -18,8 +18,8 @@ function planned(links: Topology['links']) {
 }
 
 describe('the links of a testbed', () => {
-  it('lead from router to router', () => {
-    const { ends, nodes } = planned(topology('[{ between: [R1, R2], mtu: 9000, cost: 20 }]').links);
+  it('lead from router to router', async () => {
+    const { ends, nodes } = planned((await topology('[{ between: [R1, R2], mtu: 9000, cost: 20 }]')).links);
     expect(nodes).toEqual([]);
     expect(Object.fromEntries(ends)).toEqual({
       R1: [{ other: 'R2', listen: 'h:100', peer: 'h:101', mtu: 9000, cost: 20 }],
@@ -27,8 +27,8 @@ describe('the links of a testbed', () => {
     });
   });
 
-  it('lead through a process where they are emulated, with packets of an Ethernet frame', () => {
-    const { ends, nodes } = planned(topology("[[R2, R3], { between: [R1, R2], emulated: 'wan  loss=1%' }]").links);
+  it('lead through a process where they are emulated, with packets of an Ethernet frame', async () => {
+    const { ends, nodes } = planned((await topology("[[R2, R3], { between: [R1, R2], emulated: 'wan  loss=1%' }]")).links);
     expect(ends.get('R1')).toEqual([{ other: 'R2', listen: 'h:102', peer: 'h:104', mtu: 1472, cost: 10 }]);
     expect(ends.get('R2')?.[1]).toEqual({ other: 'R1', listen: 'h:103', peer: 'h:105', mtu: 1472, cost: 10 });
     expect(nodes).toMatchObject([{ name: 'R1~R2', kind: 'link', control: '/s/R1~R2.ctl', logFile: '/l/R1~R2.out' }]);
@@ -37,10 +37,13 @@ describe('the links of a testbed', () => {
     expect(args).toMatch(/--seed 2 .*--set wan loss=1%$/);
   });
 
-  it('are all emulated on demand, but for those that are already', () => {
-    const { links } = withLinks(topology('[[R2, R3], { between: [R1, R2], emulated: lan }]'), 'wan');
+  it('are all emulated on demand, but for those that are already', async () => {
+    const { links } = withLinks(await topology('[[R2, R3], { between: [R1, R2], emulated: lan }]'), 'wan');
     expect(links.map(({ emulated }) => emulated)).toEqual(['wan', 'lan']);
-    expect(() => withLinks(topology('[]'), 'nowhere')).toThrow('no link is called "nowhere"');
-    expect(() => topology('[{ between: [R1, R2], emulated: nowhere }]')).toThrow(/t\.yaml:4:\d+: links\[?0?.*no link is called "nowhere"/);
+    const none = await topology('[]');
+    expect(() => withLinks(none, 'nowhere')).toThrow('no link is called "nowhere"');
+    await expect(topology('[{ between: [R1, R2], emulated: nowhere }]')).rejects.toThrow(
+      /t\.yaml:4:\d+: links\[?0?.*no link is called "nowhere"/,
+    );
   });
 });

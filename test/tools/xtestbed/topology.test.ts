@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { parseYaml, type XiaError } from 'xia-core';
 import { adRoutes, builtInTopologies, loadTopology, topologySchema } from '../../../tools/src/xtestbed/topology.js';
 
-function fault(text: string): string {
+async function fault(text: string): Promise<string> {
   try {
-    parseYaml(text, 't.yaml', topologySchema);
+    await parseYaml(text, 't.yaml', topologySchema);
   } catch (error) {
     return (error as XiaError).message;
   }
@@ -22,8 +22,8 @@ describe('topology files', () => {
     expect(topology.nameserver).toEqual({ host: 'HOST_A' });
   });
 
-  it('fills in defaults', () => {
-    expect(parseYaml(`${base}links: [[R1, R2]]`, 't.yaml', topologySchema)).toMatchObject({
+  it('fills in defaults', async () => {
+    expect(await parseYaml(`${base}links: [[R1, R2]]`, 't.yaml', topologySchema)).toMatchObject({
       links: [{ a: 'R1', b: 'R2', mtu: 65_507, cost: 10 }],
       routing: 'link-state',
       beacon: { intervalMs: 100, lifetimeMs: 1000 },
@@ -37,15 +37,15 @@ describe('topology files', () => {
     ['links: [[R1, R1]]', 'links[0]: a link has two different ends'],
     ['links: [[R1, R2], [R2, R1]]', 'links[1]: R2 and R1 are linked already'],
     ['nameserver: { host: B }', 't.yaml:7:21: nameserver.host: there is no host B'],
-  ])('refuses %s', (line, message) => {
-    expect(fault(`${base}${line}\n`)).toContain(message);
+  ])('refuses %s', async (line, message) => {
+    expect(await fault(`${base}${line}\n`)).toContain(message);
   });
 
-  it('refuses two routers in an AD with static routing, hosts of no router, and a name twice', () => {
-    expect(fault(`${base.replace('AD2', 'AD1')}links: [[R1, R2]]`)).toBe('no fault');
-    expect(fault(`${base.replace('AD2', 'AD1')}routing: static`)).toContain('routers.R2.ad: AD1 has the router R1 already');
-    expect(fault(base.replace('router: R1', 'router: R7'))).toContain('t.yaml:6:16: hosts.A.router: there is no router R7');
-    expect(fault(base.replace('  A:', '  R1:'))).toContain('hosts.R1: a router has this name');
+  it('refuses two routers in an AD with static routing, hosts of no router, and a name twice', async () => {
+    expect(await fault(`${base.replace('AD2', 'AD1')}links: [[R1, R2]]`)).toBe('no fault');
+    expect(await fault(`${base.replace('AD2', 'AD1')}routing: static`)).toContain('routers.R2.ad: AD1 has the router R1 already');
+    expect(await fault(base.replace('router: R1', 'router: R7'))).toContain('t.yaml:6:16: hosts.A.router: there is no router R7');
+    expect(await fault(base.replace('  A:', '  R1:'))).toContain('hosts.R1: a router has this name');
   });
 
   it('says which topologies there are', async () => {
@@ -57,19 +57,19 @@ describe('docs/tools.md', () => {
   it('shows a topology that is valid', async () => {
     const text = await readFile(new URL('../../../docs/tools.md', import.meta.url), 'utf8');
     const example = /```yaml\n([\s\S]*?)```/.exec(text)?.[1] ?? '';
-    const topology = parseYaml(example, 'docs/tools.md', topologySchema);
+    const topology = await parseYaml(example, 'docs/tools.md', topologySchema);
     expect(adRoutes(topology).get('R1')?.get('AD3')).toBe('R2');
   });
 });
 
 describe('adRoutes', () => {
-  it('finds the next router on a shortest way, and none where there is no way', () => {
+  it('finds the next router on a shortest way, and none where there is no way', async () => {
     const text = `name: t
 routers: { R1: { ad: A1 }, R2: { ad: A2 }, R3: { ad: A3 }, R4: { ad: A4 }, R5: { ad: A5 } }
 hosts: { H: { router: R1 } }
 links: [[R1, R2], [R2, R3], [R3, R4], [R4, R1]]
 `;
-    const routes = adRoutes(parseYaml(text, 't.yaml', topologySchema));
+    const routes = adRoutes(await parseYaml(text, 't.yaml', topologySchema));
     expect(Object.fromEntries(routes.get('R1') ?? [])).toEqual({ A2: 'R2', A3: 'R2', A4: 'R4' });
     expect(Object.fromEntries(routes.get('R3') ?? [])).toEqual({ A2: 'R2', A4: 'R4', A1: 'R2' });
     expect(routes.get('R5')?.size).toBe(0);

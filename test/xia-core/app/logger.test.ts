@@ -7,7 +7,7 @@ import { openLog } from '../../../xia-core/src/app/logger.js';
 it('writes JSON lines at once, and makes the folder', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'xia-log-'));
   const file = join(folder, 'logs', 'R1.log');
-  const { logger } = openLog({ name: 'R1', file });
+  const { logger } = await openLog({ name: 'R1', file });
   logger.debug('not at this level');
   logger.info({ face: 'up' }, 'attached');
   const lines = (await readFile(file, 'utf8')).trim().split('\n');
@@ -19,7 +19,7 @@ it('writes JSON lines at once, and makes the folder', async () => {
 it('goes on in a file of the same name after that was renamed, or where it was when the other one cannot be opened', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'xia-log-'));
   const file = join(folder, 'R1.log');
-  const log = openLog({ name: 'R1', file });
+  const log = await openLog({ name: 'R1', file });
   const messages = async (path: string) => [...(await readFile(path, 'utf8')).matchAll(/"msg":"([^"]*)"/g)].map((match) => match[1]);
   log.logger.info('one');
   await rename(file, `${file}.1`);

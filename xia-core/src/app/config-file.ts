@@ -1,15 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
-import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+import type * as yamlPackage from 'yaml';
+import type { Document, Node } from 'yaml';
 import { XiaError } from '../bytes/index.js';
 
 const MAXIMUM_BYTES = 1 << 20;
 const MAXIMUM_ISSUES = 10;
 
 type Path = readonly (string | number)[];
+type Yaml = typeof yamlPackage;
 
 /** The node of the document that a path ends at, or its nearest ancestor that exists. */
-function nodeAt(document: Document, path: Path, wantKey: boolean): Node | null {
+function nodeAt({ isMap, isNode, isScalar, isSeq }: Yaml, document: Document, path: Path, wantKey: boolean): Node | null {
   let node: Node | null = document.contents;
   for (const [depth, step] of path.entries()) {
     if (isMap(node)) {
@@ -45,9 +47,15 @@ function reasonOf(issue: v.BaseIssue<unknown>): { reason: string; wantKey: boole
  * @param file only for the messages
  * @throws XiaError `bad-config`, one line `FILE:LINE:COL: path.to.key: reason` for each fault (the first ten)
  */
-export function parseYaml<const Schema extends v.GenericSchema>(text: string, file: string, schema: Schema): v.InferOutput<Schema> {
-  const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: true });
+export async function parseYaml<const Schema extends v.GenericSchema>(
+  text: string,
+  file: string,
+  schema: Schema,
+): Promise<v.InferOutput<Schema>> {
+  // Programs without a configuration file start sooner without it.
+  const yaml = await import('yaml');
+  const lineCounter = new yaml.LineCounter();
+  const document = yaml.parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: true });
   const place = (offset: number) => {
     const { line, col } = lineCounter.linePos(offset);
     return `${file}:${line}:${col}`;
@@ -69,7 +77,7 @@ export function parseYaml<const Schema extends v.GenericSchema>(text: string, fi
     checked.issues.map((issue) => {
       const path = (issue.path ?? []).map((item) => item.key as string | number);
       const { reason, wantKey } = reasonOf(issue);
-      const node = nodeAt(document, path, wantKey);
+      const node = nodeAt(yaml, document, path, wantKey);
       const where = pathText(path);
       return `${place(node?.range?.[0] ?? 0)}: ${where === '' ? '' : `${where}: `}${reason}`;
     }),

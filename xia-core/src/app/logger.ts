@@ -1,4 +1,4 @@
-import { pino, type Logger } from 'pino';
+import type { Logger, pino as makeLogger } from 'pino';
 
 export type { Logger } from 'pino';
 
@@ -24,16 +24,19 @@ export interface ReopenableLog {
   reopen(options: Omit<LoggerOptions, 'name'>): void;
 }
 
-type Destination = ReturnType<typeof pino.destination>;
+type Pino = typeof makeLogger;
+type Destination = ReturnType<Pino['destination']>;
 
 /** Lines are written at once rather than buffered, because the last line before a crash is the one that is needed. */
-function openDestination(file: string | undefined): Destination {
+function openDestination(pino: Pino, file: string | undefined): Destination {
   return pino.destination({ dest: file ?? 2, mkdir: true, append: true, sync: true });
 }
 
 /** A daemon's log: one JSON object a line, with the time as an ISO text. */
-export function openLog({ name, level = 'info', file }: LoggerOptions): ReopenableLog {
-  let current = openDestination(file);
+export async function openLog({ name, level = 'info', file }: LoggerOptions): Promise<ReopenableLog> {
+  // Programs without a log start sooner without it.
+  const { pino } = await import('pino');
+  let current = openDestination(pino, file);
   let isFile = file !== undefined;
   const logger = pino(
     { name, level, base: { name, pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime },
@@ -42,7 +45,7 @@ export function openLog({ name, level = 'info', file }: LoggerOptions): Reopenab
   return {
     logger,
     reopen: (options) => {
-      const next = openDestination(options.file);
+      const next = openDestination(pino, options.file);
       // stderr belongs to the process, and stays open.
       if (isFile) current.end();
       current = next;

@@ -9,7 +9,7 @@ import { ExitCode, exitCodeOf } from './exit-codes.js';
  * A program, or a function that makes one around the signal that is aborted by Ctrl-C and SIGTERM. A daemon gives `hangups` a
  * handler: then SIGHUP is for that one, and stops nothing.
  */
-export type Program = Command | ((signal: AbortSignal, hangups: Hangups) => Command);
+export type Program = Command | ((signal: AbortSignal, hangups: Hangups) => Command | Promise<Command>);
 
 /** Who gets SIGHUP, while somebody wants it. */
 export class Hangups {
@@ -86,7 +86,7 @@ export async function runProgram(program: Program, argv: readonly string[]): Pro
   let code: ExitCode = ExitCode.OK;
   let name = argv[1] ?? 'xia';
   try {
-    const command = typeof program === 'function' ? program(controller.signal, hangups) : program;
+    const command = typeof program === 'function' ? await program(controller.signal, hangups) : program;
     name = command.name();
     overrideExit(command);
     await command.parseAsync([...argv]);

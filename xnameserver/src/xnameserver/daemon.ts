@@ -47,7 +47,7 @@ export async function runDaemon(
 ): Promise<void> {
   let onHangup = (): void => {};
   hangups.handle(() => onHangup());
-  const log = openLog({ name: config.name, level: config.log.level, file: config.log.file });
+  const log = await openLog({ name: config.name, level: config.log.level, file: config.log.file });
   const { logger } = log;
   const stopped = new AbortController();
   const stop = AbortSignal.any([signal, stopped.signal]);

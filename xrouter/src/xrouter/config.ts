@@ -232,11 +232,11 @@ const userTypesSchema = v.looseObject({
 });
 
 /** A bad file leaves no names of types behind. */
-function parseConfig(text: string, file: string): NodeConfig {
+async function parseConfig(text: string, file: string): Promise<NodeConfig> {
   const known = new Set(principals.names());
   try {
-    parseYaml(text, file, userTypesSchema);
-    return parseYaml(text, file, configSchema);
+    await parseYaml(text, file, userTypesSchema);
+    return await parseYaml(text, file, configSchema);
   } catch (error) {
     for (const name of principals.names()) if (!known.has(name)) principals.remove(name);
     throw error;
@@ -252,7 +252,7 @@ export type NodeConfig = v.InferOutput<typeof configSchema>;
  * @throws XiaError `bad-config` with file, line, column and path
  */
 export async function loadNodeConfig(file: string): Promise<NodeConfig> {
-  const config = parseConfig(await readConfigText(file), file);
+  const config = await parseConfig(await readConfigText(file), file);
   const absolute = (path: string) => resolve(dirname(resolve(file)), path);
   return {
     ...config,

@@ -63,7 +63,7 @@ export async function runDaemon(
   let onHangup = (): void => void (wasHungUp = true);
   let wasHungUp = false;
   hangups.handle(() => onHangup());
-  const log = openLog({ name: config.name, level: config.log.level, file: config.log.file });
+  const log = await openLog({ name: config.name, level: config.log.level, file: config.log.file });
   const { logger } = log;
   const identity = await loadOrCreateIdentity(config.key);
   const certificate = config.ad === undefined ? undefined : await readCertificate(config.ad.certificate);
