@@ -1,37 +1,64 @@
 import { createHash, type X509Certificate } from 'node:crypto';
+import { AsnConvert, OctetString } from '@peculiar/asn1-schema';
+import {
+  AlgorithmIdentifier,
+  AttributeTypeAndValue,
+  AttributeValue,
+  Certificate,
+  Extension,
+  Extensions,
+  id_ce_keyUsage,
+  KeyUsage,
+  KeyUsageFlags,
+  Name,
+  RelativeDistinguishedName,
+  SubjectPublicKeyInfo,
+  TBSCertificate,
+  Validity,
+  Version,
+} from '@peculiar/asn1-x509';
 import type { Identity } from '../xid/index.js';
-import { derBits, derElement, derExplicit, derInteger, derSequence, derSet, derText, DerText } from './der.js';
 
-/** Tags that occur once in a certificate. */
-const TAG = { BOOLEAN: 0x01, OCTETS: 0x04, OBJECT_ID: 0x06 } as const;
-/** 1.3.101.112 (RFC 8410). */
-const ED25519 = derSequence(derElement(TAG.OBJECT_ID, Uint8Array.of(0x2b, 0x65, 0x70)));
-/** 2.5.4.3 */
-const COMMON_NAME = derElement(TAG.OBJECT_ID, Uint8Array.of(0x55, 0x04, 0x03));
-/** 2.5.29.15 */
-const KEY_USAGE = derElement(TAG.OBJECT_ID, Uint8Array.of(0x55, 0x1d, 0x0f));
-const TRUE = derElement(TAG.BOOLEAN, Uint8Array.of(0xff));
-/** `digitalSignature`, the first of the usages, alone: seven bits of the byte say nothing. */
-const MAY_SIGN = derElement(TAG.OCTETS, derBits(Uint8Array.of(0x80), 7));
-/** Which TLS 1.3 asks for; it is counted from zero. */
-const VERSION_3 = derExplicit(0, derInteger(2));
-const EXTENSIONS = derExplicit(3, derSequence(derSequence(KEY_USAGE, TRUE, MAY_SIGN)));
-/** All the time that a certificate can express, 1950 to 9999: nobody checks it, and a virtual machine's clock may be wrong. */
-const VALIDITY = derSequence(derText(DerText.UTC_TIME, '500101000000Z'), derText(DerText.GENERALIZED_TIME, '99991231235959Z'));
+/** RFC 8410. */
+const OID_ED25519 = '1.3.101.112';
+const OID_COMMON_NAME = '2.5.4.3';
 const RAW_KEY_BYTES = 32;
 const ID_BYTES = 20;
+
+/** All the time that a certificate can express: nobody checks it, and a virtual machine's clock may be wrong. */
+const NOT_BEFORE = new Date(Date.UTC(1950, 0, 1));
+const NOT_AFTER = new Date(Date.UTC(9999, 11, 31, 23, 59, 59));
+
+function memoryOf(bytes: Uint8Array): ArrayBuffer {
+  return Uint8Array.from(bytes).buffer;
+}
+
+function commonName(text: string): Name {
+  const value = new AttributeValue({ utf8String: text });
+  return new Name([new RelativeDistinguishedName([new AttributeTypeAndValue({ type: OID_COMMON_NAME, value })])]);
+}
 
 /**
  * A self-signed X.509 certificate (RFC 5280, RFC 8410) for the key of an identity, as PEM. It only carries the key into
  * TLS: the peer compares the key's hash and looks at nothing else. The same identity always gives the same certificate.
  */
 export function selfSignedCertificate(identity: Identity): string {
-  const text = derText(DerText.UTF8, `XIA ${Buffer.from(identity.id).toString('hex')}`);
-  const name = derSequence(derSet(derSequence(COMMON_NAME, text)));
-  const key = derSequence(ED25519, derBits(identity.publicKey));
-  const signed = derSequence(VERSION_3, derInteger(1), ED25519, name, VALIDITY, name, key, EXTENSIONS);
-  const certificate = derSequence(signed, ED25519, derBits(identity.sign(signed)));
-  const base64 = Buffer.from(certificate).toString('base64');
+  const algorithm = new AlgorithmIdentifier({ algorithm: OID_ED25519 });
+  const name = commonName(`XIA ${Buffer.from(identity.id).toString('hex')}`);
+  const usage = new OctetString(AsnConvert.serialize(new KeyUsage(KeyUsageFlags.digitalSignature)));
+  const tbsCertificate = new TBSCertificate({
+    version: Version.v3, // which TLS 1.3 asks for
+    serialNumber: memoryOf(Uint8Array.of(1)),
+    signature: algorithm,
+    issuer: name,
+    validity: new Validity({ notBefore: NOT_BEFORE, notAfter: NOT_AFTER }),
+    subject: name,
+    subjectPublicKeyInfo: new SubjectPublicKeyInfo({ algorithm, subjectPublicKey: memoryOf(identity.publicKey) }),
+    extensions: new Extensions([new Extension({ extnID: id_ce_keyUsage, critical: true, extnValue: usage })]),
+  });
+  const signature = identity.sign(new Uint8Array(AsnConvert.serialize(tbsCertificate)));
+  const certificate = new Certificate({ tbsCertificate, signatureAlgorithm: algorithm, signatureValue: memoryOf(signature) });
+  const base64 = Buffer.from(AsnConvert.serialize(certificate)).toString('base64');
   return `-----BEGIN CERTIFICATE-----\n${base64.replace(/.{64}/g, '$&\n').trimEnd()}\n-----END CERTIFICATE-----\n`;
 }
 
