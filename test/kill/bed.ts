@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,18 +22,11 @@ export class KillBed {
 
   static async start(): Promise<KillBed> {
     const folder = mkdtempSync(join(tmpdir(), 'kill-'));
-    mkdirSync(join(folder, 't'));
     return new KillBed(folder, await Testbed.up(withLinks(await loadTopology('inter-ad'), 'delay=1ms'), join(folder, 'bed')));
   }
 
-  /** What a program of a move has in its environment: a folder of its own for what is not to be left there. */
   get environment(): Record<string, string> {
-    return { ...this.#testbed.environment('HOST_A'), TMPDIR: join(this.folder, 't') };
-  }
-
-  /** What is in that folder. */
-  leftovers(): string[] {
-    return readdirSync(join(this.folder, 't'));
+    return this.#testbed.environment('HOST_A');
   }
 
   access(host: 'HOST_A' | 'HOST_B'): string {

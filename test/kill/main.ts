@@ -30,13 +30,27 @@ function chosen({ seed, victims: whom, moments: when, outages }: Options): KillC
 
 const beds = new Set<KillBed>();
 
+let starting: Promise<unknown> = Promise.resolve();
+
+/** One after the other: each takes ports that are free at that moment. */
+async function nextBed(): Promise<KillBed> {
+  const bed = starting.then(() => KillBed.start());
+  starting = bed.catch(() => undefined);
+  return bed;
+}
+
+/** A case that could not even be tried. */
+function failed(kill: KillCase, { message }: Error): KillResult {
+  return { ...kill, end: 'nowhere', phases: ['', ''], code: undefined, word: '', advice: [], tookMs: 0, faults: [message] };
+}
+
 /** Works a list off on a network of its own. */
 async function work(cases: KillCase[], onResult: (result: KillResult) => void): Promise<void> {
   let bed: KillBed | undefined;
   try {
     for (let kill = cases.shift(); kill !== undefined; kill = cases.shift()) {
-      if (bed === undefined) beds.add((bed = await KillBed.start()));
-      onResult(await tryKill(bed, kill));
+      if (bed === undefined) beds.add((bed = await nextBed()));
+      onResult(await tryKill(bed, kill).catch((error: unknown) => failed(kill, error as Error)));
       await bed.repair();
     }
   } finally {

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OwnershipFile } from 'xmigrate';
@@ -9,7 +9,7 @@ import type { KillCase, Moment, Victim } from './matrix.js';
 import { xmigrate, type Program } from './programs.js';
 
 const LOOK_AGAIN_MS = 1;
-const REACH_TIMEOUT_MS = 60_000;
+const REACH_TIMEOUT_MS = 120_000;
 const END_TIMEOUT_MS = 180_000;
 /** Of the stream: a pass takes half a second, and the guest keeps 60 ms of it to be carried again. */
 const BANDWIDTH = '4M';
@@ -49,18 +49,28 @@ export class KillMove implements AsyncDisposable {
       'downtime-limit': NEVER_MS,
     };
     const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
-    this.run = xmigrate(bed.environment, ['run', ...words, '--no-adapt']);
+    this.run = xmigrate(this.environment, ['run', ...words, '--no-adapt']);
   }
 
   static async start(bed: KillBed): Promise<KillMove> {
     const folder = join(bed.folder, `m${++number}`);
-    mkdirSync(join(folder, 'events'), { recursive: true });
+    for (const name of ['events', 't']) mkdirSync(join(folder, name), { recursive: true });
     const [a, b] = await Promise.all([Machine.start(folder, 'a'), Machine.start(folder, 'b')]);
     return new KillMove(bed, folder, a, b);
   }
 
   state(end: 'a' | 'b'): string {
     return join(this.folder, `state-${end}`);
+  }
+
+  /** What a program has in its environment: a folder of its own for what is not to be left there. */
+  get environment(): Record<string, string> {
+    return { ...this.#bed.environment, TMPDIR: join(this.folder, 't') };
+  }
+
+  /** What is in that folder. */
+  leftovers(): string[] {
+    return readdirSync(join(this.folder, 't'));
   }
 
   /** What both hosts have written down: the phases, or `-`. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { discardGuest, goOn, startGuest } from '../machine/index.js';
 import { queryRunState } from '../qemu/index.js';
-import { GuestFence, isProcessAlive, OwnershipFile } from '../state/index.js';
+import { GuestFence, isProcessAlive, noteStays, OwnershipFile } from '../state/index.js';
 import type { GuestWatch } from './guest-watch.js';
 import type { ProgramPair } from './program-pair.js';
 import type { RunMigrationOptions, RunResult } from './migration-plan.js';
@@ -94,7 +94,7 @@ async function keepAtSource({ options, source, destination, wasRunning }: Settle
   }
   const file = new OwnershipFile(options.source.stateDirectory, options.vm);
   const record = file.read();
-  if (record?.role === 'source' && record.phase !== 'running') file.write({ role: 'source', phase: 'running' }, { reason });
+  if (record?.role === 'source' && record.phase !== 'running') noteStays(file, { reason });
   await liftFence(options);
   await discardGuest(destination.qmp);
   if (source.qmp.closed) return { outcome: 'stayed', runner: 'none', reason: `the source's QEMU has ended: ${reason}` };
