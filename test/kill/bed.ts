@@ -64,6 +64,8 @@ export class KillBed {
   }
 
   async stop(): Promise<void> {
+    // Of moves that were interrupted.
+    for (const { pid } of processesNaming(join(this.folder, 'm'))) process.kill(pid, 'SIGKILL');
     await this.#testbed.down();
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -67,7 +67,8 @@ class Trial {
     const advice = await this.#followAdvice();
     const end = await this.#look();
     this.#judge(end, code);
-    if (advice.length > 0 && victim !== 'run' && !word.includes('in doubt')) this.#faults.push(`run did not say that ${advice.join(', ')} was to be done`);
+    if (advice.length > 0 && victim !== 'run' && !word.includes('in doubt'))
+      this.#faults.push(`run did not say that ${advice.join(', ')} was to be done`);
     return { ...this.#kill, end, phases: [before, move.phases()], code, word, advice, tookMs: Math.round(tookMs), faults: this.#faults };
   }
 
@@ -153,7 +154,8 @@ class Trial {
     if (isRiddenThrough(this.#kill)) must(end === 'destination' && code === ExitCode.OK, 'it was not ridden through');
     if (end === 'destination') must(destination === 'running', `the guest runs at the destination, which says ${destination}`);
     if (end === 'source') must(source !== 'gone' && destination !== 'running', `the guest runs at the source: ${source}/${destination}`);
-    if (code !== undefined && this.#kill.moment !== 'after') must((code === ExitCode.OK) === (end === 'destination'), `run left with ${code}`);
+    if (code !== undefined && this.#kill.moment !== 'after')
+      must((code === ExitCode.OK) === (end === 'destination'), `run left with ${code}`);
     // A copy may be lost only with the QEMU that had it.
     if (end === 'lost' && victim === 'source-qemu') must(destination !== 'running', 'the destination had it, and does not run it');
     if (end === 'lost' && victim === 'destination-qemu') must(destination === 'running', 'the source still had it');

@@ -34,7 +34,11 @@ let starting: Promise<unknown> = Promise.resolve();
 
 /** One after the other: each takes ports that are free at that moment. */
 async function nextBed(): Promise<KillBed> {
-  const bed = starting.then(() => KillBed.start());
+  const bed = starting.then(async () => {
+    const started = await KillBed.start();
+    beds.add(started);
+    return started;
+  });
   starting = bed.catch(() => undefined);
   return bed;
 }
@@ -49,7 +53,7 @@ async function work(cases: KillCase[], onResult: (result: KillResult) => void): 
   let bed: KillBed | undefined;
   try {
     for (let kill = cases.shift(); kill !== undefined; kill = cases.shift()) {
-      if (bed === undefined) beds.add((bed = await nextBed()));
+      bed ??= await nextBed();
       onResult(await tryKill(bed, kill).catch((error: unknown) => failed(kill, error as Error)));
       await bed.repair();
     }
@@ -61,6 +65,7 @@ async function work(cases: KillCase[], onResult: (result: KillResult) => void): 
 
 /** The networks outlive who started them, unless they are ended. */
 async function interrupt(code: number): Promise<void> {
+  await starting;
   await Promise.allSettled([...beds].map((bed) => bed.stop()));
   process.exit(code);
 }
@@ -94,7 +99,9 @@ async function main(): Promise<number> {
     results.push(result);
     if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`);
     const verdict = result.faults.length === 0 ? result.end : `WRONG: ${result.faults.join('; ')}`;
-    process.stderr.write(`${results.length}/${total} ${caseName(result)} (${result.phases[0]}): ${verdict}, ${(result.tookMs / 1000).toFixed(1)} s\n`);
+    process.stderr.write(
+      `${results.length}/${total} ${caseName(result)} (${result.phases[0]}): ${verdict}, ${(result.tookMs / 1000).toFixed(1)} s\n`,
+    );
   };
   await Promise.all(Array.from({ length: Math.min(Number(values.jobs), total) }, () => work(cases, onResult)));
   if (!values.json) process.stdout.write(`${matrixTable(results)}\n`);

@@ -1,19 +1,7 @@
 import { SeededRandom } from 'xia-core';
 
 /** What is killed, or cut. */
-export const victims = [
-  'send',
-  'recv',
-  'run',
-  'source-qemu',
-  'destination-qemu',
-  'HOST_A',
-  'HOST_B',
-  'R1',
-  'R2',
-  'names',
-  'link',
-] as const;
+export const victims = ['send', 'recv', 'run', 'source-qemu', 'destination-qemu', 'HOST_A', 'HOST_B', 'R1', 'R2', 'names', 'link'] as const;
 export type Victim = (typeof victims)[number];
 
 /**
