@@ -17,6 +17,8 @@ it('leaves one whole copy of the guest running, whichever process of a move is k
     { victim: 'recv', moment: 'first', outageMs: Infinity, end: 'source' },
     { victim: 'destination-qemu', moment: 'done', outageMs: Infinity, end: 'source' },
     { victim: 'send', moment: 'commit', outageMs: Infinity, end: 'destination' },
+    // What it had is at the destination by then.
+    { victim: 'source-qemu', moment: 'commit', outageMs: Infinity, end: 'destination' },
   ];
   const results = await Promise.all(cases.map(({ end: _end, ...kill }) => tryKill(bed, kill)));
   for (const [index, result] of results.entries()) expect(result).toMatchObject({ end: cases[index]!.end, faults: [] });

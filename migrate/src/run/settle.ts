@@ -77,7 +77,8 @@ async function runAtDestination({ options, source, destination, wasRunning }: Se
     if (state?.status !== 'paused') await sleep(LOOK_AGAIN_MS);
   }
   // QEMU resumes a source whose migration was cancelled through its monitor after the last byte had left.
-  const copy = source.qmp.closed ? undefined : await queryRunState(source.qmp);
+  // A monitor that closes meanwhile has no copy behind it.
+  const copy = await queryRunState(source.qmp).catch(() => undefined);
   if (copy?.running) await source.qmp.execute('stop');
   // A sender that was killed in the commit could not write this.
   const file = new OwnershipFile(options.source.stateDirectory, options.vm);
