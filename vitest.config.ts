@@ -9,6 +9,7 @@ const END_TO_END = 'test/**/*.e2e.test.ts';
 const ALONE = [
   'test/e2e/{copies,demo,moved-again}',
   'test/fuzz/*',
+  'test/kill/*',
   'test/migrate/**/*',
   'test/repository/*',
   'test/tools/bench*/*',

@@ -37,6 +37,12 @@ export class Mortal {
   }
 }
 
+/** A write that the file system did not confirm. */
+export class DiskError extends Error {}
+
+/** What becomes of a write: `full`: nothing is written. `unsure`: it is, but nobody says so. */
+export type DiskState = 'works' | 'full' | 'unsure';
+
 export type GuestState = 'running' | 'stopped' | 'waiting' | 'loaded' | 'gone';
 
 /** One of the two hosts: its state file and its QEMU. */
@@ -44,6 +50,7 @@ export class OwnershipHost {
   readonly role: 'source' | 'destination';
   record: OwnershipRecord | undefined;
   guest: GuestState;
+  disk: () => DiskState = () => 'works';
   /** The transfer's process. */
   process: Mortal | undefined;
   readonly #onGuest: () => void;
@@ -59,13 +66,32 @@ export class OwnershipHost {
     this.#onGuest();
   }
 
-  /** As a state file: the process may be killed before it is on disk, or right after. */
+  /** As a state file: the process may be killed before it is on disk, or right after. @throws DiskError */
   write(step: OwnershipStep, by: Mortal): void {
     by.step();
+    const disk = this.disk();
+    if (disk === 'full') throw new DiskError();
     const sequence = (this.record?.sequence ?? 0) + 1;
     const fixed = { format: 1 as const, vm: 'vm1', transfer: '07'.repeat(16), peer: '', qmp: 'q', host: '', pid: 1 };
     this.record = { ...fixed, ...step, sequence, updatedAt: '2026-01-01T00:00:00.000Z', bytes: 0, chunks: 0, reason: '' };
     by.step();
+    if (disk === 'unsure') throw new DiskError();
+  }
+
+  /** Returns whether it was written, as far as anybody can tell. */
+  tryWrite(step: OwnershipStep, by: Mortal): boolean {
+    try {
+      this.write(step, by);
+      return true;
+    } catch (error) {
+      if (error instanceof DiskError) return false;
+      throw error;
+    }
+  }
+
+  /** Whether the guest was never given up, by what is written. */
+  get mayRunOn(): boolean {
+    return this.record?.phase === 'sending' || this.record?.phase === 'running';
   }
 
   get isBusy(): boolean {

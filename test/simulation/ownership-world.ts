@@ -119,8 +119,7 @@ export function tellOwnership(seed: number): OwnershipStory {
       },
       unpublish: (cid) => void chunks.delete(keyOf(cid)),
       persist(mark: SourceMark) {
-        source.write({ role: 'source', phase: mark }, sendProcess);
-        return true;
+        return source.tryWrite({ role: 'source', phase: mark }, sendProcess);
       },
       onEvent(event) {
         if (event.kind === 'reconnect') connect();
@@ -129,9 +128,9 @@ export function tellOwnership(seed: number): OwnershipStory {
     },
   });
   const concludeSend = (outcome: SenderOutcome) => {
-    if (outcome.kind === 'handed-over') source.write({ role: 'source', phase: 'gone' }, sendProcess);
-    if (outcome.kind === 'aborted') {
-      source.write({ role: 'source', phase: 'running' }, sendProcess);
+    if (outcome.kind === 'handed-over') source.tryWrite({ role: 'source', phase: 'gone' }, sendProcess);
+    // As `writeStays`: what was never given up may run whatever is written.
+    if (outcome.kind === 'aborted' && (source.tryWrite({ role: 'source', phase: 'running' }, sendProcess) || source.mayRunOn)) {
       sendProcess.step();
       source.run();
     }
@@ -159,8 +158,7 @@ export function tellOwnership(seed: number): OwnershipStory {
       },
       emit: (chunk) => after(delay(2), () => recvProcess.act(() => receiver.handedOn(chunk, now))),
       persist(mark: DestinationMark) {
-        destination.write({ role: 'destination', phase: mark }, recvProcess);
-        return true;
+        return destination.tryWrite({ role: 'destination', phase: mark }, recvProcess);
       },
       onEvent(event) {
         if (event.kind === 'loading') after(delay(40), load);
@@ -180,7 +178,7 @@ export function tellOwnership(seed: number): OwnershipStory {
     recvProcess.act(() => (failsToLoad ? receiver.loadFailed('wrong machine', now) : receiver.loaded(now)));
   };
   const concludeReceive = (outcome: ReceiverOutcome) => {
-    if (outcome.kind === 'aborted') {
+    if (outcome.kind === 'aborted' && outcome.isUnwritten !== true) {
       recvProcess.step();
       destination.hold();
     }
@@ -210,8 +208,14 @@ export function tellOwnership(seed: number): OwnershipStory {
   connect();
   after(0, write);
   for (let faults = random.below(3); faults > 0; faults--) {
-    const kind = random.below(4);
+    const kind = random.below(7);
+    const [forMs, whose] = [delay(300), random.below(2) === 0 ? source : destination];
     after(delay(150), () => {
+      if (kind >= 4) {
+        whose.disk = () => (['full', 'unsure', 'works'] as const)[random.below(3)]!;
+        log.push(`the disk of the ${whose.role} fails now and then`);
+        return after(forMs, () => (whose.disk = () => 'works'));
+      }
       if (kind === 0) heals = false;
       if (kind < 2) cut();
       else if (kind === 2) outageUntil = now + delay(70_000);
@@ -238,6 +242,7 @@ export function tellOwnership(seed: number): OwnershipStory {
   if (sendProcess.alive) violations.push('the sender waits for ever');
   sendProcess.alive = false;
   look();
+  for (const host of [source, destination]) host.disk = () => 'works';
   mend(random, [source, destination], log);
   look();
   return { source, destination, sent, received, violations, log };

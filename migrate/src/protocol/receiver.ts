@@ -26,7 +26,8 @@ export type DestinationMark = 'receiving' | 'received' | 'running' | 'aborted' |
 export type ReceiverOutcome =
   | { readonly kind: 'taken'; readonly bytes: number; readonly chunks: number; readonly sha256: Uint8Array }
   | { readonly kind: 'failed'; readonly reason: string }
-  | ({ readonly kind: 'aborted' } & Abortion);
+  /** `isUnwritten`: this end could not promise never to run it, and the source may have given it up; keep what was loaded. */
+  | ({ readonly kind: 'aborted'; readonly isUnwritten?: true } & Abortion);
 
 export type ReceiverEvent =
   | { readonly kind: 'ready'; readonly limits: TransferLimits; readonly transfer: Uint8Array }
@@ -382,11 +383,16 @@ export class Receiver {
     else if (!this.abort(code, reason, now)) this.#channel.close();
   }
 
-  /** The mark comes before the ABORT: whoever reads ABORT may rely on it that this end never runs the VM. */
+  /**
+   * The mark comes before the ABORT: whoever reads ABORT may rely on it that this end never runs the VM. Where the mark cannot be
+   * written and the source may have given the VM up, nothing is said: what is on disk here decides, and may even be `running`.
+   */
   #finishAborted(abortion: Abortion, now: number): void {
-    if (this.#transfer !== undefined && !this.#taken) this.#o.sink.persist('aborted', abortion.reason);
-    if (abortion.by === 'here') this.#channel.sendAbort(abortion.code, abortion.reason, now);
-    this.#finish({ kind: 'aborted', ...abortion });
+    const isPromised = this.#transfer === undefined || this.#taken || this.#o.sink.persist('aborted', abortion.reason);
+    const mayBeHandedOver = this.#state === 'received' || this.#state === 'await-source';
+    const isUnwritten = !isPromised && mayBeHandedOver && abortion.by === 'here';
+    if (abortion.by === 'here' && !isUnwritten) this.#channel.sendAbort(abortion.code, abortion.reason, now);
+    this.#finish({ kind: 'aborted', ...abortion, ...(isUnwritten ? { isUnwritten } : {}) });
   }
 
   #finish(outcome: ReceiverOutcome): void {

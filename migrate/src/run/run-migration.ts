@@ -99,7 +99,7 @@ class MigrationRun {
       await pair.start();
       await this.#follow(pair, sourceQmp);
       const settlement = await settle({ options: this.#o, source, destination, pair, wasRunning });
-      this.#qemu = sourceQmp.closed ? this.#qemu : await queryMigration(sourceQmp);
+      this.#qemu = await queryMigration(sourceQmp).catch(() => this.#qemu);
       this.#moment('settled');
       if (settlement.outcome === 'stayed') hosts.stays();
       // What the ends of the transfer tell is a consequence then.

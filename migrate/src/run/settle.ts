@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { discardGuest, goOn, startGuest } from '../machine/index.js';
 import { queryRunState } from '../qemu/index.js';
-import { GuestFence, isProcessAlive, OwnershipFile } from '../state/index.js';
+import { GuestFence, isProcessAlive, noteStays, OwnershipFile } from '../state/index.js';
 import type { GuestWatch } from './guest-watch.js';
 import type { ProgramPair } from './program-pair.js';
 import type { RunMigrationOptions, RunResult } from './migration-plan.js';
@@ -77,7 +77,8 @@ async function runAtDestination({ options, source, destination, wasRunning }: Se
     if (state?.status !== 'paused') await sleep(LOOK_AGAIN_MS);
   }
   // QEMU resumes a source whose migration was cancelled through its monitor after the last byte had left.
-  const copy = source.qmp.closed ? undefined : await queryRunState(source.qmp);
+  // A monitor that closes meanwhile has no copy behind it.
+  const copy = await queryRunState(source.qmp).catch(() => undefined);
   if (copy?.running) await source.qmp.execute('stop');
   // A sender that was killed in the commit could not write this.
   const file = new OwnershipFile(options.source.stateDirectory, options.vm);
@@ -94,7 +95,7 @@ async function keepAtSource({ options, source, destination, wasRunning }: Settle
   }
   const file = new OwnershipFile(options.source.stateDirectory, options.vm);
   const record = file.read();
-  if (record?.role === 'source' && record.phase !== 'running') file.write({ role: 'source', phase: 'running' }, { reason });
+  if (record?.role === 'source' && record.phase !== 'running') noteStays(file, { reason });
   await liftFence(options);
   await discardGuest(destination.qmp);
   if (source.qmp.closed) return { outcome: 'stayed', runner: 'none', reason: `the source's QEMU has ended: ${reason}` };

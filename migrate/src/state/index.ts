@@ -11,5 +11,5 @@ export {
 } from './ownership-record.js';
 export { withOwnershipLock } from './ownership-lock.js';
 export { resolveOwnership, type PeerKnowledge, type Resolution } from './resolution.js';
-export { checkMayReceive, checkMaySend, refuseWhileBusy, takeBack } from './ownership-rules.js';
+export { checkMayReceive, checkMaySend, noteStays, refuseWhileBusy, takeBack } from './ownership-rules.js';
 export { isProcessAlive } from './process-alive.js';

@@ -1,5 +1,5 @@
 import { XiaError } from 'xia-core';
-import type { OwnershipFile } from './ownership-file.js';
+import type { OwnershipDetails, OwnershipFile } from './ownership-file.js';
 import type { OwnershipRecord } from './ownership-record.js';
 import { isProcessAlive } from './process-alive.js';
 
@@ -54,4 +54,17 @@ export function takeBack(file: OwnershipFile, vm: string): OwnershipRecord {
   }
   refuseWhileBusy(record, file);
   return file.write({ role: 'source', phase: 'running' }, { reason: 'taken back by the operator' });
+}
+
+/**
+ * Notes that the VM stays with the source. Until it is given up it is the source's whatever is written, so that a disk which takes
+ * nothing does not keep it from running. @throws what the file system says, when it was given up by what is written
+ */
+export function noteStays(file: OwnershipFile, details: OwnershipDetails): void {
+  try {
+    file.write({ role: 'source', phase: 'running' }, details);
+  } catch (error) {
+    const phase = file.read()?.phase;
+    if (phase !== 'sending' && phase !== 'running') throw error;
+  }
 }

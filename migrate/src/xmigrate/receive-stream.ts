@@ -283,7 +283,8 @@ class IncomingTransfer {
       }
       return outcome;
     }
-    await machine.discard();
+    // Its file may say that the VM is this host's: then this is the only copy that may ever run.
+    if (outcome.kind !== 'aborted' || outcome.isUnwritten !== true) await machine.discard();
     this.#o.output.destroy();
     return outcome;
   }

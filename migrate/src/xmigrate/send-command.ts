@@ -12,7 +12,7 @@ import {
   type Sender,
   type SenderOutcome,
 } from '../protocol/index.js';
-import { checkMaySend, OwnershipFile } from '../state/index.js';
+import { checkMaySend, noteStays, OwnershipFile } from '../state/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
 import { closeNode } from './close-node.js';
 import { faultOf, outcomeExitCode } from './outcome-code.js';
@@ -87,7 +87,7 @@ async function transferOut(
   const stop = AbortSignal.any([signal, ...orphaned(channel, qemu)]);
   const stays = async (reason: string) => {
     const { bytes, chunks } = figures();
-    file.write({ role: 'source', phase: 'running' }, { bytes, chunks, reason });
+    noteStays(file, { bytes, chunks, reason });
     qemu?.close();
     if (monitor !== undefined && runs) await goOn(monitor);
   };

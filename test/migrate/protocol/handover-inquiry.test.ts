@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { HandoverInquiry, HandoverReply, Receiver } from '../../../migrate/src/protocol/index.js';
+import { chunkRecord } from '../../../migrate/src/protocol/chunk-cipher.js';
 import { encodeMessage } from '../../../migrate/src/protocol/codec.js';
-import type { ControlMessage } from '../../../migrate/src/protocol/messages.js';
+import { PROTOCOL_VERSIONS, type ControlMessage } from '../../../migrate/src/protocol/messages.js';
 import { cidOf, fakeCipher, sha256 } from './fake-crypto.js';
 
 const transfer = new Uint8Array(16).fill(3);
@@ -79,8 +80,8 @@ describe('asking what became of a VM that was handed over', () => {
     const plaintext = new Uint8Array(100).fill(9);
     const { ciphertext, tag } = fakeCipher.seal(0, plaintext);
     const hash = sha256();
-    hash.update(plaintext);
-    say({ type: 'hello', versions: [1], role: 'source', vm: 'vm1', transfer, resume: false, limits });
+    hash.update(chunkRecord(0, plaintext.length, cidOf(ciphertext), tag));
+    say({ type: 'hello', versions: [...PROTOCOL_VERSIONS], role: 'source', vm: 'vm1', transfer, resume: false, limits });
     say({ type: 'offer', sequence: 0, cid: cidOf(ciphertext), tag, length: 100 });
     receiver.chunkArrived(0, ciphertext, 0);
     say({ type: 'done', chunks: 1, bytes: 100, sha256: hash.digest() });

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   checkMayReceive,
   checkMaySend,
+  noteStays,
   isProcessAlive,
   listOwnership,
   OwnershipFile,
@@ -134,6 +135,23 @@ describe('who may move a VM', () => {
     expect(() => takeBack(file, 'vm1')).toThrow(/destination\/running/);
     file.write({ role: 'source', phase: 'handed-over' });
     expect(takeBack(file, 'vm1')).toMatchObject({ role: 'source', phase: 'running' });
+  });
+});
+
+describe('a VM that stays where nothing can be written', () => {
+  it('may run unless it is written that it was given up', () => {
+    const file = new OwnershipFile(directory, 'vm1');
+    const full = Object.assign(new OwnershipFile(directory, 'vm1'), {
+      write: () => {
+        throw new Error('no space left on device');
+      },
+    });
+    file.write({ role: 'source', phase: 'sending' });
+    noteStays(full, { reason: 'aborted' });
+    file.write({ role: 'source', phase: 'handed-over' });
+    expect(() => noteStays(full, { reason: 'aborted' })).toThrow('no space');
+    noteStays(file, { reason: 'aborted' });
+    expect(file.read()).toMatchObject({ phase: 'running', reason: 'aborted' });
   });
 });
 

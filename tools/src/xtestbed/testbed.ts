@@ -200,6 +200,18 @@ export class Testbed {
     );
   }
 
+  /** Starts a node again whose process has gone; returns when it is ready. @throws XiaError `usage`, `already-running`, `testbed-failed` */
+  async restart(name: string): Promise<void> {
+    const node = this.node(name);
+    if (node.process !== undefined && (await isRunning(node.process))) throw new XiaError('already-running', `${name} runs`, { name });
+    await startDaemon(node as Parameters<typeof startDaemon>[0], {
+      onStarted: (process) => {
+        node.process = { ...process };
+      },
+    });
+    await writeState(this.runDir, this.#state);
+  }
+
   /**
    * Ends what was started (if it is still that), virtual machines before their hosts, hosts before routers, and removes sockets
    * and state.

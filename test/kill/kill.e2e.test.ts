@@ -1,0 +1,31 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { KillBed } from './bed.js';
+import { tryKill } from './kill-case.js';
+import type { KillCase } from './matrix.js';
+
+let bed: KillBed;
+
+beforeAll(async () => {
+  bed = await KillBed.start();
+});
+
+afterAll(() => bed.stop());
+
+it('leaves one whole copy of the guest running, whichever process of a move is killed', async () => {
+  // They do not touch the network, so that one does for all.
+  const cases: (KillCase & { readonly end: string })[] = [
+    { victim: 'recv', moment: 'first', outageMs: Infinity, end: 'source' },
+    { victim: 'destination-qemu', moment: 'done', outageMs: Infinity, end: 'source' },
+    { victim: 'send', moment: 'commit', outageMs: Infinity, end: 'destination' },
+    // What it had is at the destination by then.
+    { victim: 'source-qemu', moment: 'commit', outageMs: Infinity, end: 'destination' },
+  ];
+  const results = await Promise.all(cases.map(({ end: _end, ...kill }) => tryKill(bed, kill)));
+  for (const [index, result] of results.entries()) expect(result).toMatchObject({ end: cases[index]!.end, faults: [] });
+});
+
+it('goes on when the link or a router has been away for a second', async () => {
+  expect(await tryKill(bed, { victim: 'link', moment: 'last', outageMs: 1_000 })).toMatchObject({ end: 'destination', faults: [] });
+  const restarted = await tryKill(bed, { victim: 'R1', moment: 'middle', outageMs: 1_000 });
+  expect(restarted).toMatchObject({ faults: [] });
+});

@@ -1,0 +1,65 @@
+import { SeededRandom } from 'xia-core';
+
+/** What is killed, or cut. */
+export const victims = ['send', 'recv', 'run', 'source-qemu', 'destination-qemu', 'HOST_A', 'HOST_B', 'R1', 'R2', 'names', 'link'] as const;
+export type Victim = (typeof victims)[number];
+
+/**
+ * When. `hello`: both programs have started, and have not found each other; `first`, `middle`, `last`: of QEMU's passes over the memory, the last one
+ * with the guest stopped; `done`: between DONE and COMMITTED, while the destination's QEMU loads; `commit`: COMMITTED is on its way; `after`: the
+ * move is over.
+ */
+export const moments = ['hello', 'first', 'middle', 'last', 'done', 'commit', 'after'] as const;
+export type Moment = (typeof moments)[number];
+
+export interface KillCase {
+  readonly victim: Victim;
+  readonly moment: Moment;
+  /** When it is there again: ms after the fault; Infinity: not at all. */
+  readonly outageMs: number;
+}
+
+/** From this on both ends have missed each other. */
+const LONG_OUTAGE_MS = 30_000;
+
+const daemons: ReadonlySet<Victim> = new Set(['HOST_A', 'HOST_B', 'R1', 'R2', 'names']);
+
+function outagesOf(victim: Victim): readonly number[] {
+  if (victim === 'link') return [100, 1_000, 10_000, 60_000];
+  // Nobody needs it meanwhile, so that it need not come back.
+  if (victim === 'names' || !daemons.has(victim)) return [Infinity];
+  return [1_000, Infinity];
+}
+
+/** All of them, in an order of the seed: what one leaves behind is met by another one each time. */
+export function killCases(seed: number): KillCase[] {
+  const all = victims.flatMap((victim) =>
+    outagesOf(victim).flatMap((outageMs) =>
+      moments
+        // Nothing is under way then that could notice.
+        .filter((moment) => moment !== 'after' || (!daemons.has(victim) && victim !== 'link') || outageMs <= 1_000)
+        .map((moment) => ({ victim, moment, outageMs })),
+    ),
+  );
+  const random = new SeededRandom(seed);
+  for (let index = all.length - 1; index > 0; index--) {
+    const other = random.below(index + 1);
+    [all[index], all[other]] = [all[other]!, all[index]!];
+  }
+  return all;
+}
+
+export function caseName({ victim, moment, outageMs }: KillCase): string {
+  const what = victim === 'link' ? 'cut' : 'killed';
+  const back = outageMs === Infinity ? '' : ` for ${outageMs / 1000} s`;
+  return `${victim} ${what}${back} at ${moment}`;
+}
+
+/** Whether the move has to end as if nothing had been. */
+export function isRiddenThrough({ victim, moment, outageMs }: KillCase): boolean {
+  return victim === 'names' || (victim === 'link' && outageMs < LONG_OUTAGE_MS && moment !== 'after');
+}
+
+export function isDaemon(victim: Victim): boolean {
+  return daemons.has(victim);
+}
