@@ -9,7 +9,8 @@ const END_TO_END = 'test/**/*.e2e.test.ts';
 const ALONE = [
   'test/e2e/{copies,demo,moved-again}',
   'test/fuzz/*',
-  'test/migrate/**/*',
+  'test/migrate/guest/*',
+  'test/migrate/run/{busy-guest,kill-run,load-failure,run-migration,unix-run}',
   'test/repository/*',
   'test/tools/bench*/*',
   'test/tools/xtestbed/boot',
