@@ -1,4 +1,5 @@
 import { findingText, type Finding } from '../checks/index.js';
+import { copiedBytes } from '../disk/index.js';
 import type { Estimate } from '../pace/index.js';
 import type { Inspection, MoveResult, MoveStep, UpdateTime } from '../run/index.js';
 import { megabytes } from './byte-size.js';
@@ -42,6 +43,14 @@ const DISK_STEPS = {
   block: 'the disks go along with the memory',
 } as const;
 
+/** A mirror is in step before the memory goes. */
+function diskTimeWords({ disks, path }: Inspection): string {
+  const rate = path?.bytesPerSecond;
+  if (disks?.method !== 'nbd' || rate === undefined) return '';
+  const bytes = disks.pairs.reduce((sum, pair) => sum + copiedBytes(pair), 0);
+  return `; the disks before that ${seconds((1000 * bytes) / rate)} or longer`;
+}
+
 export interface PlanSettings {
   readonly downtimeMs: number;
   readonly adapts: boolean;
@@ -68,9 +77,9 @@ export function planText(inspection: Inspection, settings: PlanSettings): string
   }
   if (dirtyBytesPerSecond !== undefined) lines.push(`  guest     changes about ${megabytes(dirtyBytesPerSecond)} MB/s of its memory`);
   if (expected !== undefined) {
-    const passes = `${expected.passes} passes, then the guest stands still for about ${expected.stoppedMs} ms`;
+    const passes = `${expected.passes} ${expected.passes === 1 ? 'pass' : 'passes'}, then the guest stands still for about ${expected.stoppedMs} ms`;
     const time = expected.converges ? `at most ${seconds(expected.totalMs)}: ${passes}` : 'does not end by itself: the guest is too busy';
-    lines.push(`  time      ${time}`);
+    lines.push(`  time      ${time}${diskTimeWords(inspection)}`);
   }
   const busy = settings.adapts ? ', a guest that is too busy is slowed down' : '';
   const steps = [

@@ -89,7 +89,7 @@ describe('what people are told of a move', () => {
     expect(more).toContain('  disks     disk0: at most 5.0 MB by nbd to /b.img; cd: left, read-only\n');
     expect(more).toMatch(/steps {5}1\. the destination's memory is touched\n {12}2\. the disks are copied.*\n {12}3\. the hosts/);
     expect(more).toContain('round trip 1.3 ms, packets of 1500 bytes, clocks 4 ms apart, 50.0 MB/s measured');
-    expect(more).toContain('does not end by itself');
+    expect(more).toContain('does not end by itself: the guest is too busy; the disks before that 0.1 s or longer\n');
     expect(more).toContain('a guest that is too busy is slowed down');
   });
 });
