@@ -9,7 +9,9 @@ const END_TO_END = 'test/**/*.e2e.test.ts';
 const ALONE = [
   'test/e2e/{copies,demo,moved-again}',
   'test/fuzz/*',
+  'test/migrate/disk/disk-tunnel',
   'test/migrate/guest/*',
+  'test/migrate/qemu/migration',
   'test/migrate/run/{busy-guest,kill-run,load-failure,run-migration,unix-run}',
   'test/repository/*',
   'test/tools/bench*/*',

@@ -18,7 +18,7 @@ import { binary, temporaryFolder, until } from './programs.js';
 /** Ten seconds on a quiet machine. */
 const TIMEOUT_MS = 600_000;
 /** Of the image, which is in every guest; and of random bytes of this guest alone. */
-const IMAGE_BYTES = 16e6;
+const IMAGE_BYTES = 24e6;
 const OWN_MEGABYTES = 24;
 
 const TOPOLOGY = `
@@ -65,7 +65,7 @@ class Machine {
     this.qmp = join(folder.path, `${name}.qmp`);
     this.#serial = join(folder.path, `${name}.tty`);
     // Not a multiple of 64 pages, see qemu-arguments.ts.
-    const words = ['-machine', 'q35', '-accel', 'tcg', '-cpu', 'max', '-m', `${112 * 1024 + 64}K`, '-display', 'none', '-nodefaults'];
+    const words = ['-machine', 'q35', '-accel', 'tcg', '-cpu', 'max', '-m', `${128 * 1024 + 64}K`, '-display', 'none', '-nodefaults'];
     words.push('-qmp', `unix:${this.qmp},server=on,wait=off`, '-serial', `unix:${this.#serial},server=on,wait=off`);
     this.#child = spawn('qemu-system-x86_64', [...words, ...extra], { stdio: 'ignore' });
   }
