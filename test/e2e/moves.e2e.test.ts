@@ -5,11 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { controlCall, generateIdentity, PrincipalType, Xid, XiaNode } from 'xia-core';
 import { GuestHosts } from '../../migrate/src/run/guest-hosts.js';
 import { HostNotices } from '../../migrate/src/run/host-notices.js';
+import { UpdateWatch } from '../../migrate/src/run/update-watch.js';
 import { MachineCard } from './machine-card.js';
 import { until } from './programs.js';
 import { useTestbed } from './testbed.js';
 
 const NAME = 'mover.xia';
+const CARD_NAME = 'card.xia';
+const NEAR_NAME = 'near.xia';
 const SID = Xid.of(PrincipalType.SID, '7'.repeat(40));
 const CLIENT_SID = Xid.of(PrincipalType.SID, '8'.repeat(40));
 /** Without QEMU nothing stands still; the rest is for machines that do much else. */
@@ -191,12 +194,16 @@ describe('a program that moves between hosts of real daemons', () => {
     await hosts.open();
     hosts.coming();
     await until(() => hosts.prepared > 0, LIMIT_MS, 'the machine has signed');
+    await machine.register(CARD_NAME);
+    const controls = [a.control, b.control];
+    const watch = await UpdateWatch.start({ guest, name: CARD_NAME, controls, host: access.get('HOST_B')!, trust: undefined });
     const wire = await card.plug(Object.values(b.vms)[0]!);
     await until(() => (say(), heard.size > 0), LIMIT_MS, 'datagrams come');
     await until(() => heard.size === said, LIMIT_MS, 'none is under way');
 
     card.stop();
     hosts.stopped();
+    watch.stopped();
     const timer = setInterval(say, 5);
     const given = hosts.prepared;
     const before = [count('binding:sent'), await countAt(b, 'mobility', 'prepared:released')];
@@ -209,9 +216,14 @@ describe('a program that moves between hosts of real daemons', () => {
 
     card.run(wire);
     hosts.runsThere();
+    watch.resumed();
     await until(() => String(machine.attachment?.accessPoint) === b.hid, LIMIT_MS, 'it knows where it is');
     expect(count('binding:sent'), 'it has signed nothing since it stopped').toBe(before[0]);
     expect(count('ack:prepared') + count('binding:prepared')).toBeGreaterThan(0);
+    const update = await watch.result();
+    expect(update?.marks.map(({ where }) => where)).toEqual([...controls.map((path) => `control ${path}`), `name ${CARD_NAME}`]);
+    expect(update?.totalMs, JSON.stringify(update)).toBeLessThan(LIMIT_MS);
+    await watch.close();
     clearInterval(timer);
     const dropped = async (): Promise<number> => {
       const perNode = await Promise.all(nodes.map(async (node) => countAt(node, 'path', 'hold-expired').catch(() => 0)));
@@ -219,6 +231,28 @@ describe('a program that moves between hosts of real daemons', () => {
     };
     await until(async () => heard.size + (await dropped()) >= said, LIMIT_MS, 'none is lost, but what has waited for too long');
     await Promise.all([hosts.close(), taker.close()]);
+  });
+
+  it('has a name whose record is right all the time between two hosts of one AD, and follows between two ADs', async () => {
+    const near = await Traveller.start(access.get('HOST_A')!);
+    try {
+      await near.node.register(NEAR_NAME);
+      for (const host of ['HOST_C', 'HOST_B']) {
+        const watch = await UpdateWatch.start({
+          guest: undefined,
+          name: NEAR_NAME,
+          controls: [],
+          host: access.get(host)!,
+          trust: undefined,
+        });
+        await near.moveTo(access.get(host)!);
+        watch.resumed();
+        expect((await watch.result())?.totalMs, host).toBeLessThan(LIMIT_MS);
+        await watch.close();
+      }
+    } finally {
+      await near.node.close();
+    }
   });
 
   it('is expected where xmigrate waits for it, and is not any more when that is over', async () => {

@@ -16,7 +16,8 @@ export const labFamilies = {
 
 export type LabFamily = keyof typeof labFamilies;
 
-const SEEDS_PER_FAMILY = 2000;
+/** In `npm test`; `npm run simulate -- --size small` plays as many as one likes. */
+const SEEDS_PER_FAMILY = 1000;
 const SEEDS_PER_TEST = 250;
 /** More failures than this are only counted. */
 const MAX_REPORTED = 5;

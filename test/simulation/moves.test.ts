@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { planMoves, moveStyles } from './moves-plan.js';
 import { replayLine, runMoves } from './moves-run.js';
 
-const RUNS = 2000;
+/** In `npm test`; `npm run simulate:moves` plays as many as one likes. */
+const RUNS = 1000;
 const RUNS_A_TEST = 50;
 
 describe('VMs that move in random networks', () => {
@@ -24,7 +25,7 @@ describe('VMs that move in random networks', () => {
     for (const style of moveStyles) {
       for (const ways of ['found', 'static']) {
         const those = plans.filter((plan) => plan.style === style && plan.ways === ways);
-        expect(those.length, `${style}, ${ways}`).toBeGreaterThan(40);
+        expect(those.length, `${style}, ${ways}`).toBeGreaterThan(20);
         expect(those.some(({ shape }) => shape.loss !== undefined && shape.loss > 0.05)).toBe(true);
       }
     }

@@ -1,5 +1,6 @@
 import { statfsSync, statSync } from 'node:fs';
 import { XiaError } from 'xia-core';
+import { fault, findingText } from '../checks/index.js';
 import { queryMigrationCapabilities, type QmpClient } from '../qemu/index.js';
 import { queryDisks } from './disk-facts.js';
 import { planDisks, type DiskMode, type DiskPair, type DiskPlan, type PairSurroundings } from './disk-plan.js';
@@ -15,19 +16,29 @@ export interface DiskOptions {
 }
 
 /**
- * Asks both QEMUs for their disks and decides what is to be copied, before anything is changed.
- * @throws XiaError `refused` with every reason why that cannot be, `qmp-error`
+ * Asks both QEMUs for their disks and decides what is to be copied; nothing is changed. The plan has every reason why it cannot be.
+ * @throws XiaError `qmp-error`
  */
-export async function checkDisks(source: QmpClient, destination: QmpClient, options: DiskOptions): Promise<DiskPlan> {
+export async function lookAtDisks(source: QmpClient, destination: QmpClient, options: DiskOptions): Promise<DiskPlan> {
   const { mode = 'auto', sharedStorage = false } = options;
   if (sharedStorage && (mode === 'nbd' || mode === 'block')) {
-    throw new XiaError('usage', `--shared-storage says that no disk is to be copied, and --disk ${mode} that they are`);
+    const what = `--shared-storage says that no disk is to be copied, and --disk ${mode} that they are`;
+    return { method: 'none', pairs: [], left: [], faults: [fault('plan', what, 'leave one of them out')] };
   }
   if (mode === 'none') return { method: 'none', pairs: [], left: [], faults: [] };
   const [from, to] = await Promise.all([queryDisks(source), queryDisks(destination)]);
   const canBlock = mode === 'block' && (await hasBlock(source)) && (await hasBlock(destination));
-  const plan = planDisks({ mode, sharedStorage, source: from, destination: to, canBlock, look });
-  if (plan.faults.length > 0) throw new XiaError('refused', plan.faults.join('; '), { faults: plan.faults });
+  return planDisks({ mode, sharedStorage, source: from, destination: to, canBlock, look });
+}
+
+/**
+ * The plan of a move that is about to begin.
+ * @throws XiaError `refused` with every reason why the disks cannot move, `qmp-error`
+ */
+export async function checkDisks(source: QmpClient, destination: QmpClient, options: DiskOptions): Promise<DiskPlan> {
+  const plan = await lookAtDisks(source, destination, options);
+  const { faults } = plan;
+  if (faults.length > 0) throw new XiaError('refused', faults.map(findingText).join('\n'), { faults });
   return plan;
 }
 

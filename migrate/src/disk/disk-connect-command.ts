@@ -4,7 +4,15 @@ import type { Dag, XiaNode } from 'xia-core';
 import { closeNode } from '../xmigrate/close-node.js';
 import { startNode } from '../xmigrate/start-node.js';
 import { relay } from './relay.js';
-import { addTunnelOptions, Connections, MAX_CONNECTIONS, say, StdinWords, type TunnelCommandOptions } from './tunnel-options.js';
+import {
+  addTunnelOptions,
+  Connections,
+  DELIVERY_TIMEOUT_MS,
+  MAX_CONNECTIONS,
+  say,
+  StdinWords,
+  type TunnelCommandOptions,
+} from './tunnel-options.js';
 
 interface ConnectOptions extends TunnelCommandOptions {
   readonly to: string;
@@ -50,7 +58,9 @@ async function connect(options: ConnectOptions, stop: AbortSignal): Promise<void
   } finally {
     server.close();
     words.close();
-    await closeNode(node);
+    // What one end has written last may still be on its way to the other.
+    if (!signal.aborted) await node.close({ deliveryTimeoutMs: DELIVERY_TIMEOUT_MS }).catch(() => undefined);
+    else await closeNode(node);
   }
 }
 

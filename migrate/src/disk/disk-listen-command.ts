@@ -5,7 +5,15 @@ import { closeNode } from '../xmigrate/close-node.js';
 import { startNode } from '../xmigrate/start-node.js';
 import { xidArgument } from '../xmigrate/xid-argument.js';
 import { relay } from './relay.js';
-import { addTunnelOptions, Connections, MAX_CONNECTIONS, say, StdinWords, type TunnelCommandOptions } from './tunnel-options.js';
+import {
+  addTunnelOptions,
+  Connections,
+  DELIVERY_TIMEOUT_MS,
+  MAX_CONNECTIONS,
+  say,
+  StdinWords,
+  type TunnelCommandOptions,
+} from './tunnel-options.js';
 
 interface ListenOptions extends TunnelCommandOptions {
   readonly allow: string;
@@ -46,7 +54,9 @@ async function listen(options: ListenOptions, stop: AbortSignal): Promise<void> 
     say('ended', { reason: signal.aborted ? 'stopped' : 'every connection has ended' });
   } finally {
     words.close();
-    await closeNode(node);
+    // What one end has written last may still be on its way to the other.
+    if (!signal.aborted) await node.close({ deliveryTimeoutMs: DELIVERY_TIMEOUT_MS }).catch(() => undefined);
+    else await closeNode(node);
   }
 }
 

@@ -45,7 +45,7 @@ export class DiskMove {
 
   /**
    * Decides what is to be copied. Nothing is changed yet.
-   * @throws XiaError `refused` with every reason why the disks cannot move, `usage`, `qmp-error`
+   * @throws XiaError `refused` with every reason why the disks cannot move, `qmp-error`
    */
   static async open(options: DiskMoveOptions): Promise<DiskMove> {
     return new DiskMove(options, await checkDisks(options.source, options.destination, options.disk));

@@ -1,3 +1,4 @@
+import { fault, type Finding } from '../checks/index.js';
 import type { DiskFacts } from './disk-facts.js';
 
 /** How disks are asked to move. `auto` copies by `nbd` what is not shared, and asks for nothing where there is nothing to copy. */
@@ -35,8 +36,13 @@ export interface DiskPlan {
   readonly pairs: readonly DiskPair[];
   /** Names of disks that are not copied, with the reason. */
   readonly left: readonly { readonly name: string; readonly reason: 'read-only' | 'shared' }[];
-  /** Why the disks cannot move as asked, in words; empty when they can. */
-  readonly faults: readonly string[];
+  /** Why the disks cannot move as asked; empty when they can. */
+  readonly faults: readonly Finding[];
+}
+
+/** What a disk's copy has to carry before it is in step, at most, bytes: holes are not carried. */
+export function copiedBytes({ source }: DiskPair): number {
+  return source.allocatedBytes ?? source.sizeBytes;
 }
 
 /**
@@ -46,7 +52,7 @@ export interface DiskPlan {
 export function planDisks(input: DiskPlanInput): DiskPlan {
   const { mode, sharedStorage, source, destination, look, canBlock } = input;
   const left: { name: string; reason: 'read-only' | 'shared' }[] = [];
-  const faults: string[] = [];
+  const faults: Finding[] = [];
   const pairs: DiskPair[] = [];
   if (mode === 'none') return { method: 'none', pairs, left, faults };
   for (const disk of source) {
@@ -60,7 +66,7 @@ export function planDisks(input: DiskPlanInput): DiskPlan {
     }
     const counterpart = findCounterpart(disk, destination);
     if (counterpart === undefined) {
-      faults.push(`the destination has no disk for ${disk.name} (${disk.qdev}): give its machine the same devices`);
+      faults.push(fault('destination', `it has no disk for ${disk.name} (${disk.qdev})`, 'give its machine the same devices'));
       continue;
     }
     const pair = { source: disk, destination: counterpart };
@@ -92,48 +98,52 @@ function isShared({ source, destination }: DiskPair, { isSameFile }: PairSurroun
   return from.kind === 'remote' && to.kind === 'remote' && from.location === to.location;
 }
 
-function pairFaults({ source, destination }: DiskPair, { isSameFile, freeBytes }: PairSurroundings): string[] {
-  const faults: string[] = [];
+function pairFaults({ source, destination }: DiskPair, { isSameFile, freeBytes }: PairSurroundings): Finding[] {
+  const faults: Finding[] = [];
   const { name } = source;
   const [from, to] = [source.storage, destination.storage];
   if (isSameFile === true) {
-    faults.push(`${name} is the same file on both sides (${source.filename}): it cannot be copied onto itself; use --disk auto or none`);
+    const what = `${name} is the same file (${source.filename}), which cannot be copied onto itself`;
+    faults.push(fault('both', what, 'use --disk auto or none'));
   }
   if (from.kind === 'local' && to.kind === 'local' && from.path === to.path && !(from.isAbsolute && to.isAbsolute)) {
-    faults.push(
-      `${name} is "${from.path}" on both sides, and it cannot be told whether that is one file: start QEMU with absolute paths, or say --shared-storage`,
-    );
+    const what = `${name} is "${from.path}", and it cannot be told whether that is one file`;
+    faults.push(fault('both', what, 'start QEMU with absolute paths, or say --shared-storage'));
   }
   if (from.kind === 'remote' && to.kind === 'remote' && from.location === to.location) {
-    faults.push(`${name} is ${source.filename} on both sides: it cannot be copied onto itself; use --disk auto or none`);
+    faults.push(fault('both', `${name} is ${source.filename}, which cannot be copied onto itself`, 'use --disk auto or none'));
   }
-  if (destination.isReadOnly) faults.push(`${name} is read-only at the destination`);
-  if (destination.nodeName === '' || source.nodeName === '') faults.push(`${name} has no block node to copy`);
+  if (destination.isReadOnly) faults.push(fault('destination', `${name} is read-only`, 'start its QEMU with a disk that can be written'));
+  if (destination.nodeName === '' || source.nodeName === '') {
+    faults.push(fault('both', `${name} has no block node to copy`, 'give the disk by -blockdev or -drive'));
+  }
   if (source.sizeBytes !== destination.sizeBytes) {
     const than = destination.sizeBytes < source.sizeBytes ? 'smaller' : 'larger';
-    faults.push(
-      `${name} is ${than} at the destination: ${destination.sizeBytes} bytes in place of ${source.sizeBytes}, and a guest's disk does not change its size`,
-    );
+    const what = `${name} is ${than} there: ${destination.sizeBytes} bytes in place of ${source.sizeBytes}`;
+    faults.push(fault('destination', what, "make it as large: a guest's disk does not change its size"));
   }
-  const growth = (source.allocatedBytes ?? source.sizeBytes) - (destination.allocatedBytes ?? 0);
+  const growth = copiedBytes({ source, destination }) - (destination.allocatedBytes ?? 0);
   if (freeBytes !== undefined && growth > freeBytes) {
-    faults.push(`${name} needs ${growth} more bytes where ${destination.filename} is, and there are ${freeBytes}`);
+    const what = `${name} needs ${growth} more bytes where ${destination.filename} is, and there are ${freeBytes}`;
+    faults.push(fault('destination', what, `free ${growth - freeBytes} there, or put the image elsewhere`));
   }
   return faults;
 }
 
-function blockFaults(source: readonly DiskFacts[], pairs: readonly DiskPair[], canBlock: boolean): string[] {
-  if (!canBlock) return ["QEMU's block migration is not in both QEMUs (it was removed in 9.1): use --disk nbd"];
-  const faults: string[] = [];
+function blockFaults(source: readonly DiskFacts[], pairs: readonly DiskPair[], canBlock: boolean): Finding[] {
+  const todo = 'use --disk nbd';
+  if (!canBlock) return [fault('both', "QEMU's block migration is not in both QEMUs (it was removed in 9.1)", todo)];
+  const faults: Finding[] = [];
   for (const { source: from, destination: to } of pairs) {
     if (from.device === '' || from.device !== to.device) {
-      faults.push(
-        `${from.name} needs a drive name that is the same on both sides for QEMU's block migration (-drive id=NAME): use --disk nbd`,
-      );
+      const what = `${from.name} needs a drive name that is the same on both sides for QEMU's block migration (-drive id=NAME)`;
+      faults.push(fault('both', what, todo));
     }
   }
   // It copies all that can be written, whoever shares it.
   const writable = source.filter(({ isReadOnly }) => !isReadOnly);
-  if (writable.length > pairs.length) faults.push("QEMU's block migration copies every writable disk or none: use --disk nbd");
+  if (writable.length > pairs.length) {
+    faults.push(fault('source', "QEMU's block migration copies every writable disk or none", todo));
+  }
   return faults;
 }

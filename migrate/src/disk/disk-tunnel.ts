@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { XiaError } from 'xia-core';
-import { makePrivateFolder } from './private-folder.js';
+import { makePrivateFolder } from '../state/index.js';
 import { TunnelProcess } from './tunnel-process.js';
 
 const OPEN_TIMEOUT_MS = 30_000;
@@ -84,7 +84,7 @@ export class DiskTunnel {
    * @throws XiaError `disk-failed`, `timeout`, `interrupted`; nothing is left then
    */
   static async open(options: DiskTunnelOptions, signal: AbortSignal | undefined): Promise<DiskTunnel> {
-    const tunnel = new DiskTunnel(await makePrivateFolder(), options);
+    const tunnel = new DiskTunnel(makePrivateFolder('disk'), options);
     try {
       await tunnel.#introduce(signal);
       return tunnel;

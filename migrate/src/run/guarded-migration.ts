@@ -102,7 +102,7 @@ async function watchUpdate({
 }: MoveOptions): Promise<UpdateWatch | undefined> {
   const controls = [source.control, destination.control, ...watchedControls].filter((path) => path !== undefined);
   const start = (asked: { name: string | undefined; controls: string[] }) =>
-    UpdateWatch.start({ guest, host: source.host, trust, ...asked }).catch(() => undefined);
+    UpdateWatch.start({ guest, host: destination.host, trust, ...asked }).catch(() => undefined);
   return (await start({ name, controls })) ?? (name === undefined ? undefined : start({ name: undefined, controls }));
 }
 

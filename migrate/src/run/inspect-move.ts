@@ -15,6 +15,7 @@ import {
   type MachineFacts,
   type PathFigures,
 } from '../checks/index.js';
+import { lookAtDisks, type DiskOptions, type DiskPlan } from '../disk/index.js';
 import { expectMove, type Expectation } from '../pace/index.js';
 import { DEFAULT_DOWNTIME_LIMIT_MS, type QmpClient } from '../qemu/index.js';
 import type { MoveOptions } from './guarded-migration.js';
@@ -39,6 +40,8 @@ export interface Inspection {
   readonly dirtyBytesPerSecond: number | undefined;
   /** Memory of this machine that the destination will take; undefined when its QEMU is elsewhere, or another user's. */
   readonly takesBytes: number | undefined;
+  /** What would become of the disks; undefined when a QEMU does not tell. */
+  readonly disks: DiskPlan | undefined;
   /** Undefined when the memory or the bandwidth is unknown. */
   readonly expected: Expectation | undefined;
 }
@@ -52,7 +55,7 @@ export async function inspectMove(options: MoveOptions, measures: boolean): Prom
   const { vm, source, destination, trust, signal } = options;
   await using monitors = await Monitors.open(source, destination, signal);
   const [machines, places, controls, way] = await Promise.all([
-    inspectMachines(monitors, measures),
+    inspectMachines(monitors, options, measures),
     placeFindings(vm, source, destination),
     controlFindings(options),
     probePath({ sourceHost: source.host, destinationHost: destination.host, trust, measureBandwidth: measures, signal }),
@@ -78,7 +81,17 @@ export async function inspectMove(options: MoveOptions, measures: boolean): Prom
     ...optionFindings(options, expected),
   ];
   const { source: from, destination: to } = machines;
-  return { vm, findings, source: from, destination: to, path: way.figures, dirtyBytesPerSecond, takesBytes, expected };
+  return {
+    vm,
+    findings,
+    source: from,
+    destination: to,
+    path: way.figures,
+    dirtyBytesPerSecond,
+    takesBytes,
+    disks: machines.disks,
+    expected,
+  };
 }
 
 /** Only the source reads it, and only when it has begun. */
@@ -95,10 +108,11 @@ interface Machines {
   readonly findings: readonly Finding[];
   readonly source: MachineFacts | undefined;
   readonly destination: MachineFacts | undefined;
+  readonly disks: DiskPlan | undefined;
   readonly dirtyBytesPerSecond: number | undefined;
 }
 
-async function inspectMachines(monitors: Monitors, measures: boolean): Promise<Machines> {
+async function inspectMachines(monitors: Monitors, { disk = {}, prefaults }: MoveOptions, measures: boolean): Promise<Machines> {
   const findings: Finding[] = [];
   const facts = async (where: 'source' | 'destination', qmp: QmpClient | undefined) => {
     if (qmp === undefined) return undefined;
@@ -111,9 +125,23 @@ async function inspectMachines(monitors: Monitors, measures: boolean): Promise<M
   };
   const [source, destination] = await Promise.all([facts('source', monitors.source), facts('destination', monitors.destination)]);
   if (source !== undefined && destination !== undefined) findings.push(...pairFindings(source, destination));
-  if (monitors.destination !== undefined) findings.push(...(await prefaultFindings(monitors.destination)));
+  if (monitors.destination !== undefined && !prefaults) findings.push(...(await prefaultFindings(monitors.destination)));
+  const disks = await inspectDisks(monitors, disk, findings);
   const runs = source?.status === 'running' && monitors.source !== undefined;
-  return { findings, source, destination, dirtyBytesPerSecond: measures && runs ? await dirtyRate(monitors.source) : undefined };
+  return { findings, source, destination, disks, dirtyBytesPerSecond: measures && runs ? await dirtyRate(monitors.source) : undefined };
+}
+
+async function inspectDisks({ source, destination }: Monitors, options: DiskOptions, findings: Finding[]): Promise<DiskPlan | undefined> {
+  if (source === undefined || destination === undefined) return undefined;
+  try {
+    const plan = await lookAtDisks(source, destination, options);
+    findings.push(...plan.faults);
+    return plan;
+  } catch (error) {
+    if (!(error instanceof XiaError)) throw error;
+    findings.push(fault('both', `QEMU does not describe its disks: ${error.message}`, 'see to it, or say --disk none'));
+    return undefined;
+  }
 }
 
 /** Not worth a word for machines as small as this. */
@@ -122,8 +150,7 @@ const SMALL_BYTES = 64 * MIB;
 async function prefaultFindings(qmp: QmpClient): Promise<Finding[]> {
   const advice = await queryMemdevs(qmp).then(prefaultAdvice, () => undefined);
   if (advice?.advice === undefined || advice.untouchedBytes < SMALL_BYTES) return [];
-  const [what = '', todo = ''] = advice.advice.split('; ');
-  return [warning('destination', what, todo)];
+  return [warning('destination', advice.advice.what, advice.advice.todo)];
 }
 
 /** Lets QEMU compare samples of the guest's memory a second apart. Undefined where it cannot. */

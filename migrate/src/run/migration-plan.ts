@@ -48,6 +48,8 @@ export interface RunMigrationOptions {
   /** How long after both ends are done the guest may take to run, default 30 s. */
   readonly settleTimeoutMs?: number;
   readonly pollMs?: number;
+  /** Touches the memory of the destination first, see `prefaultMemory`. */
+  readonly prefaults?: boolean;
   /** How the VM's disks move, default `auto`: what is not shared is copied beside the memory. */
   readonly disk?: DiskOptions;
   /** Gives the migration up while the VM is still the source's; after the commit it comes too late. */
@@ -57,6 +59,7 @@ export interface RunMigrationOptions {
 /** Names of the moments that a run passes, in order. */
 export type RunPhase =
   | 'checked'
+  | 'prefaulted'
   | 'disks-copied'
   | 'listening'
   | 'started'

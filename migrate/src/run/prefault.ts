@@ -5,6 +5,7 @@ import type { QmpClient } from '../qemu/index.js';
 /** Touching memory takes 0.1-1 s of processor time per GB; a busy machine takes many times as long. */
 const PREFAULT_TIMEOUT_MS = 600_000;
 const MEGABYTE = 1e6;
+const GIGABYTE = 1e9;
 
 const memdevsSchema = v.array(
   v.object({
@@ -26,8 +27,8 @@ export interface PrefaultAdvice {
   readonly untouchedBytes: number;
   /** Names of the backends that `prefaultMemory` can touch. */
   readonly ids: readonly string[];
-  /** For the operator; undefined when there is nothing to gain. */
-  readonly advice: string | undefined;
+  /** For the operator: what it costs to leave it, and what can be done; undefined when there is nothing to gain. */
+  readonly advice: { readonly what: string; readonly todo: string } | undefined;
 }
 
 /**
@@ -50,10 +51,13 @@ export function prefaultAdvice(memdevs: readonly Memdev[]): PrefaultAdvice {
   const ids = untouched.flatMap(({ id }) => (id === undefined ? [] : [id]));
   if (untouched.length === 0) return { isPrefaulted: memdevs.length > 0, untouchedBytes, ids, advice: undefined };
   const megabytes = Math.round(untouchedBytes / MEGABYTE);
-  const advice =
-    `${megabytes} MB of the destination's memory are not pre-faulted: the kernel gives them page by page while the guest comes, ` +
-    'which slows the move down; start the destination with -mem-prealloc (prealloc=on of its memory backend), ' +
-    'which takes that memory from then on, whether the guest comes or not';
+  const seconds = Math.max(1, Math.ceil(untouchedBytes / GIGABYTE));
+  const advice = {
+    what: `${megabytes} MB of its memory are not pre-faulted: the kernel gives them page by page while the guest comes, which slows the move down`,
+    todo:
+      `--prefault touches them first (up to ${seconds} s, in which the guest runs on), and then all of them are taken; ` +
+      'so does -mem-prealloc (prealloc=on of its memory backend) when that QEMU is started',
+  };
   return { isPrefaulted: false, untouchedBytes, ids, advice };
 }
 

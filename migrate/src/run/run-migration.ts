@@ -7,6 +7,7 @@ import { GuestWatch } from './guest-watch.js';
 import { GuestHosts } from './guest-hosts.js';
 import type { ProgramPair } from './program-pair.js';
 import { preflight } from './preflight.js';
+import { prefaultAdvice, prefaultMemory, queryMemdevs } from './prefault.js';
 import { settle, type Settlement } from './settle.js';
 import { StragglerWatch } from './straggler-watch.js';
 import { UnixPair } from './unix-pair.js';
@@ -77,6 +78,10 @@ class MigrationRun {
       const wasRunning = await preflight(this.#o, sourceQmp, destinationQmp);
       this.#disks = await this.#openDisks(sourceQmp, destinationQmp);
       this.#moment('checked');
+      if (this.#o.prefaults === true) {
+        await prefaultMemory(destinationQmp, prefaultAdvice(await queryMemdevs(destinationQmp)).ids, this.#o.signal);
+        this.#moment('prefaulted');
+      }
       const diskFault = await this.#disks.prepare(this.#o.signal).catch((error: unknown) => {
         if (error instanceof XiaError && error.code === 'refused') throw error;
         return error as Error;

@@ -6,6 +6,8 @@ const POLL_MS = 20;
 const CALL_TIMEOUT_MS = 5000;
 /** A guest that is not known at its new place by then says so at its next renewal, ten seconds after. */
 const GIVE_UP_MS = 15_000;
+/** A record that the guest could not renew when it came is renewed 20 s after the last time, by a guest that may be slow. */
+const NAME_GIVE_UP_MS = 30_000;
 
 const bindingsSchema = v.array(v.looseObject({ hid: v.string(), state: v.string(), hop: v.nullable(v.string()), sequence: v.number() }));
 
@@ -13,7 +15,7 @@ const bindingsSchema = v.array(v.looseObject({ hid: v.string(), state: v.string(
 export interface UpdateMark {
   /** `name vm1.xia`, or `control SOCKET`. */
   readonly where: string;
-  /** Since the guest went on at the destination, ms, a poll (20 ms) and an answer late at most; undefined: not within 15 s. */
+  /** Since the guest went on at the destination, ms, a poll (20 ms) and an answer late at most; undefined: not within 15 s, 30 s for a name. */
   readonly afterMs: number | undefined;
 }
 
@@ -26,11 +28,11 @@ export interface UpdateTime {
 
 export interface UpdateWatchOptions {
   readonly guest: Xid | undefined;
-  /** A name of the guest, whose record must lead to another address than before. */
+  /** A name of the guest, whose record must lead to the AD of the destination. */
   readonly name: string | undefined;
   /** Control sockets of hosts and routers, whose binding of the guest must lead another way, or be newer than when it stood still. */
   readonly controls: readonly string[];
-  /** Where a node attaches to ask for the name. */
+  /** The host of the destination: a node attaches there to ask for the name, and to know the AD. */
   readonly host: string;
   readonly trust: string | undefined;
 }
@@ -38,6 +40,7 @@ export interface UpdateWatchOptions {
 /** One place that is asked whether it knows of the move. */
 interface Place {
   readonly where: string;
+  readonly giveUpMs: number;
   /** The guest stands still, and goes on elsewhere. What was known when the watch began is remembered by then. */
   stopped(): Promise<void>;
   resumed(): void;
@@ -97,7 +100,7 @@ export class UpdateWatch {
 }
 
 async function follow(place: Place, resumedAtMs: number): Promise<number | undefined> {
-  while (performance.now() - resumedAtMs < GIVE_UP_MS) {
+  while (performance.now() - resumedAtMs < place.giveUpMs) {
     const updated = await place.isUpdated().catch(() => false);
     if (updated) return Math.round(performance.now() - resumedAtMs);
     await sleep(POLL_MS);
@@ -118,6 +121,7 @@ async function controlPlace(path: string, guest: Xid): Promise<Place> {
   let wentOn = false;
   return {
     where: `control ${path}`,
+    giveUpMs: GIVE_UP_MS,
     stopped: async () => {
       const sequence = (await binding())?.sequence ?? -1;
       if (!wentOn) stoppedAt = sequence;
@@ -138,19 +142,22 @@ async function controlPlace(path: string, guest: Xid): Promise<Place> {
 async function namePlace(name: string, { host, trust }: UpdateWatchOptions): Promise<Place> {
   const ads = trust === undefined ? {} : { trust: trust.split(',').map((text) => Xid.parse(text.trim())) };
   const node: XiaNode = await startFromOptions({ host, ...ads });
-  const address = async () => (await node.resolve(name, { fresh: true, timeoutMs: CALL_TIMEOUT_MS })).toString();
-  let before: string;
+  const resolve = () => node.resolve(name, { fresh: true, timeoutMs: CALL_TIMEOUT_MS });
+  const ad = node.attachment?.ad;
   try {
-    before = await address();
+    // A name that nobody has is not waited for.
+    await resolve();
   } catch (error) {
     await node.close();
     throw error;
   }
   return {
     where: `name ${name}`,
+    giveUpMs: NAME_GIVE_UP_MS,
     stopped: async () => {},
     resumed: () => {},
-    isUpdated: async () => (await address()) !== before,
+    // Not "another address than before": between two hosts of one AD it stays the same.
+    isUpdated: async () => (await resolve()).nodes.some(({ xid }) => ad !== undefined && xid.equals(ad)),
     close: () => node.close(),
   };
 }

@@ -12,4 +12,5 @@ export {
 export { withOwnershipLock } from './ownership-lock.js';
 export { resolveOwnership, type PeerKnowledge, type Resolution } from './resolution.js';
 export { checkMayReceive, checkMaySend, noteStays, refuseWhileBusy, takeBack } from './ownership-rules.js';
+export { makePrivateFolder, sweepPrivateFolders } from './private-folder.js';
 export { isProcessAlive } from './process-alive.js';

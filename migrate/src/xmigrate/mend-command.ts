@@ -7,6 +7,7 @@ import {
   OwnershipFile,
   refuseWhileBusy,
   resolveOwnership,
+  sweepPrivateFolders,
   withOwnershipLock,
   type OwnershipRecord,
   type PeerKnowledge,
@@ -16,7 +17,6 @@ import { answerSource, askDestination } from './ask-peer.js';
 import { closeNode } from './close-node.js';
 import { MendMachine } from './mend-machine.js';
 import { addMendOptions, type MendOptions } from './mend-options.js';
-import { sweepPrivateSockets } from './private-socket.js';
 import { startNode } from './start-node.js';
 import { fenceOf } from './transfer-options.js';
 
@@ -58,7 +58,8 @@ class Mending {
 
   /** Returns what happened, in one line. */
   async mend(): Promise<string> {
-    sweepPrivateSockets();
+    sweepPrivateFolders('qemu');
+    sweepPrivateFolders('disk');
     const record = this.#read();
     if (this.#wish === 'abort') await stopTransfer(record);
     return withOwnershipLock(this.#file.path, async () => {

@@ -65,6 +65,7 @@ const settings = {
   window: v.optional(size(WINDOW)),
   qemuStream: v.optional(v.picklist(['unix', 'exec'])),
   secret: v.optional(text),
+  prefault: v.optional(v.boolean()),
   disk: v.optional(v.picklist(diskModes)),
   sharedStorage: v.optional(v.boolean()),
   diskBandwidth: v.optional(size(BANDWIDTH)),

@@ -6,8 +6,11 @@ import { writeJson, type RunPrinter } from './run-printer.js';
 import { planText } from './run-report.js';
 
 /** Prints the plan of a move for people; JSON has it already. */
-export function printPlan(inspection: Inspection, { downtimeLimitMs, adapts }: MoveOptions): void {
-  process.stdout.write(`${planText(inspection, { downtimeMs: downtimeLimitMs ?? DEFAULT_DOWNTIME_LIMIT_MS, adapts })}\n`);
+export function printPlan(
+  inspection: Inspection,
+  { downtimeLimitMs = DEFAULT_DOWNTIME_LIMIT_MS, adapts, prefaults = false }: MoveOptions,
+): void {
+  process.stdout.write(`${planText(inspection, { downtimeMs: downtimeLimitMs, adapts, prefaults })}\n`);
 }
 
 /** Whether a move has done what it was to do. */

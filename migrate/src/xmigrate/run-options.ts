@@ -46,6 +46,7 @@ export interface MoveSettings {
   readonly window?: number | undefined;
   readonly qemuStream?: 'unix' | 'exec' | undefined;
   readonly secret?: string | undefined;
+  readonly prefault?: boolean | undefined;
   readonly disk?: DiskMode | undefined;
   readonly sharedStorage?: boolean | undefined;
   /** Bytes per second. */
@@ -133,6 +134,7 @@ export function addMoveOptions(command: Command): Command {
       ).choices(['unix', 'exec']),
     )
     .option('--secret <file>', "the secret of the VM's owner: what of its memory was moved before comes from caches")
+    .option('--prefault', "touch the destination's memory before the move: it is faster, and takes all of that memory")
     .addOption(
       new Option(
         '--disk <how>',
@@ -197,6 +199,7 @@ export function moveOptions(settings: MoveSettings, signal: AbortSignal): MoveOp
       windowBytes: settings.window,
       qemuStream: settings.qemuStream,
       secretFile: settings.secret,
+      prefaults: settings.prefault,
       eventsDirectory: settings.eventsDir,
     }),
   };

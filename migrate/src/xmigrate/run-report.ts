@@ -1,8 +1,9 @@
 import { findingText, type Finding } from '../checks/index.js';
+import { copiedBytes } from '../disk/index.js';
 import type { Estimate } from '../pace/index.js';
 import type { Inspection, MoveResult, MoveStep, UpdateTime } from '../run/index.js';
 import { megabytes } from './byte-size.js';
-import { diskResultWords } from './disk-words.js';
+import { diskPlanWords, diskResultWords } from './disk-words.js';
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;
 
@@ -37,9 +38,28 @@ export function findingLines(vm: string, findings: readonly Finding[]): string[]
   return order.map((finding) => `${finding.level === 'fault' ? 'FAULT  ' : 'warning'} ${vm}: ${findingText(finding)}`);
 }
 
+const DISK_STEPS = {
+  nbd: 'the disks are copied, and kept in step until the guest stops',
+  block: 'the disks go along with the memory',
+} as const;
+
+/** A mirror is in step before the memory goes. */
+function diskTimeWords({ disks, path }: Inspection): string {
+  const rate = path?.bytesPerSecond;
+  if (disks?.method !== 'nbd' || rate === undefined) return '';
+  const bytes = disks.pairs.reduce((sum, pair) => sum + copiedBytes(pair), 0);
+  return `; the disks before that ${seconds((1000 * bytes) / rate)} or longer`;
+}
+
+export interface PlanSettings {
+  readonly downtimeMs: number;
+  readonly adapts: boolean;
+  readonly prefaults: boolean;
+}
+
 /** The plan of one move for people. */
-export function planText(inspection: Inspection, settings: { readonly downtimeMs: number; readonly adapts: boolean }): string {
-  const { vm, source, destination, path, dirtyBytesPerSecond, expected } = inspection;
+export function planText(inspection: Inspection, settings: PlanSettings): string {
+  const { vm, source, destination, path, dirtyBytesPerSecond, disks, expected } = inspection;
   const lines = [`plan for ${vm}`];
   if (source !== undefined && destination !== undefined) {
     const version = (facts: typeof source) => Object.values(facts.version).join('.');
@@ -48,6 +68,8 @@ export function planText(inspection: Inspection, settings: { readonly downtimeMs
     lines.push(`  machine   ${megabytes(source.memoryBytes)} MB, ${processors}, ${machine}, ${source.accelerator}, ${source.status}`);
     lines.push(`  QEMU      ${version(source)} to ${version(destination)}`);
   }
+  const diskWords = disks === undefined ? '' : diskPlanWords(disks);
+  if (diskWords !== '') lines.push(`  disks     ${diskWords}`);
   if (path !== undefined) {
     const clocks = path.clockDifferenceMs === undefined ? 'clocks unknown' : `clocks ${Math.abs(path.clockDifferenceMs)} ms apart`;
     const rate = path.bytesPerSecond === undefined ? '' : `, ${megabytes(path.bytesPerSecond)} MB/s measured`;
@@ -55,17 +77,21 @@ export function planText(inspection: Inspection, settings: { readonly downtimeMs
   }
   if (dirtyBytesPerSecond !== undefined) lines.push(`  guest     changes about ${megabytes(dirtyBytesPerSecond)} MB/s of its memory`);
   if (expected !== undefined) {
-    const passes = `${expected.passes} passes, then the guest stands still for about ${expected.stoppedMs} ms`;
+    const passes = `${expected.passes} ${expected.passes === 1 ? 'pass' : 'passes'}, then the guest stands still for about ${expected.stoppedMs} ms`;
     const time = expected.converges ? `at most ${seconds(expected.totalMs)}: ${passes}` : 'does not end by itself: the guest is too busy';
-    lines.push(`  time      ${time}`);
+    lines.push(`  time      ${time}${diskTimeWords(inspection)}`);
   }
-  lines.push('  steps     1. the hosts are told that the VM is coming');
-  lines.push('            2. "xmigrate recv" starts at the destination and listens');
-  lines.push(
-    `            3. QEMU sends the memory until the rest takes ${settings.downtimeMs} ms${settings.adapts ? ', a guest that is too busy is slowed down' : ''}`,
-  );
-  lines.push('            4. the guest stops, the rest follows, the source gives the VM up in writing: the commit');
-  lines.push('            5. the guest goes on at the destination, and the source has a copy that must not run');
+  const busy = settings.adapts ? ', a guest that is too busy is slowed down' : '';
+  const steps = [
+    ...(settings.prefaults ? ["the destination's memory is touched"] : []),
+    ...(disks !== undefined && disks.method !== 'none' ? [DISK_STEPS[disks.method]] : []),
+    'the hosts are told that the VM is coming',
+    '"xmigrate recv" starts at the destination and listens',
+    `QEMU sends the memory until the rest takes ${settings.downtimeMs} ms${busy}`,
+    'the guest stops, the rest follows, the source gives the VM up in writing: the commit',
+    'the guest goes on at the destination, and the source has a copy that must not run',
+  ];
+  lines.push(...steps.map((step, index) => `  ${index === 0 ? 'steps' : '     '}     ${index + 1}. ${step}`));
   return lines.join('\n');
 }
 

@@ -17,6 +17,13 @@ defaults:                   # for every VM that does not say otherwise
   timeout: 600              # seconds
   adapt: true               # slow a guest down that changes its memory faster than it is carried
   # bandwidth: 50M          # bytes per second
+  # secret: owner.key       # 64 hex digits: memory that was moved before, or with another VM of the plan, comes from caches
+  # prefault: true          # touch the destination's memory first
+  # qemuStream: exec        # each QEMU starts its xmigrate: for QEMUs of another user; unix
+  # disk: auto              # copy what is not shared; none, nbd, block
+  # sharedStorage: true     # no disk is copied
+  # diskBandwidth: 20M      # bytes per second of a disk's copy
+  # eventsDir: events       # keep the event files of both ends
 
 vms:
   - vm: web1

@@ -10,7 +10,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DiskMove } from '../../../migrate/src/disk/index.js';
 import { queryMigration, queryRunState, setMigrationCapabilities } from '../../../migrate/src/qemu/migration.js';
 import { QmpClient } from '../../../migrate/src/qemu/qmp-client.js';
-import { runMigration, type RunProgress, type RunResult } from '../../../migrate/src/run/index.js';
+import { inspectMove, runMigration, type RunProgress, type RunResult } from '../../../migrate/src/run/index.js';
+import { diskPlanWords } from '../../../migrate/src/xmigrate/disk-words.js';
 import { binary } from '../../e2e/programs.js';
 import { DiskMachines } from '../support/disk-machines.js';
 
@@ -201,6 +202,11 @@ describe('a copy that does not come to its end', () => {
     const [from, to] = [await image('a.img', { isFull: true }), await image('b.img', { bytes: 31 * MIB })];
     await firmware('a', ...disk(0, 'raw', from));
     await waiting(...disk(0, 'raw', to));
+    const { findings, disks } = await inspectMove({ ...machines.plan(), adapts: true }, false);
+    const tooSmall = { level: 'fault', where: 'destination', what: expect.stringContaining('disk0 is smaller there') as string };
+    expect(findings).toContainEqual(expect.objectContaining(tooSmall));
+    expect(disks?.pairs).toEqual([]);
+    await expectUntouched();
     await expect(runMigration(machines.plan())).rejects.toMatchObject({
       code: 'refused',
       message: expect.stringContaining('smaller') as string,
@@ -226,6 +232,11 @@ describe('a move of several disks', () => {
     await waiting(...disks(1));
     // A guest that does not run moves as well.
     await machines.ask('a', 'stop');
+    const { findings, disks: plan } = await inspectMove({ ...machines.plan(), adapts: true }, false);
+    expect(findings.filter(({ level }) => level === 'fault')).toEqual([]);
+    expect(diskPlanWords(plan!)).toMatch(
+      /^disk0: at most 16\.\d MB by nbd to \S+b0; disk1: at most 1\d\.\d MB by nbd to \S+b1; disk2: left, shared; disk3: left, read-only$/,
+    );
     const result = await runMigration(machines.plan());
     expect(result).toMatchObject({ outcome: 'moved', runner: 'none', reason: '' });
     expect(result.disks.map(({ name, outcome, reason }) => [name, outcome, reason])).toEqual([

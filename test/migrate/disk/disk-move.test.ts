@@ -106,7 +106,7 @@ describe('the disks of a migration', () => {
   });
 
   it('cannot be shared and copied', async () => {
-    await expect(open({ disk: { sharedStorage: true, mode: 'nbd' } })).rejects.toMatchObject({ code: 'usage' });
+    await expect(open({ disk: { sharedStorage: true, mode: 'nbd' } })).rejects.toMatchObject({ code: 'refused' });
   });
 });
 

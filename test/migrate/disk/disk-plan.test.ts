@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { findingText } from '../../../migrate/src/checks/index.js';
 import { parseDisks, type DiskFacts } from '../../../migrate/src/disk/disk-facts.js';
 import { planDisks, type DiskPlanInput, type PairSurroundings } from '../../../migrate/src/disk/disk-plan.js';
 import { storageOf } from '../../../migrate/src/disk/disk-storage.js';
@@ -79,16 +80,16 @@ describe('which disks are copied', () => {
     expect(counterpart(named('/0', 'drive', 'n'), [byNode, byDrive])).toBe(byDrive);
     expect(counterpart(named('/0', '', 'n'), [byDrive, byNode])).toBe(byNode);
     // QEMU's own numbers mean nothing.
-    expect(plan({ source: [named('/0', '', '#block1')], destination: [byDrive] }).faults[0]).toContain('no disk for');
+    expect(plan({ source: [named('/0', '', '#block1')], destination: [byDrive] }).faults[0]?.what).toContain('no disk for');
   });
 });
 
 describe('what cannot be copied', () => {
   it.each<[string, Partial<DiskPlanInput> & { surroundings?: PairSurroundings }]>([
-    ['has no disk for disk0', { destination: [] }],
-    ['is smaller at the destination', { destination: [disk('/b.img', { sizeBytes: 63 * MIB })] }],
-    ['is larger at the destination', { destination: [disk('/b.img', { sizeBytes: 65 * MIB })] }],
-    ['is read-only at the destination', { destination: [disk('/b.img', { isReadOnly: true })] }],
+    ['destination: it has no disk for disk0', { destination: [] }],
+    ['disk0 is smaller there', { destination: [disk('/b.img', { sizeBytes: 63 * MIB })] }],
+    ['disk0 is larger there', { destination: [disk('/b.img', { sizeBytes: 65 * MIB })] }],
+    ['destination: disk0 is read-only', { destination: [disk('/b.img', { isReadOnly: true })] }],
     [
       'there are 8388608',
       { destination: [disk('/b.img', { allocatedBytes: MIB })], surroundings: { isSameFile: false, freeBytes: 8 * MIB } },
@@ -102,7 +103,7 @@ describe('what cannot be copied', () => {
     ['not in both QEMUs', { mode: 'block' }],
     ['drive name that is the same', { mode: 'block', canBlock: true }],
   ])('says that it %s', (words, input) => {
-    expect(plan(input).faults.join('; ')).toContain(words);
+    expect(plan(input).faults.map(findingText).join('; ')).toContain(words);
   });
 
   it('counts what the image at the destination has already', () => {

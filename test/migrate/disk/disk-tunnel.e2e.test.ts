@@ -47,7 +47,10 @@ it('carries connections both ways, each direction to its own end, and ends with 
     sockets[index]!.end(bytes);
     return received(sockets[index]!);
   });
-  for (const [index, answer] of (await Promise.all(answers)).entries()) expect(answer.equals(contents[index]!)).toBe(true);
+  for (const [index, answer] of (await Promise.all(answers)).entries()) {
+    expect(answer.length, tunnel.fault).toBe(BYTES);
+    expect(answer.equals(contents[index]!)).toBe(true);
+  }
   await expect.poll(() => tunnel.fault, { timeout: 20_000 }).toContain('every connection has ended');
   await tunnel.close();
   expect(() => statSync(dirname(tunnel.nearSocket))).toThrow('ENOENT');

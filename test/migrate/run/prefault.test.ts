@@ -9,7 +9,8 @@ describe('prefaultAdvice', () => {
       { size: 60e6, prealloc: false },
     ]);
     expect(advice).toMatchObject({ isPrefaulted: false, untouchedBytes: 700e6, ids: ['ram0'] });
-    expect(advice.advice).toMatch(/^700 MB of the destination's memory are not pre-faulted.*-mem-prealloc/);
+    expect(advice.advice?.what).toMatch(/^700 MB of its memory are not pre-faulted/);
+    expect(advice.advice?.todo).toMatch(/--prefault touches them first \(up to 1 s.*-mem-prealloc/);
   });
 
   it('has nothing to say of memory that was touched, and promises nothing of none', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fault, warning } from '../../../migrate/src/checks/index.js';
+import type { DiskFacts } from '../../../migrate/src/disk/disk-facts.js';
 import type { MoveResult } from '../../../migrate/src/run/index.js';
 import { estimateText, findingLines, groupTable, planText, resultText, stepText } from '../../../migrate/src/xmigrate/run-report.js';
 
@@ -72,15 +73,23 @@ describe('what people are told of a move', () => {
   it('is a plan, also where little is known', () => {
     const nothing = { vm: 'vm1', findings: [], source: undefined, destination: undefined, path: undefined };
     const text = planText(
-      { ...nothing, dirtyBytesPerSecond: undefined, takesBytes: undefined, expected: undefined },
-      { downtimeMs: 300, adapts: false },
+      { ...nothing, dirtyBytesPerSecond: undefined, takesBytes: undefined, disks: undefined, expected: undefined },
+      { downtimeMs: 300, adapts: false, prefaults: false },
     );
     expect(text).toMatch(/^plan for vm1\n {2}steps/);
     const busy = { converges: false, totalMs: 9000, passes: 30, stoppedMs: 0 };
     const path = { roundTripMs: 1.25, packetBytes: 1500, clockDifferenceMs: -4, bytesPerSecond: 5e7 };
-    const more = planText({ ...nothing, path, dirtyBytesPerSecond: 6e7, takesBytes: 0, expected: busy }, { downtimeMs: 300, adapts: true });
+    const facts = (name: string, filename: string) => ({ name, filename, sizeBytes: 64e6, allocatedBytes: 5e6 }) as DiskFacts;
+    const pairs = [{ source: facts('disk0', '/a.img'), destination: facts('disk0', '/b.img') }];
+    const disks = { method: 'nbd', pairs, left: [{ name: 'cd', reason: 'read-only' }], faults: [] } as const;
+    const more = planText(
+      { ...nothing, path, dirtyBytesPerSecond: 6e7, takesBytes: 0, disks, expected: busy },
+      { downtimeMs: 300, adapts: true, prefaults: true },
+    );
+    expect(more).toContain('  disks     disk0: at most 5.0 MB by nbd to /b.img; cd: left, read-only\n');
+    expect(more).toMatch(/steps {5}1\. the destination's memory is touched\n {12}2\. the disks are copied.*\n {12}3\. the hosts/);
     expect(more).toContain('round trip 1.3 ms, packets of 1500 bytes, clocks 4 ms apart, 50.0 MB/s measured');
-    expect(more).toContain('does not end by itself');
+    expect(more).toContain('does not end by itself: the guest is too busy; the disks before that 0.1 s or longer\n');
     expect(more).toContain('a guest that is too busy is slowed down');
   });
 });

@@ -11,7 +11,7 @@ import { StreamSocket, type Enter } from './stream-socket.js';
 import { secureXiaStream, type XiaStream } from './xia-stream.js';
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
-/** How long closing waits for the peers to have everything. */
+/** How long closing waits for the peers to have everything, unless told otherwise. */
 const CLOSE_TIMEOUT_MS = 1000;
 
 export interface ListenOptions {
@@ -138,10 +138,10 @@ export class StreamSockets {
   }
 
   /** Ends every stream, waiting a little for those that are ending in order already. */
-  async closeAll(): Promise<void> {
+  async closeAll(deliveryTimeoutMs = CLOSE_TIMEOUT_MS): Promise<void> {
     for (const { server } of this.#servers.values()) await server.close();
     for (const socket of this.#sockets.values()) if (!socket.writableEnded) socket.destroy();
-    const deadline = performance.now() + CLOSE_TIMEOUT_MS;
+    const deadline = performance.now() + deliveryTimeoutMs;
     while (this.#sockets.size > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5));
     for (const socket of this.#sockets.values()) socket.destroy();
   }

@@ -334,9 +334,12 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     return this.#faces.taps.add(listener, options);
   }
 
-  /** Ends every stream, detaches, and closes the faces. May be called again. */
-  async close(): Promise<void> {
-    this.#closing ??= this.#close();
+  /**
+   * Ends every stream, detaches, and closes the faces. May be called again.
+   * @param options.deliveryTimeoutMs how long streams that were ended may take to bring the peer what was written; 1000 by default
+   */
+  async close({ deliveryTimeoutMs }: { readonly deliveryTimeoutMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(deliveryTimeoutMs);
     return this.#closing;
   }
 
@@ -405,10 +408,10 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     else this.#logger.warn(logged(event), `routing: ${event.kind}`);
   }
 
-  async #close(): Promise<void> {
+  async #close(deliveryTimeoutMs: number | undefined): Promise<void> {
     this.#names.close();
     this.#fetches.closeAll();
-    await this.#streams.closeAll();
+    await this.#streams.closeAll(deliveryTimeoutMs);
     for (const socket of this.#datagrams.values()) await socket.close();
     if (this.attachment !== undefined) this.#enter((now) => this.#stack.mobility.leave(now, now + this.#stack.wallOffsetMs));
     this.#enter(() => this.#stack.routing?.takeLeave());
