@@ -30,44 +30,44 @@ export function countingKernel(): Uint8Array {
   const toMemory = (address: number) => [0xbb, ...u32(address)]; // mov ebx, address
   const nextUntilEnd = [0x83, 0xc3, 4, 0x81, 0xfb, ...u32(MEMORY_END)]; // add ebx, 4; cmp ebx, end
   const code = [
-    ...[0xfa, 0xbc, ...u32(STACK_ADDRESS)], // cli; mov esp, stack
-    ...toMemory(TABLE_ADDRESS),
-    ...[0x66, 0xc7, 0x43, TIMER_VECTOR * 8, TICK_OFFSET + HEADER_BYTES, 0], // mov word [ebx + gate], tick
-    ...[0x8c, 0x4b, TIMER_VECTOR * 8 + 2], // mov [ebx + gate + 2], cs
-    ...[0xc7, 0x43, TIMER_VECTOR * 8 + 4, 0, 0x8e, LOAD_ADDRESS >>> 16, 0], // an interrupt gate, present
-    ...[0x66, 0xc7, 0x83, ...u32(0x100), 0xff, 7], // mov word [ebx + 256], 2047
-    ...[0x89, 0x9b, ...u32(0x102)], // mov [ebx + 258], ebx
-    ...[0x0f, 0x01, 0x9b, ...u32(0x100)], // lidt [ebx + 256]
-    ...[0xb0, 0xfe, 0xe6, 0x21, 0xb0, 0xff, 0xe6, 0xa1], // of the interrupts the timer alone
-    ...[0x31, 0xf6, 0x31, 0xff], // xor esi, esi; xor edi, edi
-    ...toMemory(MEMORY_ADDRESS),
-    ...word, // fill:
-    ...[0x89, 0x03], // mov [ebx], eax
-    ...nextUntilEnd,
-    ...[0x72, 0xed], // jb fill
-    ...toMemory(MEMORY_ADDRESS), // round:
-    ...word, // check:
-    ...[0x81, 0xfb, ...u32(CHANGING_ADDRESS), 0x72, 2, 0x01, 0xf0], // cmp ebx, changing; jb +2; add eax, esi
-    ...[0x3b, 0x03, 0x74, 1, 0x47], // cmp eax, [ebx]; je +1; inc edi
-    ...nextUntilEnd,
-    ...[0x72, 0xe0], // jb check
-    ...[0x46, ...toMemory(CHANGING_ADDRESS)], // inc esi
-    ...word, // write:
-    ...[0x01, 0xf0, 0x89, 0x03], // add eax, esi; mov [ebx], eax
-    ...nextUntilEnd,
-    ...[0x72, 0xeb], // jb write
-    ...[0xba, ...u32(0x3f8)], // mov edx, port
-    ...[0x89, 0xf0, 0xe8, ...u32(0x12)], // mov eax, esi; call hex
-    ...[0xb0, 0x20, 0xee], // mov al, ' '; out dx, al
-    ...[0x89, 0xf8, 0xe8, ...u32(0x08)], // mov eax, edi; call hex
-    ...[0xb0, 0x0a, 0xee], // mov al, newline; out dx, al
-    ...[0xfb, 0xf4, 0xfa, 0xeb, 0xa2], // sti; hlt; cli; jmp round
-    ...[0xb9, ...u32(8)], // hex: mov ecx, 8
-    ...[0xc1, 0xc0, 4, 0x50, 0x24, 15, 0x04, 0x30], // rol eax, 4; push eax; and al, 15; add al, '0'
-    ...[0x3c, 0x39, 0x76, 2, 0x04, 39, 0xee, 0x58], // cmp al, '9'; jbe +2; add al, 39; out dx, al; pop eax
-    ...[0xe2, 0xee, 0xc3], // loop to the rol; ret
-    ...[0x50, 0xb0, 0x20, 0xe6, 0x20, 0x58, 0xcf], // tick: push eax; the interrupt is done; pop eax; iret
-  ];
+    [0xfa, 0xbc, ...u32(STACK_ADDRESS)], // cli; mov esp, stack
+    toMemory(TABLE_ADDRESS),
+    [0x66, 0xc7, 0x43, TIMER_VECTOR * 8, TICK_OFFSET + HEADER_BYTES, 0], // mov word [ebx + gate], tick
+    [0x8c, 0x4b, TIMER_VECTOR * 8 + 2], // mov [ebx + gate + 2], cs
+    [0xc7, 0x43, TIMER_VECTOR * 8 + 4, 0, 0x8e, LOAD_ADDRESS >>> 16, 0], // an interrupt gate, present
+    [0x66, 0xc7, 0x83, ...u32(0x100), 0xff, 7], // mov word [ebx + 256], 2047
+    [0x89, 0x9b, ...u32(0x102)], // mov [ebx + 258], ebx
+    [0x0f, 0x01, 0x9b, ...u32(0x100)], // lidt [ebx + 256]
+    [0xb0, 0xfe, 0xe6, 0x21, 0xb0, 0xff, 0xe6, 0xa1], // of the interrupts the timer alone
+    [0x31, 0xf6, 0x31, 0xff], // xor esi, esi; xor edi, edi
+    toMemory(MEMORY_ADDRESS),
+    word, // fill:
+    [0x89, 0x03], // mov [ebx], eax
+    nextUntilEnd,
+    [0x72, 0xed], // jb fill
+    toMemory(MEMORY_ADDRESS), // round:
+    word, // check:
+    [0x81, 0xfb, ...u32(CHANGING_ADDRESS), 0x72, 2, 0x01, 0xf0], // cmp ebx, changing; jb +2; add eax, esi
+    [0x3b, 0x03, 0x74, 1, 0x47], // cmp eax, [ebx]; je +1; inc edi
+    nextUntilEnd,
+    [0x72, 0xe0], // jb check
+    [0x46, ...toMemory(CHANGING_ADDRESS)], // inc esi
+    word, // write:
+    [0x01, 0xf0, 0x89, 0x03], // add eax, esi; mov [ebx], eax
+    nextUntilEnd,
+    [0x72, 0xeb], // jb write
+    [0xba, ...u32(0x3f8)], // mov edx, port
+    [0x89, 0xf0, 0xe8, ...u32(0x12)], // mov eax, esi; call hex
+    [0xb0, 0x20, 0xee], // mov al, ' '; out dx, al
+    [0x89, 0xf8, 0xe8, ...u32(0x08)], // mov eax, edi; call hex
+    [0xb0, 0x0a, 0xee], // mov al, newline; out dx, al
+    [0xfb, 0xf4, 0xfa, 0xeb, 0xa2], // sti; hlt; cli; jmp round
+    [0xb9, ...u32(8)], // hex: mov ecx, 8
+    [0xc1, 0xc0, 4, 0x50, 0x24, 15, 0x04, 0x30], // rol eax, 4; push eax; and al, 15; add al, '0'
+    [0x3c, 0x39, 0x76, 2, 0x04, 39, 0xee, 0x58], // cmp al, '9'; jbe +2; add al, 39; out dx, al; pop eax
+    [0xe2, 0xee, 0xc3], // loop to the rol; ret
+    [0x50, 0xb0, 0x20, 0xe6, 0x20, 0x58, 0xcf], // tick: push eax; the interrupt is done; pop eax; iret
+  ].flat();
   const header = [
     MULTIBOOT_MAGIC,
     ADDRESSES_GIVEN,
