@@ -140,7 +140,6 @@ describe('who may move a VM', () => {
 
 describe('a VM that stays where nothing can be written', () => {
   it('may run unless it is written that it was given up', () => {
-    const file = new OwnershipFile(directory, 'vm1');
     const full = Object.assign(new OwnershipFile(directory, 'vm1'), {
       write: () => {
         throw new Error('no space left on device');
