@@ -16,9 +16,6 @@ const TICK_OFFSET = 0xcb;
 
 const u32 = (value: number): number[] => [value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, (value >>> 24) & 0xff];
 
-/** Bytes of the guest's memory that have to travel. */
-export const COUNTING_BYTES = MEMORY_END - MEMORY_ADDRESS;
-
 /**
  * A multiboot kernel of 242 bytes that QEMU starts by `-kernel` within a second. Eighteen times a second, when the firmware's timer
  * wakes it, it compares each word of 2.25 MB with what it must be, changes the last 256 KB, and writes a line on its serial port: the number of the

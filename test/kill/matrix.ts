@@ -59,7 +59,3 @@ export function caseName({ victim, moment, outageMs }: KillCase): string {
 export function isRiddenThrough({ victim, moment, outageMs }: KillCase): boolean {
   return victim === 'names' || (victim === 'link' && outageMs < LONG_OUTAGE_MS && moment !== 'after');
 }
-
-export function isDaemon(victim: Victim): boolean {
-  return daemons.has(victim);
-}

@@ -38,7 +38,7 @@ export class Mortal {
 }
 
 /** A write that the file system did not confirm. */
-export class DiskError extends Error {}
+class DiskError extends Error {}
 
 /** What becomes of a write: `full`: nothing is written. `unsure`: it is, but nobody says so. */
 export type DiskState = 'works' | 'full' | 'unsure';
