@@ -43,7 +43,8 @@ export class QemuOutput extends Writable {
   }
 
   override _final(callback: (error?: Error | null) => void): void {
-    if (this.#socket === undefined) callback();
+    // QEMU closes its side when it has everything, which may be before the stream is ended here; the socket ends itself then.
+    if (this.#socket === undefined || this.#socket.writableFinished) callback();
     else this.#socket.end(callback);
   }
 

@@ -59,17 +59,6 @@ describe('a run of which something is killed', () => {
     expect(await states()).toEqual(['postmigrate', 'running']);
   });
 
-  it('leaves the guest at the source when the destination program is killed, and says so in one line', async () => {
-    await start();
-    killProgram('b');
-    const { code, text } = await run.ended;
-    expect(code).toBe(1);
-    expect(text.match(/^vm1 stays at the source: .*$/gm)).toHaveLength(1);
-    await noProgramIsLeft();
-    expect((await states())[0]).toBe('running');
-    expect([record('a')?.phase, record('b')?.phase]).toEqual(['running', 'aborted']);
-  });
-
   it('leaves the guest at the source on Ctrl-C', async () => {
     await start('--json');
     run.kill('SIGINT');
