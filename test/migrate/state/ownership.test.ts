@@ -140,17 +140,18 @@ describe('who may move a VM', () => {
 
 describe('a VM that stays where nothing can be written', () => {
   it('may run unless it is written that it was given up', () => {
+    const mine = new OwnershipFile(directory, 'vm1');
     const full = Object.assign(new OwnershipFile(directory, 'vm1'), {
       write: () => {
         throw new Error('no space left on device');
       },
     });
-    file.write({ role: 'source', phase: 'sending' });
+    mine.write({ role: 'source', phase: 'sending' });
     noteStays(full, { reason: 'aborted' });
-    file.write({ role: 'source', phase: 'handed-over' });
+    mine.write({ role: 'source', phase: 'handed-over' });
     expect(() => noteStays(full, { reason: 'aborted' })).toThrow('no space');
-    noteStays(file, { reason: 'aborted' });
-    expect(file.read()).toMatchObject({ phase: 'running', reason: 'aborted' });
+    noteStays(mine, { reason: 'aborted' });
+    expect(mine.read()).toMatchObject({ phase: 'running', reason: 'aborted' });
   });
 });
 
