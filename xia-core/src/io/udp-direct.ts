@@ -26,6 +26,7 @@ export class UdpDirect {
   readonly #senders = new SenderMemo();
   #unwatch: (() => void) | undefined;
   #immediate: NodeJS.Immediate | undefined;
+  #isLost = false;
 
   /** Node takes no datagrams from now on. @throws what `DatagramCalls.watch` throws; then Node goes on */
   constructor(handle: SocketHandle, calls: DatagramCalls, take: TakeDatagram) {
@@ -50,22 +51,19 @@ export class UdpDirect {
     clearImmediate(this.#immediate);
   }
 
+  /**
+   * Who calls here opens no scope for callbacks of Node: ticks and promises would have their turn in the middle of whatever calls into
+   * Node first, such as TLS, and reenter what is not done yet. So the work is left to the phase that comes next.
+   */
   readonly #readable = (isReadable: boolean): void => {
-    // Who calls here knows no promises: those that become settled now are looked at in the next phase of the event loop.
-    this.#immediate ??= setImmediate(this.#turnEnds);
-    try {
-      if (isReadable) this.#drain();
-      else this.#giveBack();
-    } catch (error) {
-      // Nor does it know exceptions.
-      setImmediate(() => {
-        throw error;
-      });
-    }
+    this.#isLost ||= !isReadable;
+    this.#immediate ??= setImmediate(this.#attend);
   };
 
-  readonly #turnEnds = (): void => {
+  readonly #attend = (): void => {
     this.#immediate = undefined;
+    this.#drain();
+    if (this.#isLost && this.#unwatch !== undefined) this.#giveBack();
   };
 
   #drain(): void {
