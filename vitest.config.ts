@@ -8,15 +8,11 @@ const END_TO_END = 'test/**/*.e2e.test.ts';
 /** These keep both cores busy for long: a machine that is moved meanwhile would not get on. */
 const ALONE = [
   'test/e2e/{copies,demo,moved-again}',
-  'test/fuzz/*',
   'test/kill/*',
-  'test/migrate/disk/disk-tunnel',
-  'test/migrate/guest/*',
+  'test/migrate/guest/probe-guest',
   'test/migrate/qemu/migration',
-  'test/migrate/run/{busy-guest,kill-run,load-failure,run-migration,unix-run}',
-  'test/repository/*',
-  'test/tools/bench*/*',
-  'test/tools/xtestbed/boot',
+  'test/tools/bench/*',
+  'test/tools/bench-handover/{bench,load}',
 ].map((path) => `${path}.e2e.test.ts`);
 
 export default defineConfig({

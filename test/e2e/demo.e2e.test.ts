@@ -17,7 +17,8 @@ describe('the demo on real QEMU', () => {
   const demo = (...args: string[]) =>
     start(process.execPath, [join(projectRoot, 'tools/bootstrap.mjs'), 'demo', '--run-dir', folder.path, ...args]);
 
-  it.each(['inter-ad', 'intra-ad', 'ping-pong'])(
+  // The first half of ping-pong is the scenario inter-ad.
+  it.each(['intra-ad', 'ping-pong'])(
     'moves the VM, scenario %s',
     async (scenario) => {
       const { output, ended } = demo('--scenario', scenario);

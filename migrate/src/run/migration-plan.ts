@@ -120,6 +120,8 @@ export interface RunResult {
   /** Every disk of the VM that was looked at, and what became of it. */
   readonly disks: readonly DiskResult[];
   readonly peakRssMb: { readonly source: number | undefined; readonly destination: number | undefined };
+  /** Processor time of the two programs, user and system, from their start to their summary. */
+  readonly cpuSeconds: { readonly source: number | undefined; readonly destination: number | undefined };
 }
 
 /**

@@ -17,6 +17,7 @@ const summarySchema = v.looseObject({
   /** Of a program that failed before a transfer began: its error's code. */
   code: v.optional(v.fallback(v.picklist(errorCodeNames), 'refused'), 'refused'),
   peakRssMb: v.optional(v.number()),
+  cpuSeconds: v.optional(v.number()),
 });
 
 export type ProgramSummary = v.InferOutput<typeof summarySchema>;

@@ -211,6 +211,7 @@ class MigrationRun {
       phases: this.#moments,
       disks: this.#disks?.results(settlement.outcome === 'moved') ?? [],
       peakRssMb: { source: from?.peakRssMb, destination: to?.peakRssMb },
+      cpuSeconds: { source: from?.cpuSeconds, destination: to?.cpuSeconds },
     };
   }
 }

@@ -65,8 +65,9 @@ export class TransferReport {
     const { bytes = 0, chunks = 0 } = this.#figures?.() ?? {};
     const totalTimeMs = this.#events.elapsedMs;
     // ru_maxrss is in kilobytes.
-    const peakRssMb = Math.round(process.resourceUsage().maxRSS / 1024);
-    this.#record('summary', { bytes, chunks, totalTimeMs, peakRssMb, ...fields });
+    const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
+    const [peakRssMb, cpuSeconds] = [Math.round(maxRSS / 1024), Math.round((userCPUTime + systemCPUTime) / 1e4) / 100];
+    this.#record('summary', { bytes, chunks, totalTimeMs, peakRssMb, cpuSeconds, ...fields });
     if (!this.#isQuiet) process.stderr.write(`xmigrate ${this.#options.role}: ${words}\n`);
     this.#events.close();
   }

@@ -104,7 +104,7 @@ test(
 
     there.sendUdp('check');
     // A line may be there by half.
-    const printed = async () => /^\{"guest":"checked".*\n/m.exec(await readFile(destination.files.serialLog, 'utf8'))?.[0];
+    const printed = async () => /^\{"guest":"checked".*\r?\n/m.exec(await readFile(destination.files.serialLog, 'utf8'))?.[0];
     await expect.poll(printed, { timeout: 20_000 }).toBeDefined();
     const checked = JSON.parse((await printed()) ?? '{}') as Record<string, number>;
     expect(checked).toMatchObject({ damage: -1, filledBytes: 299_999_232 });

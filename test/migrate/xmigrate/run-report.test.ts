@@ -21,6 +21,7 @@ const moved: MoveResult = {
   pages: undefined,
   disks: [],
   peakRssMb: { source: 80, destination: 80 },
+  cpuSeconds: { source: 1, destination: 1 },
   steps: [],
   update: { marks: [{ where: 'control R1.ctl', afterMs: 120 }], totalMs: 120 },
 };

@@ -36,7 +36,10 @@ interface MeasureOptions {
 }
 
 type Figures = Omit<BenchRun, 'mode' | 'round' | 'from' | 'to' | 'dirtyMbPerSecond' | 'memory'>;
-type Outcome = Pick<BenchRun, 'fromRunMs' | 'qemuDowntimeMs' | 'streamBytes' | 'senderPeakRssMb' | 'receiverPeakRssMb'>;
+type Outcome = Pick<BenchRun, 'fromRunMs' | 'qemuDowntimeMs' | 'streamBytes' | 'senderPeakRssMb' | 'receiverPeakRssMb'> & {
+  /** Of programs that tell it themselves. */
+  readonly programSeconds?: Readonly<Record<string, number>>;
+};
 
 /** Moves the guest once. @throws XiaError when it did not move */
 export async function measureMove(move: MeasuredMove, options: MeasureOptions): Promise<Figures> {
@@ -67,12 +70,12 @@ async function measureTransfer(move: MeasuredMove, options: MeasureOptions): Pro
   const watch = new MoveWatch(source, target);
   try {
     const before = await readProcesses(move);
-    const outcome = mode === 'xia' ? await xiaMove(move, options) : await otherMove(mode, move, options);
+    const { programSeconds, ...outcome } = mode === 'xia' ? await xiaMove(move, options) : await otherMove(mode, move, options);
     const { totalTimeMs, pausedMs } = await watch.times({ timeoutMs: RESUME_TIMEOUT_MS, signal: options.signal });
     const waitedFor = [vm.qemu.pid, destination.qemu.pid, ...(rivals.ssh === undefined ? [] : [rivals.ssh.pid])];
     if (!(await childrenCounted(waitedFor, CHILDREN_TIMEOUT_MS)))
       throw new XiaError('timeout', `${mode}: a helper of the move does not end`);
-    const cpuSeconds = usedCpu(mode, before, await readProcesses(move));
+    const cpuSeconds = usedCpu(mode, before, await readProcesses(move), programSeconds);
     const round = (ms: number) => Math.round(ms * 10) / 10;
     return { ...outcome, totalTimeMs: round(totalTimeMs), pausedMs: round(pausedMs), cpuSeconds };
   } finally {
@@ -96,7 +99,6 @@ const CHILD_NAMES: Readonly<Partial<Record<BenchMode, readonly [string, string?]
   socat: ['socat out', 'socat in'],
   ssh: ['ssh'],
   sshGcm: ['ssh'],
-  xia: ['sender', 'receiver'],
 };
 
 /** Processor seconds by part: both QEMUs, their children, and what else carried bytes in this mode. */
@@ -104,10 +106,11 @@ export function usedCpu(
   mode: BenchMode,
   before: ReadonlyMap<string, CpuReading>,
   after: ReadonlyMap<string, CpuReading>,
+  programs: Readonly<Record<string, number>> = {},
 ): Record<string, number> {
   const nothing: CpuReading = { own: 0, children: 0 };
   const used = (name: string) => cpuBetween(before.get(name) ?? nothing, after.get(name) ?? nothing);
-  const parts: Record<string, number> = { qemu: used('source').own + used('destination').own };
+  const parts: Record<string, number> = { qemu: used('source').own + used('destination').own, ...programs };
   const [out, into] = CHILD_NAMES[mode] ?? [];
   if (out !== undefined) parts[out] = used('source').children;
   if (into !== undefined) parts[into] = used('destination').children;
@@ -149,5 +152,6 @@ async function xiaMove({ lab, vm, destination, number }: MeasuredMove, options: 
     streamBytes: result.bytes,
     ...(source === undefined ? {} : { senderPeakRssMb: source }),
     ...(target === undefined ? {} : { receiverPeakRssMb: target }),
+    programSeconds: { sender: result.cpuSeconds.source ?? 0, receiver: result.cpuSeconds.destination ?? 0 },
   };
 }

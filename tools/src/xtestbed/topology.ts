@@ -34,7 +34,7 @@ const routerSchema = v.strictObject({
   /** Byte budget of the on-path chunk cache, 0 for none. */
   cacheMegabytes: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(65_536)), 0),
   cachePolicy: v.optional(v.picklist(evictionPolicyNames), DEFAULT_EVICTION_POLICY),
-  cacheAdmit: v.optional(v.picklist(admissions), 'second-request'),
+  cacheAdmit: v.optional(v.picklist(admissions), 'always'),
 });
 
 const hostSchema = v.strictObject({
