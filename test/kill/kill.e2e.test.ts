@@ -13,10 +13,11 @@ afterAll(() => bed.stop());
 
 it('leaves one whole copy of the guest running, whichever process of a move is killed', async () => {
   // They do not touch the network, so that one does for all.
-  const cases: (KillCase & { readonly end: string })[] = [
+  const cases: (KillCase & { readonly end: unknown })[] = [
     { victim: 'recv', moment: 'first', outageMs: Infinity, end: 'source' },
     { victim: 'destination-qemu', moment: 'done', outageMs: Infinity, end: 'source' },
-    { victim: 'send', moment: 'commit', outageMs: Infinity, end: 'destination' },
+    // Its COMMITTED may have left by then or not: the destination decides, and one of them has the guest.
+    { victim: 'send', moment: 'commit', outageMs: Infinity, end: expect.stringMatching(/^(source|destination)$/) },
     // What it had is at the destination by then.
     { victim: 'source-qemu', moment: 'commit', outageMs: Infinity, end: 'destination' },
   ];
