@@ -77,6 +77,47 @@ describe('the walk over the graph', () => {
     expect([view.last, visited(view)]).toEqual([2, ['0.0', '2.1']]);
   });
 
+  describe('at a host, which knows a way by default', () => {
+    const host = (): ForwardingEngine => {
+      const engine = new ForwardingEngine();
+      engine.setLocal(AD);
+      engine.setLocal(SELF);
+      for (const type of [PrincipalType.AD, PrincipalType.HID, PrincipalType.SID]) engine.table(type).setDefault(4, 2);
+      return engine;
+    };
+
+    it.each([true, false])('leaves it to the router to say that a packet has reached the AD (from itself: %s)', (origin) => {
+      const view = packet(hostDag(AD, HID));
+      const before = view.bytes.slice();
+      expect(outcome(host(), view, origin)).toEqual(['FORWARD', 4, 2]);
+      before[4] = view.hopLimit;
+      expect([view.last, view.bytes]).toEqual([-1, before]);
+    });
+
+    it('says so of what it knows a way for itself', () => {
+      const engine = host();
+      engine.route(HID, { face: 1, neighbour: 3 });
+      const view = packet(hostDag(AD, HID));
+      expect(outcome(engine, view, true)).toEqual(['FORWARD', 1, 3]);
+      expect([view.last, visited(view)]).toEqual([0, ['1.0']]);
+      const own = packet(hostDag(AD, SELF));
+      expect(outcome(engine, own, true)).toEqual(['DELIVER']);
+      const elsewhere = host();
+      elsewhere.table(PrincipalType.HID).setDefault(5, 0);
+      const other = packet(hostDag(AD, HID));
+      expect(outcome(elsewhere, other, true)).toEqual(['FORWARD', 5, 0]);
+      expect(other.last).toBe(0);
+    });
+
+    it('keeps the marks of what the packet passed before', () => {
+      const view = packet(Dag.parse(`RE ${OTHER_AD} ${AD} ${HID}`));
+      const engine = host();
+      engine.setLocal(OTHER_AD);
+      expect(outcome(engine, view)).toEqual(['FORWARD', 4, 2]);
+      expect([view.last, visited(view)]).toEqual([0, ['2.0']]);
+    });
+  });
+
   it('passes over types without a table, which is what the fallback is for', () => {
     const engine = new ForwardingEngine();
     engine.route(AD, { face: 2, neighbour: 0 });

@@ -35,6 +35,10 @@ const LOW_TYPES = 256;
  * edge without an entry, or of a type without a table, leaves it to the next edge. That is the fallback which lets a
  * network carry addresses that it only partly understands.
  *
+ * A host is at the end of its AD, and all that it does not know goes to a router of it by default. So it does not say of a packet which
+ * it sends there that the packet has reached the AD: that router says it. If the host has moved and has not heard of it yet, its
+ * packets for the AD where it was still find their way from the one where it is.
+ *
  * Allocates nothing per packet. Answers of the last `forward` are in `outFace`, `outNeighbour`, `outNode`, `reason` and
  * `byBroadcast`.
  */
@@ -57,6 +61,8 @@ export class ForwardingEngine {
   outNode = -1;
   /** Why the last packet was dropped, unreachable or out of hops. */
   reason: Reason = Reason.NONE;
+  /** Whether the last way found was a table's default. */
+  #isByDefault = false;
   /** Whether the last packet passed the broadcast identifier here, which proves that its sender is on our link. */
   byBroadcast = false;
 
@@ -206,15 +212,24 @@ export class ForwardingEngine {
     const sink = view.destinationCount - 1;
     // The sink's slots hold the source's edges, so a packet that has reached nothing yet begins there.
     let node = view.last < 0 ? sink : view.last;
+    // What was last reached before an AD of ours, and the slot that led from there to the AD; -1 when the packet is not at one.
+    let beforeAd = -1;
+    let slotToAd = -1;
     // An acyclic graph reaches each node once at most: the bound is never met, and costs nothing.
     for (let steps = 0; steps <= sink; steps++) {
       const slot = this.#matchingSlot(view, node, origin);
       if (slot < 0) return this.#exhausted();
       const face = this.outFace;
-      if (face >= 0) return this.#sendOn(view, origin);
+      if (face >= 0) {
+        if (slotToAd >= 0 && this.#isLeftToRouter()) this.#takeBack(view, beforeAd, slotToAd, sink);
+        return this.#sendOn(view, origin);
+      }
       if (face === BROADCAST_FACE && origin) return Disposition.BROADCAST;
       if (face === BROADCAST_FACE) this.byBroadcast = true;
       const next = view.edge(node, slot);
+      const isAd = view.nodeType(next) === PrincipalType.AD;
+      beforeAd = isAd ? view.last : -1;
+      slotToAd = isAd ? slot : -1;
       view.markVisited(node, slot);
       view.setLast(next);
       if (next === sink || view.nodeType(next) === PrincipalType.SID) return Disposition.DELIVER;
@@ -238,9 +253,24 @@ export class ForwardingEngine {
       this.outFace = face;
       this.outNode = next;
       this.outNeighbour = entry >= 0 ? table.neighbourAt(entry) : table.defaultNeighbour;
+      this.#isByDefault = entry < 0;
       return slot;
     }
     return -1;
+  }
+
+  /** Whether what follows behind an AD of ours goes by default to where whatever is in another AD goes as well. */
+  #isLeftToRouter(): boolean {
+    const { defaultFace, defaultNeighbour } = this.#low[PrincipalType.AD]!;
+    return this.#isByDefault && this.outFace === defaultFace && this.outNeighbour === defaultNeighbour;
+  }
+
+  /** The packet has not reached the AD, after all. */
+  #takeBack(view: XipView, before: number, slot: number, sink: number): void {
+    const ad = view.last;
+    view.unmarkVisited(before < 0 ? sink : before, slot);
+    view.setLast(before);
+    this.outNode = ad;
   }
 
   #exhausted(): Disposition {

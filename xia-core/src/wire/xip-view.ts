@@ -149,6 +149,12 @@ export class XipView {
     this.bytes[offset] = this.bytes[offset]! | EDGE_VISITED;
   }
 
+  /** Undoes {@link markVisited}. */
+  unmarkVisited(index: number, slot: number): void {
+    const offset = this.#edgeOffset(index, slot);
+    this.bytes[offset] = this.bytes[offset]! & ~EDGE_VISITED;
+  }
+
   /** Writes the hop limit, 0 to 255, to the packet. */
   setHopLimit(hopLimit: number): void {
     this.hopLimit = hopLimit;
