@@ -305,6 +305,24 @@ describe('a host that asks its guest to prepare', () => {
     expect(pair.guests.prepared(guest)).toBeUndefined();
   });
 
+  it('takes the answer of a slow guest to the question before, while that can be of use', () => {
+    const slow = away.lastBeacon();
+    const asks = () => {
+      away.pass(10_000);
+      const asked = relayed(away, there);
+      expect(pair.guests.prepare(guest, asked, bench.now, bench.wall())).toBeUndefined();
+      return away.lastBeacon().token;
+    };
+    expect(pair.guests.prepare(guest, relayed(away, there), bench.now, bench.wall())).toBeUndefined();
+    expect(asks()).not.toEqual(slow.token);
+    answer({ token: slow.token });
+    expect([outcomes(), pair.guests.prepared(guest) !== undefined]).toEqual([['ok'], true]);
+    asks();
+    asks();
+    answer({ token: slow.token, sequence: 501 });
+    expect([pair.count('prepared:accepted'), pair.count('prepared:mismatch')]).toEqual([1, 1]);
+  });
+
   it('asks only who is attached to it, about places that are to be believed', () => {
     expect(ask(there_)).toBe('not-here');
     const forged = { beacon: place.beacon.slice().fill(1, 40, 50), relays: [] };

@@ -16,6 +16,8 @@ const MAX_ASKED = 64;
 /** What a guest has prepared is worth nothing when the token in it has aged. */
 const KEPT_MS = 20_000;
 const ASKED_LIFETIME_MS = 10_000;
+/** Two are good at a time; a third is of a beacon that comes late. */
+const MAX_TOKENS = 3;
 
 interface PrepareSenderOptions {
   readonly hid: Xid;
@@ -36,6 +38,8 @@ interface Asked {
   readonly hid: Xid;
   readonly hop: Hop;
   readonly heard: HeardBeacon;
+  /** Of this place, as it was asked about lately: a slow guest answers the question before. Where it goes to the token is judged. */
+  readonly tokens: readonly Uint8Array[];
   readonly payload: Uint8Array;
   readonly endsAt: number;
   tries: number;
@@ -91,6 +95,7 @@ export class PrepareSender {
       hid: guest,
       hop,
       heard: heard.value,
+      tokens: withToken(isSamePlace ? before!.tokens : [], heard.value.beacon.token),
       payload: encodePrepare({ prepare, beacon: place.beacon, relays: place.relays }),
       endsAt: now + KEPT_MS,
       tries: 0,
@@ -116,7 +121,7 @@ export class PrepareSender {
     if (asked === undefined || !sameHop(asked.hop, from)) return counters.count('prepared:unmatched');
     const { beacon, accessPoint } = asked.heard;
     const isThere = binding.router.equals(beacon.hid) && binding.ad.equals(beacon.ad) && binding.accessPoint.equals(accessPoint);
-    if (!isThere || !equalBytes(binding.token, beacon.token)) return counters.count('prepared:mismatch');
+    if (!isThere || !asked.tokens.some((token) => equalBytes(token, binding.token))) return counters.count('prepared:mismatch');
     if (binding.sequence <= asked.sequence) return counters.count('prepared:stale');
     counters.count('prepared:accepted');
     asked.sequence = binding.sequence;
@@ -167,4 +172,8 @@ export class PrepareSender {
     asked.delayMs *= 2;
     this.#options.sink.sendLink(asked.hop.face, asked.hop.neighbour, asked.payload);
   }
+}
+
+function withToken(tokens: readonly Uint8Array[], token: Uint8Array): readonly Uint8Array[] {
+  return [...tokens.filter((known) => !equalBytes(known, token)), token].slice(-MAX_TOKENS);
 }
