@@ -67,6 +67,27 @@ function onlyTold(world: MigrationWorld): void {
   world.announce = (station) => (station === undefined ? announce(station) : world.runsThere());
 }
 
+/** The last packets that come for the VM before it stops stay in its socket, from where its host takes them back. */
+function leavesUnread(world: MigrationWorld, packets: number): void {
+  const { vm, hosts } = world;
+  const unread: Uint8Array[] = [];
+  const carry = vm.stack.receive.bind(vm.stack);
+  let isHeld = false;
+  vm.stack.receive = (face, neighbour, packet, now) => {
+    if (kindOf(packet) !== 0 || isHeld) return carry(face, neighbour, packet, now);
+    unread.push(Uint8Array.from(packet));
+    if (unread.length > packets) carry(face, neighbour, unread.shift()!, now);
+  };
+  const stop = world.stop.bind(world);
+  world.stop = (isTold) => {
+    const hop = hosts.a.stack.mobility.binding(vm.stack.hid)!.hop!;
+    stop(isTold);
+    isHeld = true;
+    expect(unread.length).toBe(packets);
+    for (const packet of unread) hosts.a.enter((now) => hosts.a.stack.returned(hop.face, hop.neighbour, packet, now));
+  };
+}
+
 /** The VM hears and says nothing for a while after it was resumed; `onReached` is when a packet is at its card. */
 function sleepy({ network, vm }: MigrationWorld, ms: number, onReached: (at: number) => void): void {
   const wakeAt = network.now + ms;
@@ -151,6 +172,13 @@ describe('a VM that has prepared its move to another AD', () => {
       expect(flow.arrived.length, `seed ${seed}: none twice`).toBe(flow.sent);
       expect(world.vm.stack.ad?.equals(world.ads[2]), `seed ${seed}`).toBe(true);
     }
+  });
+
+  it.each([true, false])('gets what its card had not taken when it stopped (holding: %s)', (holding) => {
+    const { flow } = move({ holding, arrivingMs: 50, change: (world) => leavesUnread(world, 20) });
+    const unread = holding ? 0 : 20;
+    expect(flow.lost).toBeGreaterThanOrEqual(unread);
+    if (holding) expect([flow.lost, flow.outOfOrder, flow.arrived.length]).toEqual([0, 0, flow.sent]);
   });
 
   it('loses no more than the time of the turn without holding', () => {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -213,5 +213,58 @@ describe('NetdevFace', () => {
     expect(() => new NetdevFace({ name: 'vms', role: 'access', path, mtu: 70_000 })).toThrow(
       expect.objectContaining({ code: 'bad-config' }),
     );
+  });
+
+  describe('what a machine that stands still has not read', () => {
+    async function sleeping(): Promise<Socket> {
+      // Else Node reads by itself.
+      const socket = new Socket();
+      socket.pause();
+      socket.connect(path);
+      await once(socket, 'connect');
+      return socket;
+    }
+    const numbered = (number: number): Buffer => Buffer.alloc(1000, `packet ${number} `);
+    const turn = () => new Promise((done) => setTimeout(done, 20));
+
+    test('can be taken back, in order, whether it lies here or in the kernel', async () => {
+      const { face, heard } = await opened();
+      const socket = await sleeping();
+      await heard.until(({ announcements }) => announcements.length === 1);
+      for (let number = 0; number < 1500; number++) {
+        expect(face.send(1, numbered(number).subarray(0, 400), numbered(number).subarray(400))).toBe(true);
+        if (number % 50 === 0) await turn();
+      }
+      const unsent = face.gauges().find(({ name }) => name === 'largest send queue')!.used;
+      expect(unsent, 'more than the kernel takes').toBeGreaterThan(1_000_000);
+      const back = face.takeBack(1);
+      expect(back.map((packet) => Buffer.from(packet).toString())).toEqual(
+        Array.from({ length: 1500 }, (_, number) => numbered(number).toString()),
+      );
+      expect(face.takeBack(1), 'once').toEqual([]);
+      expect(face.takeBack(2), 'of nobody else').toEqual([]);
+      expect(face.send(1, numbered(1500))).toBe(true);
+      socket.destroy();
+    });
+
+    test('is nothing when it has read all some time ago', async () => {
+      const { face, heard } = await opened();
+      const socket = await sleeping();
+      await heard.until(({ announcements }) => announcements.length === 1);
+      let read = 0;
+      socket.on('data', (bytes) => (read += bytes.length));
+      socket.resume();
+      for (let number = 0; number < 300; number++) expect(face.send(1, numbered(number))).toBe(true);
+      const all = 300 * new NetdevLink().encode(numbered(0)).length;
+      await expect.poll(() => read).toBe(all);
+      await expect.poll(() => face.gauges().find(({ name }) => name === 'largest send queue')!.used).toBe(0);
+      await new Promise((done) => setTimeout(done, 60));
+      expect(face.takeBack(1)).toEqual([]);
+      // QEMU reads one more when its machine has stopped, and loses it.
+      expect(face.send(1, numbered(7))).toBe(true);
+      await expect.poll(() => read).toBeGreaterThan(all);
+      expect(face.takeBack(1).length).toBeLessThanOrEqual(1);
+      socket.destroy();
+    });
   });
 });

@@ -121,6 +121,11 @@ export interface Face {
    * @returns how many were not dropped; with neighbour 0, by the neighbour that most were sent to
    */
   sendRun?(neighbour: number, bytes: Uint8Array, segmentBytes: number, lent?: boolean): number;
+  /**
+   * The packets that a neighbour which stands still may not have read, in order, as they were sent. Some of them it may have read after all.
+   * A face that does not know has none.
+   */
+  takeBack?(neighbour: number): Uint8Array[];
   describe(): FaceDescription;
   /** How full its queues and tables are; names are without that of the face. */
   gauges?(): Gauge[];

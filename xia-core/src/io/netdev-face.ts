@@ -2,10 +2,10 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { XiaError, type Gauge } from '../bytes/index.js';
 import type { FaceRole } from '../stack/face-table.js';
 import { FaceCounters, type Face, type FaceDescription, type FaceHandler, type FaceNeighbour, type FaceSettings } from './face.js';
-import { FrameSplitter } from './frame-splitter.js';
 import { checkedMtu } from './face-mtu.js';
-import { NetdevLink } from './netdev-link.js';
+import { MAX_UNSENT_BYTES, NetdevConnection } from './netdev-connection.js';
 import { listenUnix } from './unix-listen.js';
+import { loadUnreadBytes, type UnreadBytes } from './unread-bytes.js';
 
 export interface NetdevFaceOptions {
   readonly name: string;
@@ -19,8 +19,6 @@ export interface NetdevFaceOptions {
 const DEFAULT_NETDEV_MTU = 1472;
 const MAX_FRAME_BYTES = 65_535 + 14;
 const MAX_CONNECTIONS = 64;
-/** A QEMU that does not read its frames (it is stopped, or loads a migration) must not make them pile up here. */
-const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 
 /**
  * A face to virtual machines: QEMU's `-netdev stream,id=N,server=off,addr.type=unix,addr.path=PATH` (7.2 and later).
@@ -36,11 +34,12 @@ export class NetdevFace implements Face {
   readonly #path: string;
   readonly #server: Server;
   /** By neighbour id less 1. */
-  readonly #connections: (Connection | undefined)[] = [];
+  readonly #connections: (NetdevConnection | undefined)[] = [];
   #handler: FaceHandler | undefined;
   #connectionsRefused = 0;
   #mostConnections = 0;
   readonly #most = { unsentBytes: 0 };
+  #unread: UnreadBytes = () => undefined;
 
   /** @throws XiaError `bad-config` */
   constructor(options: NetdevFaceOptions) {
@@ -68,6 +67,7 @@ export class NetdevFace implements Face {
 
   async open(handler: FaceHandler): Promise<void> {
     this.#handler = handler;
+    this.#unread = await loadUnreadBytes();
     try {
       await listenUnix(this.#server, this.#path);
     } catch (cause) {
@@ -93,6 +93,10 @@ export class NetdevFace implements Face {
     }
     if (!anybody) this.counters.droppedNoNeighbour++;
     return sent;
+  }
+
+  takeBack(neighbour: number): Uint8Array[] {
+    return this.#connections[neighbour - 1]?.takeBack() ?? [];
   }
 
   station(neighbour: number): string | undefined {
@@ -124,17 +128,19 @@ export class NetdevFace implements Face {
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
-  #sendTo(connection: Connection | undefined, packet: Uint8Array, body: Uint8Array | undefined): boolean {
+  #sendTo(connection: NetdevConnection | undefined, packet: Uint8Array, body: Uint8Array | undefined): boolean {
     if (connection === undefined) {
       this.counters.droppedNoNeighbour++;
       return false;
     }
-    if (!connection.write(connection.link.encode(packet, body))) {
+    const frame = connection.link.encode(packet, body);
+    const packetBytes = packet.length + (body?.length ?? 0);
+    if (!connection.write(frame, frame.length - packetBytes)) {
       this.counters.droppedQueueFull++;
       return false;
     }
     this.counters.packetsOut++;
-    this.counters.bytesOut += packet.length + (body?.length ?? 0);
+    this.counters.bytesOut += packetBytes;
     return true;
   }
 
@@ -147,7 +153,9 @@ export class NetdevFace implements Face {
     const free = this.#connections.indexOf(undefined);
     const index = free < 0 ? this.#connections.length : free;
     const neighbour = index + 1;
-    const connection = new Connection(socket, this.#most, (frame) => this.#receive(connection, neighbour, frame));
+    const connection = new NetdevConnection(socket, this.#most, this.#unread, MAX_FRAME_BYTES, (frame) =>
+      this.#receive(connection, neighbour, frame),
+    );
     this.#connections[index] = connection;
     this.#mostConnections = Math.max(this.#mostConnections, this.#connections.length);
     socket.on('data', (piece) => {
@@ -166,7 +174,7 @@ export class NetdevFace implements Face {
     handler.announced(neighbour);
   }
 
-  #receive(connection: Connection, neighbour: number, frame: Uint8Array): void {
+  #receive(connection: NetdevConnection, neighbour: number, frame: Uint8Array): void {
     const handler = this.#handler;
     if (handler === undefined) return;
     const event = connection.link.receive(frame);
@@ -195,52 +203,6 @@ export class NetdevFace implements Face {
   }
 }
 
-function describeNeighbour(id: number, { link, announcedMs }: Connection): FaceNeighbour {
+function describeNeighbour(id: number, { link, announcedMs }: NetdevConnection): FaceNeighbour {
   return { id, address: link.describe(), ...(announcedMs === undefined ? {} : { announcedMs }) };
-}
-
-/** The connection of one QEMU. */
-class Connection {
-  readonly link = new NetdevLink();
-  /** When the machine first announced itself, ms since 1970. */
-  announcedMs: number | undefined;
-  readonly splitter: FrameSplitter;
-  readonly #socket: Socket;
-  readonly #most: { unsentBytes: number };
-  #corked = false;
-
-  /** @param most raised to the most bytes that ever waited */
-  constructor(socket: Socket, most: { unsentBytes: number }, onFrame: (frame: Uint8Array) => void) {
-    this.#socket = socket;
-    this.#most = most;
-    this.splitter = new FrameSplitter(MAX_FRAME_BYTES, onFrame);
-  }
-
-  /** Queues a frame; those of one turn of the event loop go out in one system call. False: too much waits already. */
-  write(frame: Uint8Array): boolean {
-    const socket = this.#socket;
-    const unsentBytes = socket.writableLength + frame.length;
-    if (socket.destroyed || unsentBytes > MAX_UNSENT_BYTES) return false;
-    if (unsentBytes > this.#most.unsentBytes) this.#most.unsentBytes = unsentBytes;
-    if (!this.#corked) {
-      this.#corked = true;
-      socket.cork();
-      process.nextTick(this.#flush);
-    }
-    socket.write(frame);
-    return true;
-  }
-
-  get unsentBytes(): number {
-    return this.#socket.writableLength;
-  }
-
-  destroy(): void {
-    this.#socket.destroy();
-  }
-
-  readonly #flush = (): void => {
-    this.#corked = false;
-    this.#socket.uncork();
-  };
 }

@@ -99,9 +99,19 @@ export class Guests {
     this.#with((guests, now, wallNow) => guests.arriving(hid, now, wallNow));
   }
 
-  /** Says that a machine at an access face stands still, about to go elsewhere: its packets wait. False when they do not. */
+  /**
+   * Says that a machine at an access face stands still, about to go elsewhere: its packets wait, those that it has not read first. False when
+   * they do not.
+   */
   pause(hid: Xid): boolean {
-    return this.#with((guests, now, wallNow) => guests.pause(hid, now, wallNow));
+    const { faces, stack } = this.#parts;
+    return this.#with((guests, now, wallNow) => {
+      const hop = stack.mobility.binding(hid)?.hop;
+      if (!guests.pause(hid, now, wallNow)) return false;
+      const unread = hop === undefined ? [] : (faces.get(hop.face)?.takeBack?.(hop.neighbour) ?? []);
+      for (const packet of unread) stack.returned(hop!.face, hop!.neighbour, packet, now);
+      return true;
+    });
   }
 
   /** Says that a machine runs here, one that stood still or one that was to come: it gets what was held. */

@@ -289,6 +289,12 @@ export class NodeStack {
     this.#path.receiveRun(face, neighbour, bytes, segmentBytes, now, lent);
   }
 
+  /** A packet that was sent by a face comes back: its machine stands still and has not read it. It waits for it with the others. */
+  returned(face: number, neighbour: number, packet: Uint8Array, now: number): void {
+    this.#now = now;
+    this.#path.returned(face, neighbour, packet, now);
+  }
+
   /**
    * A machine announced itself on an access face (`station` is its MAC address then), or was plugged in there, or the link to our own
    * access point came up.

@@ -426,6 +426,14 @@ export class PacketPath {
     return this.held.push(key, { bytes, face, neighbour, at: now }) || this.#drop('hold-full');
   }
 
+  /** A packet that was sent to a machine which has not read it. It waits if those for its machine do; else nobody wants it. */
+  returned(face: number, neighbour: number, packet: Uint8Array, now: number): void {
+    const view = this.#released;
+    if (view.reset(packet) !== undefined) return;
+    const { engine } = this.#options;
+    if (engine.preview(view) === Disposition.FORWARD && engine.outFace === HELD_FACE) this.#hold(view, face, neighbour, now);
+  }
+
   /** Sends a packet to where those for its machine are held; it may have come from there. */
   #handBack(packet: Uint8Array, { face, neighbour }: Hop): boolean {
     const { faces, transmit } = this.#options;
