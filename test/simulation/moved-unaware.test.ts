@@ -23,7 +23,10 @@ describe('a VM that runs elsewhere and does not know it yet', () => {
     network.runFor(200);
     const arrived = new Set(flow.arrived.map(({ number }) => number));
     const lost = Array.from({ length: flow.sent }, (_, number) => number).filter((number) => !arrived.has(number));
-    expect(lost.filter((number) => number >= before), 'sent from there').toEqual([]);
+    expect(
+      lost.filter((number) => number >= before),
+      'sent from there',
+    ).toEqual([]);
     expect(lost.length, 'on the wire as it was pulled').toBeLessThanOrEqual(1);
   });
 });

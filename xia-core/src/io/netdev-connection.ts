@@ -41,7 +41,13 @@ export class NetdevConnection {
   #isScheduled = false;
 
   /** @param most raised to the most bytes that ever waited */
-  constructor(socket: Socket, most: { unsentBytes: number }, unread: UnreadBytes, maxFrameBytes: number, onFrame: (frame: Uint8Array) => void) {
+  constructor(
+    socket: Socket,
+    most: { unsentBytes: number },
+    unread: UnreadBytes,
+    maxFrameBytes: number,
+    onFrame: (frame: Uint8Array) => void,
+  ) {
     this.#socket = socket;
     this.#most = most;
     this.#unread = unread;

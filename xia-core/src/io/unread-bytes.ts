@@ -8,7 +8,11 @@ export async function loadUnreadBytes(): Promise<UnreadBytes> {
   if (process.platform !== 'linux') return () => undefined;
   try {
     const { default: koffi } = await import('koffi');
-    const ioctl = koffi.load(null).func('int ioctl(int, unsigned long, void *)') as (fd: number, request: number, value: Uint8Array) => number;
+    const ioctl = koffi.load(null).func('int ioctl(int, unsigned long, void *)') as (
+      fd: number,
+      request: number,
+      value: Uint8Array,
+    ) => number;
     const value = Int32Array.of(0);
     const memory = new Uint8Array(value.buffer);
     return (fd) => (ioctl(fd, SIOCOUTQ, memory) === 0 ? value[0] : undefined);

@@ -95,7 +95,7 @@ export class PrepareSender {
       hid: guest,
       hop,
       heard: heard.value,
-      tokens: withToken(isSamePlace ? before!.tokens : [], heard.value.beacon.token),
+      tokens: withToken(isSamePlace ? before.tokens : [], heard.value.beacon.token),
       payload: encodePrepare({ prepare, beacon: place.beacon, relays: place.relays }),
       endsAt: now + KEPT_MS,
       tries: 0,
