@@ -8,6 +8,9 @@ export const GUEST_CONFIG_PATH = '/sys/firmware/qemu_fw_cfg/by_name/opt/xia/conf
 
 const BB = '/bin/busybox';
 
+/** What was held for a machine while it stood still comes at once: more than a socket takes by the kernel's own limit. */
+const SOCKET_BUFFER_BYTES = 8 * 1024 * 1024;
+
 /**
  * The guest's first process, a busybox shell script: mounts, modules, network, then the application on Node with its output on
  * the serial console. It stays as parent of the application, as process 1 must never end, and powers off after it.
@@ -24,6 +27,7 @@ done
 # The kernel took the time from the clock chip; one without a battery says 1970.
 if [ "$(${BB} date +%Y)" -lt 2024 ]; then ${BB} date -s 2024-01-01 > /dev/null; fi
 ${BB} hostname xia-guest
+for limit in rmem_max wmem_max; do echo ${SOCKET_BUFFER_BYTES} > /proc/sys/net/core/$limit; done
 ${BB} ip link set lo up
 if [ -e /sys/class/net/eth0 ]; then
   # No IPv6: its address probes would be the first frames out, and nobody answers them.
