@@ -8,6 +8,7 @@ import { repeat } from './repeat.js';
 import { spreadOf } from './quantiles.js';
 import type { SectionOptions } from './section-options.js';
 import { lossesBy, type LossesBy } from './losses.js';
+import { dropsBetween, readPathDrops } from './path-drops.js';
 
 const INTERVAL_MS = 1;
 const SIZE_BYTES = 64;
@@ -19,16 +20,20 @@ interface DatagramRun extends LossesBy {
   readonly lost: number;
   readonly duplicates: number;
   readonly pausedMs: number;
+  /** By the network, in packets of any kind. */
+  readonly dropped: readonly (readonly [where: string, packets: number])[];
 }
 
 async function move(load: Load, { shuttle, signal }: SectionOptions, flow: number): Promise<DatagramRun> {
   await shuttle.prepare();
+  const before = await readPathDrops(shuttle.lab.testbed);
   await load.begin({ kind: 'flow', host: shuttle.address, flow, intervalMs: INTERVAL_MS, sizeBytes: SIZE_BYTES });
   await delay(BEFORE_MS, undefined, { signal });
   const passage = await shuttle.move('xia');
   await delay(AFTER_MS, undefined, { signal });
   const { sent, lost, duplicates, missingSentMs } = await load.end('flow');
-  return { sent, lost, duplicates, pausedMs: passage.pausedMs, ...lossesBy(missingSentMs, passage) };
+  const dropped = dropsBetween(before, await readPathDrops(shuttle.lab.testbed));
+  return { sent, lost, duplicates, pausedMs: passage.pausedMs, dropped, ...lossesBy(missingSentMs, passage) };
 }
 
 function figuresOf(name: string, runs: readonly DatagramRun[]): Section['figures'] {
@@ -67,7 +72,16 @@ function figuresOf(name: string, runs: readonly DatagramRun[]): Section['figures
       sum(({ duplicates }) => duplicates),
       'datagrams',
     ),
+    ...summed(runs.flatMap(({ dropped }) => dropped)).map(([where, packets]) =>
+      figure(`${name}: dropped on the way, ${where}`, packets, 'packets'),
+    ),
   ];
+}
+
+function summed(counts: readonly (readonly [string, number])[]): [string, number][] {
+  const sums = new Map<string, number>();
+  for (const [where, packets] of counts) sums.set(where, (sums.get(where) ?? 0) + packets);
+  return [...sums].toSorted(([a], [b]) => a.localeCompare(b));
 }
 
 /** Figure 4: 1000 datagrams a second to the machine while it moves, counted in the machine. */
