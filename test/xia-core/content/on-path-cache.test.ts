@@ -212,6 +212,7 @@ describe('whatever is thrown at a cache', () => {
           }
           for (const { id, bytes } of chunks) {
             const stored = local.find(id, now);
+            // What is found to be wrong is not routed to any more, so the request goes on.
             expect(stored !== undefined).toBe(routed.has(key(id)));
             if (stored !== undefined) expect(stored.bytes).toEqual(bytes);
           }

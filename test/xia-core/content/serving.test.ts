@@ -206,14 +206,17 @@ describe('LocalContent', () => {
     expect(local).toEqual(new Set([toHex(small.id), toHex(large.id)]));
   });
 
-  it('refuses content that is not what its CID says, in one segment or in several', () => {
+  it('serves no content that is not what its CID says, came it in one segment or in several, and keeps none once it knows', () => {
     const { local, node } = content();
     for (const chunk of [publishable(1, 500), publishable(2, 3000)]) {
       const packets = answers(chunk, 0, 0);
       packets[0]![packets[0]!.length - 1]! ^= 1;
-      expect(packets.map((packet) => node.observe(viewOf(packet), 0)).at(-1)).toBe('refused');
+      expect(packets.map((packet) => node.observe(viewOf(packet), 0)).at(-1)).toBe('inserted');
+      expect(node.find(chunk.id, 1)).toBeUndefined();
+      expect(packets.map((packet) => node.observe(viewOf(packet), 2)).at(-1)).toBe('refused');
     }
-    expect([local.size, node.cache.counters.wrongHash, node.assembler.size]).toEqual([0, 2, 0]);
+    const { foundWrong, wrongHash } = node.cache.counters;
+    expect([local.size, foundWrong, wrongHash, node.assembler.size]).toEqual([0, 2, 2, 0]);
   });
 
   it('leaves requests, other packets and everything else alone', () => {

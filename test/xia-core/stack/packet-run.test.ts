@@ -54,6 +54,7 @@ function recordingPath(options: { runs: boolean; observes: boolean }) {
     deliver: (view, face, neighbour) => {
       if (view.nextHeader !== NextHeader.CHUNK) expect(view.bytes.byteLength).toBe(view.bytes.buffer.byteLength);
       lines.push(`deliver ${face} ${neighbour} ${view.last} ${hex(view.bytes)} ${hex(view.payload())}`);
+      return true;
     },
     deliverRun: (view, run, segmentBytes, face, neighbour) => {
       for (let at = 0; at < run.length; at += segmentBytes) {
@@ -184,7 +185,7 @@ test('packets that are alike leave as one run, and are decided once', () => {
       runs.push({ face, neighbour, bytes: bytes.length, segmentBytes });
       return Math.ceil(bytes.length / segmentBytes);
     },
-    deliver: () => {},
+    deliver: () => true,
     deliverRun: () => {},
     observesChunks: () => false,
     observe: () => {},

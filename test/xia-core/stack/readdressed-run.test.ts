@@ -20,7 +20,7 @@ function path(mtu: number) {
     engine,
     faces,
     transmit: (_face, _neighbour, packet) => sent.push(packet.slice()) > 0,
-    deliver: () => {},
+    deliver: () => true,
     deliverRun: () => false,
     observesChunks: () => false,
     observe: () => {},

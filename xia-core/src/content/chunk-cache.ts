@@ -1,5 +1,5 @@
 import { copyBytes, equalBytes, TimerQueue, type Gauge } from '../bytes/index.js';
-import type { CryptoSuite } from '../xid/index.js';
+import { RecentIds, type CryptoSuite } from '../xid/index.js';
 import { freshBuffers, type BufferSource } from './buffer-pool.js';
 import type { ChunkSource, StoredChunk } from './chunk-source.js';
 import { DEFAULT_EVICTION_POLICY, evictionPolicies, type EvictionPolicyName } from './eviction-policies.js';
@@ -8,6 +8,8 @@ import { IdMap } from './id-map.js';
 
 /** What an entry costs beside its bytes, so that a great many small chunks do not slip through the budget. */
 export const CACHE_ENTRY_BYTES = 256;
+/** CIDs that wrong bytes came for, which are remembered at most. */
+const MAX_DISPUTED = 1024;
 
 export interface ChunkCacheOptions {
   readonly crypto: Pick<CryptoSuite, 'hash'>;
@@ -33,13 +35,19 @@ export type CacheRefusal = 'wrongHash' | 'tooLarge' | 'overAlready' | 'notAdmitt
 interface CachedChunk extends StoredChunk {
   readonly id: Uint8Array;
   readonly slot: number;
+  /** Its bytes are what the CID says; nobody has looked before the first request for it. */
+  verified: boolean;
   /** Was handed out: somebody may still read it after it has gone from here, so its memory is not used again. */
   lent: boolean;
 }
 
 /**
- * Chunks kept because they came by. Holds only bytes whose hash it has checked, within a budget; old ones make room by the
- * policy, and go when their time is over. Lookup, insertion and eviction are O(1), a lifetime O(log n).
+ * Chunks kept because they came by, within a budget; old ones make room by the policy, and go when their time is over. Lookup,
+ * insertion and eviction are O(1), a lifetime O(log n).
+ *
+ * Most of what comes by is never asked for, so a chunk is hashed when it is asked for first, once. Bytes that are not what their
+ * CID says are never handed out: they go then, and whoever has them served asks on. From then on chunks under this CID are
+ * hashed as they come, so that wrong bytes do not take the place of the right ones again and again.
  */
 export class ChunkCache implements ChunkSource {
   readonly #crypto: Pick<CryptoSuite, 'hash'>;
@@ -51,13 +59,19 @@ export class ChunkCache implements ChunkSource {
   readonly #onEvict: ((id: Uint8Array) => void) | undefined;
   readonly #chunks = new IdMap<CachedChunk | undefined>();
   readonly #expiry = new TimerQueue<CachedChunk>();
-  /** `refused` is the sum of the reasons behind it. */
+  readonly #disputed = new RecentIds(MAX_DISPUTED);
+  /**
+   * `verified` and `foundWrong` count chunks by what their hash said when they were asked for first; `refused` is the sum of the reasons
+   * behind it.
+   */
   readonly counters = {
     hits: 0,
     misses: 0,
     inserted: 0,
     evicted: 0,
     expired: 0,
+    verified: 0,
+    foundWrong: 0,
     refused: 0,
     wrongHash: 0,
     tooLarge: 0,
@@ -105,10 +119,10 @@ export class ChunkCache implements ChunkSource {
     while (this.#bytes > budgetBytes) this.#evictOne();
   }
 
-  /** Looks a chunk up to serve it: counts as a use. */
+  /** Looks a chunk up to serve it: counts as a use. One that is over, or turns out to be wrong, is gone afterwards. */
   find(id: Uint8Array, now: number): StoredChunk | undefined {
     const chunk = this.#chunks.get(id);
-    if (chunk === undefined || chunk.expiresAt <= now) {
+    if (chunk === undefined || !this.#isGood(chunk, now)) {
       this.counters.misses++;
       return undefined;
     }
@@ -118,7 +132,7 @@ export class ChunkCache implements ChunkSource {
     return chunk;
   }
 
-  /** Whether it is in the cache; not a use. */
+  /** Whether it is in the cache, right or wrong; not a use. */
   has(id: Uint8Array): boolean {
     return this.#chunks.get(id) !== undefined;
   }
@@ -129,7 +143,7 @@ export class ChunkCache implements ChunkSource {
   }
 
   /**
-   * Takes in a chunk if its bytes are what the CID says.
+   * Takes in a chunk, under a CID that nobody has checked, unless wrong bytes came under it before.
    * @param bytes kept as they are when `owned`, copied otherwise (as when they lie in a packet). Owned ones are the
    *   cache's from then on, whatever comes of it
    * @param ttlMs how long its publisher lets it be kept
@@ -140,7 +154,7 @@ export class ChunkCache implements ChunkSource {
       if (owned) this.#buffers.give(bytes);
       return outcome;
     }
-    this.#keep(id, owned ? bytes : this.#copy(bytes), now + Math.min(ttlMs, this.#maxTtlMs));
+    this.#keep(id, owned ? bytes : this.#copy(bytes), now + Math.min(ttlMs, this.#maxTtlMs), this.#isDisputed(id));
     this.counters.inserted++;
     this.#onInsert?.(id);
     return 'inserted';
@@ -164,7 +178,7 @@ export class ChunkCache implements ChunkSource {
       this.refuse('tooLarge');
       return 'too-large';
     }
-    if (!equalBytes(this.#crypto.hash(bytes), id)) {
+    if (this.#isDisputed(id) && !this.#isRight(id, bytes)) {
       this.refuse('wrongHash');
       return 'wrong-hash';
     }
@@ -195,13 +209,42 @@ export class ChunkCache implements ChunkSource {
   gauges(): Gauge[] {
     const { evicted, tooLarge } = this.counters;
     const [used, highWater, bound] = [this.#bytes, this.#highWater, this.#budgetBytes];
-    return [{ name: 'cached bytes', unit: 'bytes', used, highWater, bound, refused: evicted + tooLarge }];
+    return [
+      { name: 'cached bytes', unit: 'bytes', used, highWater, bound, refused: evicted + tooLarge },
+      this.#disputed.gauge('disputed chunks'),
+    ];
   }
 
-  #keep(id: Uint8Array, bytes: Uint8Array, expiresAt: number): void {
+  #isGood(chunk: CachedChunk, now: number): boolean {
+    if (chunk.expiresAt <= now) {
+      this.counters.expired++;
+      this.#drop(chunk);
+      return false;
+    }
+    if (chunk.verified) return true;
+    chunk.verified = this.#isRight(chunk.id, chunk.bytes);
+    if (chunk.verified) {
+      this.counters.verified++;
+      return true;
+    }
+    this.counters.foundWrong++;
+    this.#disputed.add(chunk.id);
+    this.#drop(chunk);
+    return false;
+  }
+
+  #isDisputed(id: Uint8Array): boolean {
+    return this.#disputed.size > 0 && this.#disputed.find(id) >= 0;
+  }
+
+  #isRight(id: Uint8Array, bytes: Uint8Array): boolean {
+    return equalBytes(this.#crypto.hash(bytes), id);
+  }
+
+  #keep(id: Uint8Array, bytes: Uint8Array, expiresAt: number, verified: boolean): void {
     // The slot is not known before the map has given it out.
     const slot = this.#chunks.set(id, undefined);
-    const chunk: CachedChunk = { id: copyBytes(id), bytes, expiresAt, slot, lent: false };
+    const chunk: CachedChunk = { id: copyBytes(id), bytes, expiresAt, slot, verified, lent: false };
     this.#chunks.set(id, chunk);
     this.#bytes += bytes.length + CACHE_ENTRY_BYTES;
     this.#highWater = Math.max(this.#highWater, this.#bytes);

@@ -86,30 +86,33 @@ export class Delivery {
     this.#options = options;
   }
 
-  /** `view.last` is the destination node that was reached. */
-  deliver(view: XipView, face: number, neighbour: number, now: number): void {
+  /** `view.last` is the destination node that was reached. See `PacketPathOptions.deliver`. */
+  deliver(view: XipView, face: number, neighbour: number, now: number): boolean {
     switch (view.nextHeader) {
-      case NextHeader.STREAM:
-        return this.#stream(view, face, neighbour, now);
       case NextHeader.CHUNK:
         return this.#chunk(view, face, neighbour, now);
+      case NextHeader.STREAM:
+        this.#stream(view, face, neighbour, now);
+        return true;
       case NextHeader.TRANSPORT:
-        return this.#transport(view, face, neighbour, now);
+        this.#transport(view, face, neighbour, now);
+        return true;
       case NextHeader.XCMP:
-        return this.#xcmp(view, face, neighbour, now);
+        this.#xcmp(view, face, neighbour, now);
+        return true;
       default:
         return this.#drop('unknown-next-header');
     }
   }
 
-  /** As `deliver` for packets about chunks that came together; see `PacketPathOptions.deliverRun`. */
+  /** As `deliver` for answers with parts of chunks that came together; see `PacketPathOptions.deliverRun`. */
   deliverRun(view: XipView, run: Uint8Array, segmentBytes: number, face: number, neighbour: number, now: number): void {
     for (let at = 0; at < run.length;) {
       const end = Math.min(at + segmentBytes, run.length);
       view.reset(run.subarray(at, end));
       const segment = parseChunk(run, at + view.headerBytes, end);
       if (segment.opcode !== 'response') {
-        this.deliver(view, face, neighbour, now);
+        if (!this.deliver(view, face, neighbour, now)) this.#drop('chunk-gone');
         at = end;
         continue;
       }
@@ -134,49 +137,53 @@ export class Delivery {
 
   #stream(view: XipView, face: number, neighbour: number, now: number): void {
     const source = this.#options.sources.of(view);
-    if (source === undefined) return this.#drop('no-source');
-    if (view.nodeType(view.last) !== PrincipalType.SID) return this.#drop('not-a-service');
+    if (source === undefined) return void this.#drop('no-source');
+    if (view.nodeType(view.last) !== PrincipalType.SID) return void this.#drop('not-a-service');
     this.#handed.stream++;
     this.#options.streams.handlePacket(view.payload(), source, reachedXid(view), now, face, neighbour);
   }
 
-  #chunk(view: XipView, face: number, neighbour: number, now: number): void {
+  #chunk(view: XipView, face: number, neighbour: number, now: number): boolean {
     const payload = view.payload();
     const packet = parseChunk(payload);
     if (packet.opcode === undefined) return this.#drop('bad-chunk');
-    if (packet.opcode === 'request') {
-      if (view.nodeType(view.last) !== PrincipalType.CID) return this.#drop('bad-chunk');
-      const outcome = this.#options.serve(view, packet, idAt(view, view.last), face, neighbour, now);
-      if (outcome !== 'served') return this.#drop(outcome);
-      this.#handed['chunk-request']++;
-      return;
-    }
+    if (packet.opcode === 'request') return this.#request(packet, view, face, neighbour, now);
     const data = payload.subarray(packet.dataOffset, packet.dataOffset + packet.length);
     this.#segments(view, packet, data, packet.length, 1, now);
+    return true;
+  }
+
+  #request(request: RequestedBytes, view: XipView, face: number, neighbour: number, now: number): boolean {
+    if (view.nodeType(view.last) !== PrincipalType.CID) return this.#drop('bad-chunk');
+    const outcome = this.#options.serve(view, request, idAt(view, view.last), face, neighbour, now);
+    if (outcome === 'chunk-gone') return false;
+    if (outcome !== 'served') return this.#drop(outcome);
+    this.#handed['chunk-request']++;
+    return true;
   }
 
   /** Data of a chunk came in one packet or several; the view is that of the first. */
   #segments(view: XipView, header: ChunkResponse, data: Uint8Array, segmentBytes: number, packets: number, now: number): void {
     const cidNode = view.destinationCount + view.sourceCount - 1;
-    if (view.sourceCount === 0 || view.nodeType(cidNode) !== PrincipalType.CID) return this.#drop('no-source', packets);
+    if (view.sourceCount === 0 || view.nodeType(cidNode) !== PrincipalType.CID) return void this.#drop('no-source', packets);
     this.#handed['chunk-response'] += packets;
     this.#options.fetcher.handleResponse(idAt(view, cidNode), header, data, now, sourceHid(view, cidNode), segmentBytes);
   }
 
   #transport(view: XipView, face: number, neighbour: number, now: number): void {
-    if (view.nodeType(view.last) !== PrincipalType.SID) return this.#drop('not-a-service');
+    if (view.nodeType(view.last) !== PrincipalType.SID) return void this.#drop('not-a-service');
     const sid = reachedXid(view);
     const { bootstrap, routing } = this.#options;
     const handler = sid.equals(SID_BOOTSTRAP) ? bootstrap : sid.equals(SID_ROUTING) ? routing : undefined;
     if (handler === undefined) {
       const source = this.#options.sources.of(view);
-      if (source === undefined) return this.#drop('no-source');
+      if (source === undefined) return void this.#drop('no-source');
       this.#handed.datagram++;
       this.#options.datagrams.handlePacket(view.payload(), source, sid);
       return;
     }
     const packet = parseTransport(view.payload());
-    if (packet.kind !== 'dgram') return this.#drop('bad-transport');
+    if (packet.kind !== 'dgram') return void this.#drop('bad-transport');
     this.#handed[sid.equals(SID_ROUTING) ? 'routing' : 'bootstrap']++;
     handler(face, neighbour, packet.payload, now);
   }
@@ -194,18 +201,18 @@ export class Delivery {
       case 'error':
         return this.#error(message.type, message.code, message.quoted, message.mtu, view, now);
       default:
-        return this.#drop('bad-xcmp');
+        return void this.#drop('bad-xcmp');
     }
   }
 
   /** Believed only about packets that left from here: they name this host in their source. */
   #error(type: XcmpErrorType, code: number, quoted: Uint8Array, mtu: number, view: XipView, now: number): void {
     const quote = this.#quoted;
-    if (quote.resetQuoted(quoted) !== undefined) return this.#drop('bad-xcmp');
+    if (quote.resetQuoted(quoted) !== undefined) return void this.#drop('bad-xcmp');
     const source = quote.trySourceDag();
     const destination = quote.tryDestinationDag();
     if (source?.find(PrincipalType.HID)?.equals(this.#options.hid) !== true || destination === undefined) {
-      return this.#drop('foreign-quote');
+      return void this.#drop('foreign-quote');
     }
     this.#handed['xcmp-error']++;
     if (type === XcmpType.TOO_BIG) this.#options.tooBig(quote, destination, mtu, now);
@@ -214,8 +221,10 @@ export class Delivery {
     this.#options.echoes.handleError(type, code, quoted, view, now);
   }
 
-  #drop(reason: DeliveryDrop, packets = 1): void {
+  /** True: what was dropped is done with. */
+  #drop(reason: DeliveryDrop, packets = 1): true {
     this.#drops.set(reason, (this.#drops.get(reason) ?? 0) + packets);
+    return true;
   }
 }
 

@@ -8,7 +8,7 @@ import type { DatagramSocketHandle, StreamEvent, StreamLimits } from '../transpo
 import type { CryptoSuite, Identity } from '../xid/index.js';
 import type { FaceSpec } from './face-table.js';
 import type { HoldLimits } from './hold-buffer.js';
-import type { Transmit, TransmitRun } from './packet-path.js';
+import type { Transmit, TransmitRun } from './path-options.js';
 import type { RoleOptions } from './role.js';
 
 /** What a node tells its owner. */

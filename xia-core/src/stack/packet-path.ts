@@ -1,74 +1,17 @@
 import { concatBytes, copyBytes, type Gauge } from '../bytes/index.js';
-import {
-  Disposition,
-  type ForwardingEngine,
-  type ForwardReason,
-  forwardReasons,
-  FROM_FACE,
-  FROM_SELF,
-  HELD_FACE,
-  LOCAL_FACE,
-} from '../forwarding/index.js';
+import { Disposition, forwardReasons, FROM_FACE, FROM_SELF, HELD_FACE, LOCAL_FACE } from '../forwarding/index.js';
 import type { Hop } from '../mobility/index.js';
-import { NextHeader, XcmpCode, XcmpType, XipView, type XcmpErrorType, type XipFault } from '../wire/index.js';
-import { Xid } from '../xid/index.js';
-import type { FaceTable } from './face-table.js';
-import { HoldBuffer, type HeldPacket, type HoldDrop } from './hold-buffer.js';
+import { NextHeader, XcmpCode, XcmpType, XipView } from '../wire/index.js';
+import type { Xid } from '../xid/index.js';
+import type { HeldPacket, HoldBuffer } from './hold-buffer.js';
 import { LocalQueue } from './local-queue.js';
-import { alikeBytes, spreadDestination, spreadMarks } from './packet-run.js';
+import { alikeBytes, isAnswer, spreadDestination, spreadMarks } from './packet-run.js';
+import { PathExit } from './path-exit.js';
+import type { PacketPathOptions, PathDrop } from './path-options.js';
+import { PathTally } from './path-tally.js';
 
 /** Packets to ourselves that may wait, in bytes. A burst of chunk segments fits. */
 const LOCAL_QUEUE_BYTES = 16 * 1024 * 1024;
-
-/** Sends a packet by a face to one neighbour, or to all of them (0), as `Face.send` does. False when it was dropped. */
-export type Transmit = (face: number, neighbour: number, packet: Uint8Array, body?: Uint8Array, lent?: boolean) => boolean;
-
-/** Tells the source of a packet why it got no further; `face` and `neighbour` are where the packet came from. */
-export type Report = (type: XcmpErrorType, code: number, view: XipView, face: number, neighbour: number, now: number, mtu?: number) => void;
-/** Sends packets that lie one after the other by a face to one neighbour, as `Face.sendRun` does. Returns how many were not dropped. */
-export type TransmitRun = (face: number, neighbour: number, bytes: Uint8Array, segmentBytes: number, lent?: boolean) => number;
-
-export interface PacketPathOptions {
-  readonly engine: ForwardingEngine;
-  readonly faces: FaceTable;
-  readonly transmit: Transmit;
-  /** Each packet of a run is transmitted singly without it. */
-  readonly transmitRun?: TransmitRun | undefined;
-  /** A packet has arrived at something of ours: `view.last` says at what. */
-  readonly deliver: (view: XipView, face: number, neighbour: number, now: number) => void;
-  /**
-   * As `deliver` for packets about chunks that lie one after the other, each `segmentBytes` long, the last one shorter or equal, with
-   * equal headers but for their lengths. The view is that of the first; it and the bytes may be written to.
-   */
-  readonly deliverRun: (view: XipView, run: Uint8Array, segmentBytes: number, face: number, neighbour: number, now: number) => void;
-  /** Whether `observe` wants to see chunks that go through. */
-  readonly observesChunks: () => boolean;
-  /** A packet that came from elsewhere is about to be sent on. */
-  readonly observe: (view: XipView, now: number) => void;
-  /** A packet of this node is about to be looked at: its destination may be written anew; whether it was. */
-  readonly leaving: (view: XipView, now: number) => boolean;
-  /** Packets of `bytes` together went on by the entry of destination node `node`; `face` and `neighbour` are where they came from. */
-  readonly passed: (view: XipView, node: number, bytes: number, face: number, neighbour: number, now: number) => void;
-  /** A packet gets no further and its source may be told. */
-  readonly report: Report;
-  /**
-   * A packet came by a face for another neighbour there, `better`; `node` is what was looked up, `face` and `neighbour` where it
-   * came from.
-   */
-  readonly redirect: (view: XipView, node: number, better: Xid, face: number, neighbour: number, now: number) => void;
-}
-
-/** Why this node dropped a packet: the engine's reason, or one that comes before or after it. */
-export type PathDrop =
-  | `malformed:${XipFault}`
-  | Exclude<ForwardReason, 'none'>
-  | 'too-big'
-  | 'sent-back'
-  | 'transmit'
-  | 'no-face'
-  | 'local-queue-full'
-  | 'fenced'
-  | HoldDrop;
 
 /**
  * The way of every packet through a node: check, decide, then send on, deliver or report.
@@ -82,36 +25,38 @@ export class PacketPath {
   readonly #incoming = new XipView();
   readonly #outgoing = new XipView();
   readonly #released = new XipView();
-  readonly held = new HoldBuffer((reason) => this.#drop(reason));
+  readonly #tally = new PathTally();
+  readonly #exit: PathExit;
   readonly #local = new LocalQueue(LOCAL_QUEUE_BYTES);
-  readonly #drops = new Map<PathDrop, number>();
   #busy = false;
   /** Whether the packet at hand lies in memory that is not for it alone, so that whoever keeps it has to copy it. */
   #inRun = false;
-  /** Whether that memory is the face's again afterwards. What this node sends meanwhile is treated alike: that does no harm. */
-  #lent = false;
-  received = 0;
-  originated = 0;
-  #forwarded = 0;
-  #broadcasts = 0;
-  #delivered = 0;
 
   constructor(options: PacketPathOptions) {
     this.#options = options;
+    this.#exit = new PathExit(options, this.#tally);
+  }
+
+  get held(): HoldBuffer {
+    return this.#exit.held;
   }
 
   /** A packet came in by a face. It may be changed in place and sent on as it is; `lent`, it is not ours any more afterwards. */
   receive(face: number, neighbour: number, packet: Uint8Array, now: number, lent = false): void {
-    this.received++;
+    this.#tally.received++;
     const wasBusy = this.#busy;
+    const wasInRun = this.#inRun;
+    const wasLent = this.#exit.lent;
     this.#busy = true;
-    this.#inRun = this.#lent = lent;
+    this.#inRun = lent;
+    this.#exit.lent = lent;
     try {
       this.#incomingPacket(face, neighbour, packet, now);
     } finally {
-      // A listener of the owner's may throw; the node goes on.
-      this.#inRun = this.#lent = false;
+      // A listener of the owner's may throw; the node goes on, and so does the packet during which this one came.
       this.#busy = wasBusy;
+      this.#inRun = wasInRun;
+      this.#exit.lent = wasLent;
     }
     if (!wasBusy) this.#drainLocal(now);
   }
@@ -121,16 +66,19 @@ export class PacketPath {
    * `receive` for each of them in turn.
    */
   receiveRun(face: number, neighbour: number, bytes: Uint8Array, segmentBytes: number, now: number, lent = false): void {
-    this.received += Math.ceil(bytes.length / segmentBytes);
+    this.#tally.received += Math.ceil(bytes.length / segmentBytes);
     const wasBusy = this.#busy;
+    const wasInRun = this.#inRun;
+    const wasLent = this.#exit.lent;
     this.#busy = true;
     this.#inRun = true;
-    this.#lent = lent;
+    this.#exit.lent = lent;
     try {
       for (let at = 0; at < bytes.length;) at += this.#incomingAlike(face, neighbour, bytes, at, segmentBytes, now);
     } finally {
-      this.#inRun = this.#lent = false;
       this.#busy = wasBusy;
+      this.#inRun = wasInRun;
+      this.#exit.lent = wasLent;
     }
     if (!wasBusy) this.#drainLocal(now);
   }
@@ -140,10 +88,10 @@ export class PacketPath {
    * @param body the rest of the packet, where it lies elsewhere: sent from there, and never written to
    */
   originate(packet: Uint8Array, now: number, body?: Uint8Array): boolean {
-    this.originated++;
+    this.#tally.originated++;
     const view = this.#outgoing;
     const fault = view.reset(packet, body?.length);
-    if (fault !== undefined) return this.#drop(`malformed:${fault}`);
+    if (fault !== undefined) return this.#tally.drop(`malformed:${fault}`);
     const { engine, leaving } = this.#options;
     leaving(view, now);
     return this.#begin(engine.forward(view, LOCAL_FACE, FROM_SELF), packet, now, body);
@@ -163,12 +111,12 @@ export class PacketPath {
       const disposition = engine.forward(view, LOCAL_FACE, FROM_SELF);
       if (disposition === Disposition.FORWARD && packetBytes <= faces.mtu(engine.outFace)) {
         const packets = Math.ceil(run.length / packetBytes);
-        this.originated += packets;
+        this.#tally.originated += packets;
         engine.countAlike(packets - 1, LOCAL_FACE);
         spreadMarks(view, run, 0, run.length);
-        return this.#transmitRun(run, packetBytes, packets);
+        return this.#exit.sendRun(run, packetBytes, packets);
       }
-      this.originated++;
+      this.#tally.originated++;
       // Whoever keeps one here would keep them all.
       view.bytes = copyBytes(first);
       this.#begin(disposition, view.bytes, now, undefined);
@@ -183,17 +131,17 @@ export class PacketPath {
     const { report } = this.#options;
     switch (disposition) {
       case Disposition.FORWARD:
-        return this.#send(view, LOCAL_FACE, 0, now, body);
+        return this.#exit.send(view, LOCAL_FACE, 0, now, body);
       case Disposition.BROADCAST:
-        return this.#broadcast(packet, body);
+        return this.#exit.broadcast(packet, body);
       case Disposition.DELIVER:
         // The engine has marked how far it came; it walks on from there when its turn comes.
         view.setLast(-1);
-        if (!this.#local.push(body === undefined ? packet : concatBytes(packet, body))) return this.#drop('local-queue-full');
+        if (!this.#local.push(body === undefined ? packet : concatBytes(packet, body))) return this.#tally.drop('local-queue-full');
         if (!this.#busy) this.#drainLocal(now);
         return true;
       case Disposition.UNREACHABLE:
-        this.#drop('no-route');
+        this.#tally.drop('no-route');
         report(XcmpType.UNREACHABLE, XcmpCode.HOST_UNREACHABLE, view, LOCAL_FACE, 0, now);
         return false;
       default:
@@ -203,39 +151,29 @@ export class PacketPath {
 
   /** Packets came in that nobody looks at. */
   refuse(reason: PathDrop, packets: number): void {
-    this.received += packets;
-    this.#drop(reason, packets);
+    this.#tally.received += packets;
+    this.#tally.drop(reason, packets);
   }
 
   /** Sends a packet of ours by one face without asking the routes: link-local messages. */
   sendLink(face: number, neighbour: number, packet: Uint8Array): boolean {
-    this.originated++;
-    return this.#options.transmit(face, neighbour, packet) ? this.#left() : this.#drop('transmit');
+    this.#tally.originated++;
+    return this.#exit.sendLink(face, neighbour, packet);
   }
 
   /** Packets whose way leads over the identifier are held, or sent on by `towards` to where they are (see `HidRoutes.hold`). */
   hold(xid: Xid, from: Hop | undefined, towards: Hop | undefined): void {
-    this.held.open(xid.key, from, towards);
-    if (towards === undefined) return;
-    for (const { bytes } of this.held.drain(xid.key)) this.#handBack(bytes, towards);
+    this.#exit.hold(xid, from, towards);
   }
 
   /** Packets that were held for an identifier take the way that there is now, before any other. */
   release(xid: Xid, now: number): void {
-    for (const packet of this.held.close(xid.key)) this.#resume(packet, now);
+    for (const packet of this.#exit.release(xid)) this.#resume(packet, now);
   }
 
   /** Packets in, what became of them, and drops by reason. */
   counters(): Record<string, number> {
-    return {
-      received: this.received,
-      originated: this.originated,
-      forwarded: this.#forwarded,
-      broadcast: this.#broadcasts,
-      delivered: this.#delivered,
-      held: this.held.packets,
-      ...Object.fromEntries(this.#drops),
-    };
+    return this.#tally.counters(this.held.packets);
   }
 
   gauges(): Gauge[] {
@@ -246,7 +184,7 @@ export class PacketPath {
     const view = this.#incoming;
     const fault = view.reset(packet);
     if (fault !== undefined) {
-      this.#drop(`malformed:${fault}`);
+      this.#tally.drop(`malformed:${fault}`);
       return;
     }
     const reached = view.last;
@@ -263,21 +201,21 @@ export class PacketPath {
     switch (disposition) {
       case Disposition.FORWARD:
         if (this.#isSentBack(view, reached, face, neighbour)) {
-          this.#drop('sent-back');
+          this.#tally.drop('sent-back');
           report(XcmpType.UNREACHABLE, XcmpCode.HOST_UNREACHABLE, view, face, neighbour, now);
           return;
         }
         this.#pass(view, face, neighbour, now);
         return;
       case Disposition.DELIVER:
-        this.#delivered++;
+        this.#tally.delivered++;
         // Whoever takes a chunk's segment in copies it to its place; others may keep the packet.
         if (this.#inRun && view.nextHeader !== NextHeader.CHUNK) view.bytes = copyBytes(view.bytes);
-        deliver(view, face, neighbour, now);
+        if (!deliver(view, face, neighbour, now)) this.#turnAway(view, reached, face, neighbour, now);
         return;
       case Disposition.BROADCAST:
         // One of ours, which was on its way to something of ours that has gone meanwhile.
-        this.#broadcast(view.bytes);
+        this.#exit.broadcast(view.bytes);
         return;
       case Disposition.UNREACHABLE:
         this.#dropAsDecided();
@@ -292,6 +230,15 @@ export class PacketPath {
     }
   }
 
+  /** What a packet has arrived at is gone: it takes the way that it would have taken without. */
+  #turnAway(view: XipView, reached: number, face: number, neighbour: number, now: number): void {
+    this.#tally.delivered--;
+    view.retract(reached);
+    const disposition = this.#options.engine.forward(view, face, face === LOCAL_FACE ? FROM_SELF : FROM_FACE);
+    if (disposition === Disposition.DELIVER) this.#tally.drop('chunk-gone');
+    else this.#finish(disposition, view, reached, face, neighbour, now);
+  }
+
   /**
    * Takes the packet at `at`, and with it those behind it that are alike: when they go on, they are decided about once.
    * @returns the bytes of all that were taken
@@ -301,17 +248,17 @@ export class PacketPath {
     const view = this.#incoming;
     const fault = view.reset(first);
     if (fault !== undefined) {
-      this.#drop(`malformed:${fault}`);
+      this.#tally.drop(`malformed:${fault}`);
       return first.length;
     }
     const alike = alikeBytes(view, bytes, at);
     const reached = view.last;
     const { engine, faces } = this.#options;
     const disposition = engine.forward(view, face, FROM_FACE);
-    if (disposition === Disposition.DELIVER && view.nextHeader === NextHeader.CHUNK && alike > first.length) {
+    if (disposition === Disposition.DELIVER && alike > first.length && isAnswer(view)) {
       const packets = Math.ceil(alike / segmentBytes);
       engine.countAlike(packets - 1, face);
-      this.#delivered += packets;
+      this.#tally.delivered += packets;
       spreadMarks(view, bytes, at, at + alike);
       this.#options.deliverRun(view, bytes.subarray(at, at + alike), segmentBytes, face, neighbour, now);
       return alike;
@@ -349,41 +296,20 @@ export class PacketPath {
    * @param run several packets that are alike; the view is that of the first
    */
   #pass(view: XipView, face: number, neighbour: number, now: number, run?: Uint8Array, packets = 1): void {
-    const { engine, faces, passed, redirect } = this.#options;
+    const { engine, faces, observe, passed, redirect } = this.#options;
     const { outFace, outNeighbour, outNode } = engine;
-    if (run === undefined) this.#sendOn(view, face, neighbour, now);
-    else this.#sendRunOn(view, now, run, packets);
+    if (run === undefined) {
+      observe(view, now);
+      this.#exit.send(view, face, neighbour, now);
+    } else {
+      const segmentBytes = view.bytes.length;
+      this.#observeRun(view, run, now);
+      this.#exit.sendRun(run, segmentBytes, packets);
+    }
     passed(view, outNode, run?.length ?? view.bytes.length, face, neighbour, now);
     if (outFace !== face || outNeighbour === neighbour) return;
     const better = faces.get(face)?.hidOf?.(outNeighbour);
     if (better !== undefined) redirect(view, outNode, better, face, neighbour, now);
-  }
-
-  #sendOn(view: XipView, face: number, neighbour: number, now: number): void {
-    this.#options.observe(view, now);
-    this.#send(view, face, neighbour, now);
-  }
-
-  /** As `#send` for packets that are alike and fit the face; the view is that of the first. */
-  #sendRunOn(view: XipView, now: number, run: Uint8Array, packets: number): void {
-    const segmentBytes = view.bytes.length;
-    this.#observeRun(view, run, now);
-    this.#transmitRun(run, segmentBytes, packets);
-  }
-
-  #transmitRun(run: Uint8Array, segmentBytes: number, packets: number): void {
-    const { engine, transmit, transmitRun } = this.#options;
-    const { outFace, outNeighbour } = engine;
-    if (transmitRun !== undefined) {
-      const sent = transmitRun(outFace, outNeighbour, run, segmentBytes, this.#lent);
-      this.#forwarded += sent;
-      if (sent < packets) this.#drop('transmit', packets - sent);
-      return;
-    }
-    for (let at = 0; at < run.length; at += segmentBytes) {
-      if (transmit(outFace, outNeighbour, run.subarray(at, at + segmentBytes), undefined, this.#lent)) this.#forwarded++;
-      else this.#drop('transmit');
-    }
   }
 
   /** Shows each packet of a run to the cache, if there is one. */
@@ -397,75 +323,23 @@ export class PacketPath {
     }
   }
 
-  /** Sends a packet where the engine has just said; `face` and `neighbour` are where it came from. */
-  #send(view: XipView, face: number, neighbour: number, now: number, body?: Uint8Array): boolean {
-    const { engine, faces, transmit, report } = this.#options;
-    const { outFace, outNeighbour } = engine;
-    const mtu = faces.mtu(outFace);
-    if (mtu === 0) return outFace === HELD_FACE ? this.#hold(view, face, neighbour, now, body) : this.#drop('no-face');
-    if (view.packetBytes > mtu) {
-      this.#drop('too-big');
-      report(XcmpType.TOO_BIG, XcmpCode.NONE, view, face, neighbour, now, mtu);
-      return false;
-    }
-    // Shorter only where Ethernet padded it.
-    const packet = view.packetBytes < view.bytes.length ? view.bytes.subarray(0, view.packetBytes) : view.bytes;
-    return transmit(outFace, outNeighbour, packet, body, this.#lent) ? this.#left() : this.#drop('transmit');
-  }
-
-  /** Keeps a packet whose machine stands still. Whoever gets it later finds the hop limit that it came with. */
-  #hold(view: XipView, face: number, neighbour: number, now: number, body?: Uint8Array): boolean {
-    const { outNode } = this.#options.engine;
-    const id = view.bytes.subarray(view.nodeIdOffset(outNode), view.nodeIdOffset(outNode) + 20);
-    const { key } = new Xid(view.nodeType(outNode), id);
-    const head = view.packetBytes < view.bytes.length ? view.bytes.subarray(0, view.packetBytes) : view.bytes;
-    const towards = this.held.towards(key);
-    if (towards !== undefined) return this.#handBack(body === undefined ? head : concatBytes(head, body), towards);
-    if (face !== LOCAL_FACE) view.setHopLimit(view.hopLimit + 1);
-    const bytes = body === undefined ? copyBytes(head) : concatBytes(head, body);
-    return this.held.push(key, { bytes, face, neighbour, at: now }) || this.#drop('hold-full');
-  }
-
   /** A packet that was sent to a machine which has not read it. It waits if those for its machine do; else nobody wants it. */
   returned(face: number, neighbour: number, packet: Uint8Array, now: number): void {
     const view = this.#released;
     if (view.reset(packet) !== undefined) return;
     const { engine } = this.#options;
-    if (engine.preview(view) === Disposition.FORWARD && engine.outFace === HELD_FACE) this.#hold(view, face, neighbour, now);
-  }
-
-  /** Sends a packet to where those for its machine are held; it may have come from there. */
-  #handBack(packet: Uint8Array, { face, neighbour }: Hop): boolean {
-    const { faces, transmit } = this.#options;
-    if (packet.length > faces.mtu(face)) return this.#drop('no-face');
-    return transmit(face, neighbour, packet, undefined, this.#lent) ? this.#left() : this.#drop('transmit');
+    if (engine.preview(view) === Disposition.FORWARD && engine.outFace === HELD_FACE) this.#exit.send(view, face, neighbour, now);
   }
 
   /** Decides anew about a packet that was held. It may well go where it came from: that one had no better way then. */
   #resume({ bytes, face, neighbour }: HeldPacket, now: number): void {
     const view = this.#released;
     const fault = view.reset(bytes);
-    if (fault !== undefined) return void this.#drop(`malformed:${fault}`);
+    if (fault !== undefined) return void this.#tally.drop(`malformed:${fault}`);
     const reached = view.last;
     const disposition = this.#options.engine.forward(view, face, face === LOCAL_FACE ? FROM_SELF : FROM_FACE);
-    if (disposition === Disposition.FORWARD) this.#send(view, face, neighbour, now);
+    if (disposition === Disposition.FORWARD) this.#exit.send(view, face, neighbour, now);
     else this.#finish(disposition, view, reached, face, neighbour, now);
-  }
-
-  #left(): true {
-    this.#forwarded++;
-    return true;
-  }
-
-  #broadcast(packet: Uint8Array, body?: Uint8Array): boolean {
-    const bytes = packet.length + (body?.length ?? 0);
-    let sent = false;
-    for (const [face, { mtu }] of this.#options.faces.entries()) {
-      if (bytes <= mtu && this.#options.transmit(face, 0, packet, body, this.#lent)) sent = true;
-    }
-    if (!sent) return this.#drop('transmit');
-    this.#broadcasts++;
-    return true;
   }
 
   #drainLocal(now: number): void {
@@ -482,11 +356,6 @@ export class PacketPath {
   /** The engine refused it and knows why. */
   #dropAsDecided(): false {
     const reason = forwardReasons[this.#options.engine.reason];
-    return reason === 'none' ? false : this.#drop(reason);
-  }
-
-  #drop(reason: PathDrop, packets = 1): false {
-    this.#drops.set(reason, (this.#drops.get(reason) ?? 0) + packets);
-    return false;
+    return reason === 'none' ? false : this.#tally.drop(reason);
   }
 }

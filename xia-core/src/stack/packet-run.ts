@@ -1,6 +1,6 @@
 import { readU16BE } from '../bytes/index.js';
 import { MAX_DAG_EDGES, XIP_NODE_BYTES } from '../dag/index.js';
-import { NextHeader, XIP_HEADER_BYTES, type XipView } from '../wire/index.js';
+import { isChunkResponseAt, NextHeader, XIP_HEADER_BYTES, type XipView } from '../wire/index.js';
 
 /** The first fields of a chunk's header, which say how many bytes the length field leaves out. */
 const CHUNK_START_BYTES = 5;
@@ -31,6 +31,11 @@ export function alikeBytes(view: XipView, bytes: Uint8Array, at: number): number
     end += length;
   }
   return end - at;
+}
+
+/** Whether a packet carries a part of a chunk. */
+export function isAnswer(view: XipView): boolean {
+  return view.nextHeader === NextHeader.CHUNK && isChunkResponseAt(view.bytes, view.headerBytes);
 }
 
 /** Whether two packets begin with the same bytes, whatever their length fields say. At least the fixed header is compared. */

@@ -151,6 +151,11 @@ export function chunkOffsetAt(bytes: Uint8Array, start: number): number {
   return findTlvValue(bytes, start, Key.CHUNK_OFFSET);
 }
 
+/** Whether what follows the nodes of a packet, at `start`, calls itself a response. Allocates nothing. */
+export function isChunkResponseAt(bytes: Uint8Array, start: number): boolean {
+  return findTlvValue(bytes, start, Key.OPCODE) === Opcode.RESPONSE;
+}
+
 function requireRange(name: string, value: number, most: number): void {
   if (Number.isInteger(value) && value >= 0 && value <= most) return;
   throw new XiaError('bad-argument', `${name} ${value} is not an integer of 0 to ${most}`, { name, value });

@@ -4,6 +4,7 @@ export {
   CHUNK_REQUEST_BYTES,
   CHUNK_RESPONSE_BYTES,
   chunkOffsetAt,
+  isChunkResponseAt,
   encodeChunkRequest,
   encodeChunkResponseHeader,
   MAX_CHUNK_RANGE_BYTES,

@@ -1,5 +1,5 @@
 import { readU16BE, readU32BE } from '../bytes/index.js';
-import { Dag, EDGE_VISITED, MAX_DAG_NODES, NO_EDGE, XIP_NODE_BYTES } from '../dag/index.js';
+import { Dag, EDGE_VISITED, MAX_DAG_EDGES, MAX_DAG_NODES, NO_EDGE, XIP_NODE_BYTES } from '../dag/index.js';
 import { uncountedBytes, XIP_HEADER_BYTES, XIP_VERSION } from './xip.js';
 
 /** Why a packet is not looked at further; also the names of the drop counters. */
@@ -153,6 +153,18 @@ export class XipView {
   unmarkVisited(index: number, slot: number): void {
     const offset = this.#edgeOffset(index, slot);
     this.bytes[offset] = this.bytes[offset]! & ~EDGE_VISITED;
+  }
+
+  /** Takes back that the packet has reached the sink of its destination, after node `reached` (-1: from the start). */
+  retract(reached: number): void {
+    const sink = this.destinationCount - 1;
+    for (let node = 0; node <= sink; node++) {
+      for (let slot = 0; slot < MAX_DAG_EDGES; slot++) {
+        const offset = this.#edgeOffset(node, slot);
+        if (this.edge(node, slot) === sink) this.bytes[offset] = this.bytes[offset]! & ~EDGE_VISITED;
+      }
+    }
+    this.setLast(reached);
   }
 
   /** Writes the hop limit, 0 to 255, to the packet. */
