@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { loadDirectOpener, openChunk, openWithKey, sealChunk, type OpenInto } from 'xia-core';
+import { directOpener, loadDirectOpener, openChunk, openWithKey, sealChunk } from 'xia-core';
 import { chunkNonce, type ChunkCipher, type RunningHash, type SealedChunk } from '../protocol/index.js';
 
 /** Memory for what is opened, used over and over. */
@@ -8,8 +8,8 @@ export interface ChunkMemory {
   give(bytes: Uint8Array): void;
 }
 
-/** So much must have been opened before it is worth loading what opens into memory that is there. */
-const DIRECT_FROM_BYTES = 16 * 1024 * 1024;
+/** So much must have been opened before it is worth loading what opens into memory that is there: it takes some 20 ms. */
+const DIRECT_FROM_BYTES = 4 * 1024 * 1024;
 
 /**
  * AES-256-GCM under the key of one transfer (32 bytes).
@@ -22,15 +22,15 @@ export function chunkCipher(key: Uint8Array, memory?: ChunkMemory): ChunkCipher 
 }
 
 function openerInto(key: Uint8Array, memory: ChunkMemory): ChunkCipher['open'] {
-  let directly: OpenInto | undefined;
   let toOpenBefore = DIRECT_FROM_BYTES;
   return (sequence: number, sealed: SealedChunk) => {
     const { length } = sealed.ciphertext;
-    if (toOpenBefore > 0) {
+    const directly = directOpener();
+    if (directly === undefined) {
       toOpenBefore -= length;
-      if (toOpenBefore <= 0) void loadDirectOpener().then((opener) => (directly = opener));
+      if (toOpenBefore <= 0) void loadDirectOpener();
+      return openChunk(key, chunkNonce(sequence), sealed);
     }
-    if (directly === undefined) return openChunk(key, chunkNonce(sequence), sealed);
     const plaintext = memory.take(length);
     if (directly(key, chunkNonce(sequence), sealed, plaintext)) return plaintext;
     memory.give(plaintext);

@@ -1,11 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { loadDirectOpener, openChunk, sealChunk } from '../../../xia-core/src/io/index.js';
+import { directOpener, loadDirectOpener, openChunk, sealChunk } from '../../../xia-core/src/io/index.js';
 
 // The module that makes it possible is an optional dependency, and installed wherever tests run.
 const opener = await loadDirectOpener();
 
 describe('opening into memory that is there', () => {
+  test('is there once it was loaded', () => {
+    expect(directOpener()).toBe(opener);
+  });
+
   test('gives what node:crypto gives, for any length', () => {
     for (const length of [0, 1, 15, 16, 17, 4096, 983_040]) {
       const [key, nonce, plaintext] = [randomBytes(32), randomBytes(12), randomBytes(length)];

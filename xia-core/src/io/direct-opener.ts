@@ -22,6 +22,7 @@ type Update = (context: number, into: Uint8Array, written: Uint8Array, from: Uin
 type Final = (context: number, into: Uint8Array, written: Uint8Array) => number;
 
 let loading: Promise<OpenInto | undefined> | undefined;
+let loaded: OpenInto | undefined;
 
 /**
  * Opens chunks by the same OpenSSL as Node, past Node, which makes and clears new memory for each: a migration would touch anew every byte
@@ -29,8 +30,16 @@ let loading: Promise<OpenInto | undefined> | undefined;
  * @returns undefined (resolves) where that does not work: the module for it is an optional dependency, and a Node may have another library
  */
 export function loadDirectOpener(): Promise<OpenInto | undefined> {
-  loading ??= load().catch(() => undefined);
+  loading ??= load().then(
+    (opener) => (loaded = opener),
+    () => undefined,
+  );
   return loading;
+}
+
+/** What {@link loadDirectOpener} has loaded, as soon as it has. */
+export function directOpener(): OpenInto | undefined {
+  return loaded;
 }
 
 async function load(): Promise<OpenInto | undefined> {
