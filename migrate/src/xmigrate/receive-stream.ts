@@ -16,6 +16,7 @@ import { chunkCipher, runningSha256 } from './chunk-crypto.js';
 import { endStream } from './end-stream.js';
 import { MachineClock, monotonicMs } from './machine-clock.js';
 import { OpeningCipher } from './opening-cipher.js';
+import { PlaintextMemory } from './plaintext-memory.js';
 import type { ChunkFetcher, ControlStream, LoadingMachine } from './transfer-ports.js';
 
 /** A peer that connects must say HELLO within this time, or the next one has its turn. */
@@ -93,6 +94,7 @@ class IncomingTransfer {
   readonly #o: ReceiveStreamOptions;
   readonly #receiver: Receiver;
   readonly #cipher: OpeningCipher;
+  readonly #plaintexts: PlaintextMemory;
   readonly #clock: MachineClock;
   readonly #fetches = new AbortController();
   readonly #begun: Promise<boolean>;
@@ -110,7 +112,8 @@ class IncomingTransfer {
     setMaxListeners(0, this.#fetches.signal);
     this.outcome = new Promise((resolve) => (this.#tellOutcome = resolve));
     this.#begun = new Promise((resolve) => (this.#tellBegun = resolve));
-    this.#cipher = new OpeningCipher(chunkCipher(stream.exportKey(CHUNK_KEY_LABEL, CHUNK_KEY_BYTES)));
+    this.#plaintexts = new PlaintextMemory(options.fetcher);
+    this.#cipher = new OpeningCipher(chunkCipher(stream.exportKey(CHUNK_KEY_LABEL, CHUNK_KEY_BYTES), this.#plaintexts));
     this.#receiver = new Receiver({
       ...options,
       loadsFirst: options.machine !== undefined,
@@ -197,7 +200,9 @@ class IncomingTransfer {
 
   #emit(chunk: OrderedChunk): void {
     this.#o.output.write(chunk.plaintext, (error) => {
-      if (error == null) this.#input(() => this.#receiver.handedOn(chunk, monotonicMs()));
+      if (error != null) return;
+      this.#input(() => this.#receiver.handedOn(chunk, monotonicMs()));
+      this.#plaintexts.give(chunk.plaintext);
     });
   }
 

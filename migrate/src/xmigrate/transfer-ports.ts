@@ -31,6 +31,8 @@ export interface ChunkPublisher {
 export interface ChunkFetcher {
   /** @param options.verify says in place of the hash whether these bytes are the chunk */
   fetch(dag: Dag, options: { length: number; signal: AbortSignal; verify: (bytes: Uint8Array) => boolean }): Promise<Uint8Array>;
-  /** Takes the memory of a fetched chunk back; nobody reads it any more. */
+  /** Memory for so many bytes, with anything in it, which `recycle` takes back. */
+  lend(length: number): Uint8Array;
+  /** Takes the memory of a fetched chunk, or what was lent, back; nobody reads it any more. */
   recycle(bytes: Uint8Array): void;
 }

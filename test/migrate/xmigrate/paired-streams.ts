@@ -94,6 +94,10 @@ export class ContentNetwork implements ChunkPublisher, ChunkFetcher {
     return Uint8Array.from(given);
   }
 
+  lend(length: number): Uint8Array {
+    return new Uint8Array(length).fill(0xdd);
+  }
+
   /** As a pool would: other bytes will be in that memory soon. */
   recycle(bytes: Uint8Array): void {
     bytes.fill(0xee);

@@ -164,8 +164,8 @@ function fieldByField(bytes: Uint8Array): ReturnType<typeof parseChunk> {
   const { headerBytes } = header;
   const [opcode, , offset, length, chunkLength, , ttlSeconds = 0] = header.values;
   if (opcode === undefined || offset === undefined || length === undefined) return { fault: 'missing-field' };
-  if (length > 0xffff) return { fault: 'range' };
   if (opcode === 1) return { opcode: 'request', offset, length };
+  if (length > 0xffff) return { fault: 'range' };
   if (opcode !== 2) return { fault: 'unknown-opcode' };
   if (chunkLength === undefined) return { fault: 'missing-field' };
   const fits = offset + length <= chunkLength && headerBytes + length === bytes.length;
@@ -181,6 +181,13 @@ describe('chunk', () => {
         expect(parseChunk(bytes)).toEqual({ opcode: 'request', ...range });
       }),
     );
+  });
+
+  test('a request for more than 16 bits can say has a wider field, whose lower half the prototype reads', () => {
+    const range = { offset: 983_040, length: 0x3_fd1c };
+    const bytes = encodeChunkRequest(range);
+    expect(toHex(bytes)).toBe('3b1402000105020000' + '0f00' + '05031cfd0300' + '000000');
+    expect(parseChunk(bytes)).toEqual({ opcode: 'request', ...range });
   });
 
   test('the offset alone, as the whole header has it, of any bytes', () => {
@@ -242,7 +249,7 @@ describe('chunk', () => {
 
   test('numbers that do not fit throw', () => {
     for (const range of [
-      { offset: 0, length: 65_536 },
+      { offset: 0, length: 2 ** 32 },
       { offset: 2 ** 32, length: 0 },
       { offset: -1, length: 0 },
       { offset: 0.5, length: 0 },

@@ -189,12 +189,12 @@ export class ChunkFetch {
   /**
    * What to ask for next, at most `limitBytes`, in whole segments of `segmentBytes` where that is known (not 0).
    * @param restBytes all that was never asked for may be asked for at once if it is no more than this
-   * @param repairs whether what got lost may be asked for
+   * @param repairBytes how much of what got lost may be asked for; 0 for nothing
    */
-  nextRange(limitBytes: number, segmentBytes: number, restBytes: number, repairs: boolean): NextRange | undefined {
-    if (repairs && this.lost.count > 0) {
+  nextRange(limitBytes: number, segmentBytes: number, restBytes: number, repairBytes: number): NextRange | undefined {
+    if (repairBytes > 0 && this.lost.count > 0) {
       for (const [start, end] of this.lost.ranges()) {
-        return { start, end: Math.min(end, start + limitBytes), repeated: true };
+        return { start, end: Math.min(end, start + repairBytes), repeated: true };
       }
     }
     if (!this.hasFresh) return undefined;

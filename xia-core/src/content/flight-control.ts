@@ -18,6 +18,8 @@ const LATE_TIMER_MS = 10;
 /** After so many of them, overtaken ranges are waited for half as long. */
 const PATIENT_LOSSES = 16;
 const SMALLEST_SEGMENT_BYTES = 1200;
+/** From such segments on, as local links carry them, more of them are asked for at once than a request of the usual form can say. */
+const LARGE_SEGMENT_BYTES = 32_768;
 /** The share of the last round trip that must have passed until a range can have been overtaken by something asked for again. */
 const DUE_SHARE = 0.9;
 /** A pause of a responder in the middle of its answer that is no loss yet. */
@@ -120,7 +122,18 @@ export class FlightControl {
 
   /** How much to ask for at once: a part of the window, in whole segments of the path. */
   get rangeBytes(): number {
-    const range = Math.min(this.#options.limits.maxRangeBytes, this.#partBytes, this.#segments.rangeBytes);
+    const { maxRangeBytes, maxRestBytes } = this.#options.limits;
+    // Where a range of the usual size is a packet or two, a request would cost as much as what it brings.
+    const most = this.#largestSegmentBytes < LARGE_SEGMENT_BYTES ? maxRangeBytes : Math.max(maxRangeBytes, maxRestBytes);
+    return this.#wholeSegments(Math.min(most, this.#partBytes, this.#segments.rangeBytes));
+  }
+
+  /** How much of what got lost to ask for at once: never more than any responder understands. */
+  get repairBytes(): number {
+    return this.#wholeSegments(Math.min(this.#options.limits.maxRangeBytes, this.#partBytes, this.#segments.rangeBytes));
+  }
+
+  #wholeSegments(range: number): number {
     const segment = this.#segmentBytes;
     return segment > 0 && segment < range ? range - (range % segment) : range;
   }

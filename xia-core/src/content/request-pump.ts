@@ -60,14 +60,14 @@ export class RequestPump {
     while (flights.probes < MAX_PROBES) {
       const chunk = queue.takeSilent();
       if (chunk === undefined) break;
-      const range = chunk.nextRange(probeRangeBytes(chunk.sourceOn(path)!.silentRounds), 0, 0, true);
+      const range = this.#probe(chunk, path);
       if (range !== undefined && !this.#ask(path, chunk, range, true, now)) return;
     }
     flights.wasHeldBack = false;
     path.pacedUntil = Number.POSITIVE_INFINITY;
     for (let chunk = this.next(path, now); chunk !== undefined; chunk = this.next(path, now)) {
       if (!this.#test(path, chunk, now)) return;
-      const range = chunk.nextRange(flights.rangeBytes, flights.segmentBytes, flights.restBytes, queue.repairs(chunk));
+      const range = this.#range(chunk, path);
       if (range === undefined) continue;
       if (!flights.admits(range.end - range.start)) {
         flights.wasHeldBack = true;
@@ -82,6 +82,15 @@ export class RequestPump {
       if (!this.#ask(path, chunk, range, false, now)) return;
     }
     flights.noteIdle();
+  }
+
+  #probe(chunk: ChunkFetch, path: FetchPath): NextRange | undefined {
+    const bytes = probeRangeBytes(chunk.sourceOn(path)!.silentRounds);
+    return chunk.nextRange(bytes, 0, 0, bytes);
+  }
+
+  #range(chunk: ChunkFetch, { flights, queue }: FetchPath): NextRange | undefined {
+    return chunk.nextRange(flights.rangeBytes, flights.segmentBytes, flights.restBytes, queue.repairs(chunk) ? flights.repairBytes : 0);
   }
 
   /**
@@ -99,8 +108,9 @@ export class RequestPump {
   #ask(path: FetchPath, chunk: ChunkFetch, range: NextRange, probe: boolean, now: number): boolean {
     const source = chunk.sourceOn(path)!;
     const length = range.end - range.start;
-    // Longer than its field can say are only ranges to the end of a chunk, which is what 0 asks for.
-    const request = encodeChunkRequest({ offset: range.start, length: length > MAX_CHUNK_RANGE_BYTES ? 0 : length });
+    // To the end of a chunk, which is what 0 asks for, even the prototype understands more than its field can say.
+    const isLongRest = length > MAX_CHUNK_RANGE_BYTES && range.end === chunk.length;
+    const request = encodeChunkRequest({ offset: range.start, length: isLongRest ? 0 : length });
     const destination = chunk.pastCaches || path.avoidsCaches(now) ? source.pastCaches : source.address;
     if (!this.#send(destination, request)) {
       this.#sendRetryAt = now + SEND_RETRY_MS;

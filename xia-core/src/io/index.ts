@@ -1,4 +1,5 @@
 export { openChunk, sealChunk } from './chunk-seal.js';
+export { directOpener, loadDirectOpener, type OpenInto } from './direct-opener.js';
 export { Driver, type Driven } from './driver.js';
 export { DEFAULT_ETHERNET_MTU, EthernetFace, type EthernetFaceOptions } from './ethernet-face.js';
 export {

@@ -245,6 +245,11 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     this.#stack.recycle(bytes);
   }
 
+  /** Memory for so many bytes, with anything in it, out of what fetched chunks were in and go into; {@link recycle} takes it back. */
+  lend(length: number): Uint8Array {
+    return this.#stack.lend(length);
+  }
+
   /**
    * The address of a name. An address in text form is returned as it is.
    * @throws XiaError `name-not-found`, `name-service-timeout`, `bad-dag`, `interrupted`

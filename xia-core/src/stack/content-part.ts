@@ -104,6 +104,11 @@ export class ContentPart {
     this.#buffers.give(bytes);
   }
 
+  /** Memory like that of a fetched chunk, to be given back by `recycle`. */
+  lend(length: number): Uint8Array {
+    return this.#buffers.take(length);
+  }
+
   nextTimeout(): number {
     return Math.min(this.fetcher.nextTimeout(), this.local.nextTimeout());
   }

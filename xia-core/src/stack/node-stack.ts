@@ -375,6 +375,11 @@ export class NodeStack {
     this.#content.recycle(bytes);
   }
 
+  /** Memory for so many bytes, with anything in it, which `recycle` takes back. */
+  lend(length: number): Uint8Array {
+    return this.#content.lend(length);
+  }
+
   /** The largest XIP packet that is known to pass towards an address, in bytes. */
   mtuTowards(destination: Dag): number {
     return this.#mtu.towards(destination, this.#now);

@@ -5,7 +5,7 @@ import { findTlvValue, parseTlvHeader, tlvHeaderBytes, writeTlvHeader, type TlvF
 export const CHUNK_REQUEST_BYTES = 16;
 /** Bytes of the header before the data of a response. */
 export const CHUNK_RESPONSE_BYTES = 52;
-/** The most bytes that one request can ask for, or one response carry: a 16-bit field. */
+/** The most bytes that one response carries, and that a request of the prototype's form can ask for: a 16-bit field. */
 export const MAX_CHUNK_RANGE_BYTES = 0xffff;
 
 const Key = {
@@ -28,7 +28,10 @@ const DEFAULT_CACHE_SIZE = 1024;
 /** A range of a chunk: 0, 0 is all of it, and length 0 after another offset means to the end. */
 export interface ChunkRequest {
   readonly offset: number;
-  /** 0 to 65,535 bytes. */
+  /**
+   * Bytes, 32 bits. More than {@link MAX_CHUNK_RANGE_BYTES} takes a field of four bytes, of which the prototype reads the lower two: it
+   * answers less than was asked for.
+   */
   readonly length: number;
 }
 
@@ -53,11 +56,11 @@ export type ChunkPacket =
 /** @throws XiaError `bad-argument` when a number does not fit its field. */
 export function encodeChunkRequest({ offset, length }: ChunkRequest): Uint8Array {
   requireRange('offset', offset, 0xffff_ffff);
-  requireRange('length', length, MAX_CHUNK_RANGE_BYTES);
+  requireRange('length', length, 0xffff_ffff);
   const fields: readonly TlvField[] = [
     { key: Key.OPCODE, width: 1, value: Opcode.REQUEST },
     { key: Key.CHUNK_OFFSET, width: 4, value: offset },
-    { key: Key.LENGTH, width: 2, value: length },
+    { key: Key.LENGTH, width: length > MAX_CHUNK_RANGE_BYTES ? 4 : 2, value: length },
   ];
   const bytes = new Uint8Array(tlvHeaderBytes(fields));
   writeTlvHeader(bytes, 0, fields);
@@ -137,8 +140,8 @@ function parseAnyChunk(bytes: Uint8Array, start: number): ChunkPacket {
   const offset = values[Key.CHUNK_OFFSET];
   const length = values[Key.LENGTH];
   if (opcode === undefined || offset === undefined || length === undefined) return { fault: 'missing-field' };
-  if (length > MAX_CHUNK_RANGE_BYTES) return { fault: 'range' };
   if (opcode === Opcode.REQUEST) return { opcode: 'request', offset, length };
+  if (length > MAX_CHUNK_RANGE_BYTES) return { fault: 'range' };
   if (opcode !== Opcode.RESPONSE) return { fault: 'unknown-opcode' };
   const chunkLength = values[Key.CHUNK_LENGTH];
   if (chunkLength === undefined) return { fault: 'missing-field' };

@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { loadDirectOpener } from 'xia-core';
+import { chunkCipher } from '../../../migrate/src/xmigrate/chunk-crypto.js';
+import { PlaintextMemory } from '../../../migrate/src/xmigrate/plaintext-memory.js';
+
+/** A store of memory that counts what is out, and spoils what comes back. */
+function store() {
+  const out = new Set<Uint8Array>();
+  return {
+    out,
+    lend: (length: number) => {
+      const bytes = new Uint8Array(length);
+      out.add(bytes);
+      return bytes;
+    },
+    recycle: (bytes: Uint8Array) => {
+      expect(out.delete(bytes)).toBe(true);
+      bytes.fill(0xee);
+    },
+  };
+}
+
+describe('chunks opened into memory that is used again', () => {
+  const key = randomBytes(32);
+
+  it('are what was sealed, each in memory of its own until that is given back', async () => {
+    await loadDirectOpener();
+    const fetcher = store();
+    const memory = new PlaintextMemory(fetcher);
+    const cipher = chunkCipher(key, memory);
+    const plain = [0, 1, 2].map((sequence) => randomBytes(5000 + sequence));
+    const opened = plain.map((bytes, sequence) => cipher.open(sequence, cipher.seal(sequence, bytes))!);
+    for (const [at, bytes] of plain.entries()) expect(bytes.equals(opened[at]!)).toBe(true);
+    expect(fetcher.out.size).toBe(3);
+    for (const bytes of opened) memory.give(bytes);
+    expect(fetcher.out.size).toBe(0);
+  });
+
+  it('keep no memory when they are not what was sealed', async () => {
+    await loadDirectOpener();
+    const fetcher = store();
+    const cipher = chunkCipher(key, new PlaintextMemory(fetcher));
+    const sealed = cipher.seal(7, randomBytes(100));
+    expect(cipher.open(8, sealed)).toBeUndefined();
+    expect(cipher.open(7, { ...sealed, ciphertext: sealed.ciphertext.slice(1) })).toBeUndefined();
+    expect(fetcher.out.size).toBe(0);
+  });
+
+  it('leave memory alone that came from elsewhere, and what was given back already', () => {
+    const fetcher = store();
+    const memory = new PlaintextMemory(fetcher);
+    memory.give(new Uint8Array(5));
+    const bytes = memory.take(9);
+    memory.give(bytes);
+    memory.give(bytes);
+    expect(fetcher.out.size).toBe(0);
+  });
+});
