@@ -126,9 +126,10 @@ export interface RunResult {
 
 /**
  * A transfer lives for seconds among processes that want the same processors: V8's helper threads, which compile and collect
- * beside it, take more from it than they give (a fifth of its CPU), and a small young generation keeps it small.
+ * beside it, take more from it than they give (a fifth of its CPU), and a small young generation keeps it small. A function has to run some four times
+ * as long as usual before V8 optimises it: what is not hot that long is not worth what the optimising costs.
  */
-const TRANSFER_V8_OPTIONS = ['--single-threaded', '--max-semi-space-size=4'] as const;
+const TRANSFER_V8_OPTIONS = ['--single-threaded', '--max-semi-space-size=4', '--interrupt-budget=600000'] as const;
 
 /** The command that starts this installation's `xmigrate`. */
 export function ownXmigrate(): readonly string[] {

@@ -1,7 +1,11 @@
 import { EventEmitter } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { privateSocket } from './private-socket.js';
+import { readAgain } from './read-again.js';
 import type { VmInput, VmInputEvents } from './vm-input.js';
+
+/** More than a QEMU can have written to a UNIX socket before it waits, so that all of it is read at once. */
+const READ_BYTES = 256 * 1024;
 
 /** The stream of a QEMU that connects to a UNIX socket of ours (`migrate unix:`). */
 export class QemuInput extends EventEmitter<VmInputEvents> implements VmInput {
@@ -18,7 +22,8 @@ export class QemuInput extends EventEmitter<VmInputEvents> implements VmInput {
 
   /** Throws what the file system says when there is no place for the socket. */
   static async listen(): Promise<QemuInput> {
-    const server = createServer();
+    // What comes is read only when it is known where to.
+    const server = createServer({ pauseOnConnect: true });
     const input = new QemuInput(server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => {
@@ -41,11 +46,13 @@ export class QemuInput extends EventEmitter<VmInputEvents> implements VmInput {
   }
 
   pause(): void {
+    if (!this.#wanted) return;
     this.#wanted = false;
     this.#socket?.pause();
   }
 
   resume(): void {
+    if (this.#wanted) return;
     this.#wanted = true;
     this.#socket?.resume();
   }
@@ -57,13 +64,14 @@ export class QemuInput extends EventEmitter<VmInputEvents> implements VmInput {
     this.#place.remove();
   }
 
-  #accept(socket: Socket): void {
+  #accept(accepted: Socket): void {
+    const socket = readAgain(accepted, Buffer.allocUnsafeSlow(READ_BYTES), (piece) => void this.emit('data', piece));
     this.#socket = socket;
     this.#server.close();
     this.#place.remove();
-    socket.on('data', (piece: Buffer) => void this.emit('data', piece));
     socket.on('end', () => void this.emit('end'));
     socket.on('error', (error) => void this.emit('error', error));
-    if (!this.#wanted) socket.pause();
+    if (this.#wanted) socket.resume();
+    else socket.pause();
   }
 }

@@ -241,6 +241,25 @@ describe('chunk', () => {
     );
   });
 
+  test('a request of the usual shape reads as its fields say, one by one, and so does nearly one', () => {
+    const fields = fc.record({ offset: u32, length: u16 });
+    const place = fc.oneof(fc.constantFrom(1, 2, 4, 5, 6, 11, 12, 15), fc.nat(CHUNK_REQUEST_BYTES - 1));
+    const damages = fc.array(fc.tuple(place, fc.oneof(fc.nat(9), fc.nat(255))), { maxLength: 2 });
+    fc.assert(
+      fc.property(fields, damages, fc.integer({ min: -3, max: 10 }), fc.nat(9), (request, damage, more, start) => {
+        const bytes = new Uint8Array(start + CHUNK_REQUEST_BYTES + 10).fill(7);
+        bytes.set(encodeChunkRequest(request), start);
+        for (const [at, value] of damage) bytes[start + at] = value;
+        const end = start + CHUNK_REQUEST_BYTES + more;
+        const expected = fieldByField(bytes.subarray(start, end));
+        expect(parseChunk(bytes.subarray(start, end))).toEqual(expected);
+        const moved = 'dataOffset' in expected ? { ...expected, dataOffset: expected.dataOffset + start } : expected;
+        expect(parseChunk(bytes, start, end)).toEqual(moved);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   test('data outside of the chunk is refused', () => {
     const bytes = new Uint8Array(CHUNK_RESPONSE_BYTES + 10);
     encodeChunkResponseHeader(bytes, 0, { offset: 95, length: 10, chunkLength: 100, ttlSeconds: 0 });

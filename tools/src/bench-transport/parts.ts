@@ -115,7 +115,7 @@ function nodeOptions({ profileFolder }: StartOptions): string[] {
 }
 
 /** As `xmigrate run` starts the two ends of a migration. */
-export const END_V8_OPTIONS = ['--single-threaded', '--max-semi-space-size=4'] as const;
+export const END_V8_OPTIONS = ['--single-threaded', '--max-semi-space-size=4', '--interrupt-budget=600000'] as const;
 
 /** Starts an end, which is ready when it has its peer. */
 export async function startEnd(name: EndName, options: StartOptions, argument: object = {}): Promise<EndProcess> {

@@ -1,5 +1,14 @@
+import { copyBytes } from '../bytes/index.js';
 import { XIP_NODE_BYTES, type Dag } from '../dag/index.js';
-import { CHUNK_RESPONSE_BYTES, DEFAULT_HOP_LIMIT, NextHeader, XIP_HEADER_BYTES, XIP_VERSION, type XipView } from '../wire/index.js';
+import {
+  CHUNK_RESPONSE_BYTES,
+  DEFAULT_HOP_LIMIT,
+  encodeChunkResponseHeader,
+  NextHeader,
+  XIP_HEADER_BYTES,
+  XIP_VERSION,
+  type XipView,
+} from '../wire/index.js';
 import { PrincipalType, Xid } from '../xid/index.js';
 import type { StoredChunk } from './chunk-source.js';
 import { requestedRange, type RequestedBytes } from './request-range.js';
@@ -19,13 +28,16 @@ export interface ResponderOptions {
   readonly maxBytesPerRequest?: number;
 }
 
-/** Answers chunk requests. Keeps nothing of whoever asks. */
+/** Answers chunk requests. Keeps nothing of whoever asks, but the address that asked last. */
 export class Responder {
   readonly #maxBytes: number;
   readonly counters = { requests: 0, answered: 0, segments: 0, bytes: 0, outOfRange: 0, noSource: 0, mtuTooSmall: 0 };
   #local: Dag | undefined;
   /** Wire nodes of our address with an empty CID at the end; made anew only when the address changes. */
   #sourceNodes = new Uint8Array(0);
+  /** The source nodes of the last request, as they came, and what answers to there begin with. */
+  #asker: Uint8Array = new Uint8Array(0);
+  #head: Uint8Array = new Uint8Array(0);
 
   constructor(options: ResponderOptions = {}) {
     this.#maxBytes = options.maxBytesPerRequest ?? 256 * 1024;
@@ -63,19 +75,18 @@ export class Responder {
     const range = requestedRange(request.offset, request.length, chunkLength, this.#maxBytes);
     if (range === undefined) return this.#refuse('outOfRange');
     if (view.sourceCount === 0) return this.#refuse('noSource');
-    const header = this.#header(view, localSource);
-    const segmentBytes = Math.min(mtu - header.length - CHUNK_RESPONSE_BYTES, 0xffff);
+    const head = this.#headFor(view, localSource, chunk, now);
+    const segmentBytes = Math.min(mtu - head.length, 0xffff);
     if (segmentBytes <= 0) return this.#refuse('mtuTooSmall');
-    const ttlSeconds = remainingSeconds(chunk.expiresAt, now);
-    const packetBytes = header.length + CHUNK_RESPONSE_BYTES + segmentBytes;
+    const packetBytes = head.length + segmentBytes;
     const runBytes = emitRun === undefined ? 0 : segmentBytes * runSegments(packetBytes);
     let offset = range.start;
     // At least one, since an empty chunk has an answer too.
     do {
       const isRun = emitRun !== undefined && Math.min(runBytes, range.end - offset) > segmentBytes;
       const end = Math.min(offset + (isRun ? runBytes : segmentBytes), range.end);
-      if (isRun) emitRun(responseRun(header, chunk, offset, end, segmentBytes, ttlSeconds), packetBytes);
-      else emit(responseHead(header, chunk, offset, end, ttlSeconds), chunk.bytes.subarray(offset, end));
+      if (isRun) emitRun(responseRun(head, chunk, offset, end, segmentBytes), packetBytes);
+      else emit(responseHead(head, offset, end), chunk.bytes.subarray(offset, end));
       this.counters.segments += isRun ? Math.ceil((end - offset) / segmentBytes) : 1;
       offset = end;
     } while (offset < range.end);
@@ -89,27 +100,24 @@ export class Responder {
     return 0;
   }
 
-  /** Everything before the content header, except for the payload length. */
-  #header(view: XipView, localSource: Dag): Uint8Array {
-    const sourceNodes = this.#sourceFor(localSource);
+  /**
+   * Everything before the data of an answer to this request, but for its range and payload length. Whoever asks asks again and again, so
+   * what depends on the addresses alone is kept; valid until the next request.
+   */
+  #headFor(view: XipView, localSource: Dag, chunk: StoredChunk, now: number): Uint8Array {
     const toBytes = view.sourceCount * XIP_NODE_BYTES;
-    const header = new Uint8Array(XIP_HEADER_BYTES + toBytes + sourceNodes.length);
-    header[0] = XIP_VERSION;
-    header[1] = NextHeader.CHUNK;
-    header[4] = DEFAULT_HOP_LIMIT;
-    header[5] = view.sourceCount;
-    header[6] = sourceNodes.length / XIP_NODE_BYTES;
-    header[7] = 0xff;
     const from = XIP_HEADER_BYTES + view.destinationCount * XIP_NODE_BYTES;
-    header.set(view.bytes.subarray(from, from + toBytes), XIP_HEADER_BYTES);
-    for (let node = 0; node < view.sourceCount; node++) {
-      const edges = XIP_HEADER_BYTES + node * XIP_NODE_BYTES + 24;
-      for (let at = edges; at < edges + 4; at++) header[at] = header[at]! & EDGE_INDEX_BITS;
+    if (this.#local !== localSource || !isSame(this.#asker, view.bytes, from, toBytes)) {
+      this.#asker = copyBytes(view.bytes, from, toBytes);
+      this.#head = answerHead(this.#asker, this.#sourceFor(localSource));
     }
-    header.set(sourceNodes, XIP_HEADER_BYTES + toBytes);
+    const head = this.#head;
+    const content = head.length - CHUNK_RESPONSE_BYTES;
     const cid = view.nodeIdOffset(view.destinationCount - 1);
-    header.set(view.bytes.subarray(cid, cid + 20), header.length - 24);
-    return header;
+    head.set(view.bytes.subarray(cid, cid + 20), content - 24);
+    const ttlSeconds = remainingSeconds(chunk.expiresAt, now);
+    encodeChunkResponseHeader(head, content, { offset: 0, length: 0, chunkLength: chunk.bytes.length, ttlSeconds });
+    return head;
   }
 
   #sourceFor(localSource: Dag): Uint8Array {
@@ -119,6 +127,31 @@ export class Responder {
     }
     return this.#sourceNodes;
   }
+}
+
+/** @param asker the wire nodes of who asked */
+function answerHead(asker: Uint8Array, sourceNodes: Uint8Array): Uint8Array {
+  const head = new Uint8Array(XIP_HEADER_BYTES + asker.length + sourceNodes.length + CHUNK_RESPONSE_BYTES);
+  head[0] = XIP_VERSION;
+  head[1] = NextHeader.CHUNK;
+  head[4] = DEFAULT_HOP_LIMIT;
+  head[5] = asker.length / XIP_NODE_BYTES;
+  head[6] = sourceNodes.length / XIP_NODE_BYTES;
+  head[7] = 0xff;
+  head.set(asker, XIP_HEADER_BYTES);
+  for (let node = 0; node < asker.length; node += XIP_NODE_BYTES) {
+    const edges = XIP_HEADER_BYTES + node + 24;
+    for (let at = edges; at < edges + 4; at++) head[at] = head[at]! & EDGE_INDEX_BITS;
+  }
+  head.set(sourceNodes, XIP_HEADER_BYTES + asker.length);
+  return head;
+}
+
+function isSame(known: Uint8Array, bytes: Uint8Array, from: number, length: number): boolean {
+  if (known.length !== length) return false;
+  // Addresses of one network begin alike, so the difference is looked for from the end.
+  for (let index = length - 1; index >= 0; index--) if (known[index] !== bytes[from + index]) return false;
+  return true;
 }
 
 function remainingSeconds(expiresAt: number, now: number): number {

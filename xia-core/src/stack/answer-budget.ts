@@ -6,6 +6,9 @@ import { encodeXip, NextHeader, XipView } from '../wire/index.js';
 /** Bytes of answers that one neighbour may have sent elsewhere: a path that differs there and back, not a weapon. */
 const ELSEWHERE = { ratePerSecond: 32 * 1024 * 1024, burst: 8 * 1024 * 1024, faceShares: 2 };
 
+/** How long a look at where answers leave is good for: one for a burst of requests, and a route that turns counts at once. */
+const LOOK_MS = 10;
+
 /**
  * Bounds what can be thrown at somebody by asking in his name. A request for content is small, its source is not proven, and
  * its answer is large. Answers that leave where the request came from harm nobody who did not ask, and are not limited;
@@ -16,6 +19,11 @@ export class AnswerBudget {
   readonly #limiter = new NeighbourLimiter(ELSEWHERE);
   readonly #view = new XipView();
   #asker: Dag | undefined;
+  /** Where the last request came from that was looked at, until when that counts, and what came of it. */
+  #face = 0;
+  #neighbour = 0;
+  #goodUntil = -Infinity;
+  #isFree = false;
 
   constructor(engine: ForwardingEngine) {
     this.#engine = engine;
@@ -26,7 +34,13 @@ export class AnswerBudget {
    * @param face, neighbour where the request came from
    */
   allows(asker: Dag, bytes: number, face: number, neighbour: number, now: number): boolean {
-    return this.#returns(asker, face, neighbour) || this.#limiter.take(face, neighbour, now, bytes);
+    if (this.#asker !== asker || this.#face !== face || this.#neighbour !== neighbour || now >= this.#goodUntil) {
+      this.#isFree = this.#returns(asker, face, neighbour);
+      this.#face = face;
+      this.#neighbour = neighbour;
+      this.#goodUntil = now + LOOK_MS;
+    }
+    return this.#isFree || this.#limiter.take(face, neighbour, now, bytes);
   }
 
   gauges(): Gauge[] {

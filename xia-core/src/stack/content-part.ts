@@ -54,6 +54,10 @@ export class ContentPart {
   readonly #sid: Xid;
   /** Where chunks are asked from. */
   #source: Dag;
+  /** When the request came that is being answered. */
+  #now = 0;
+  readonly #emit = (head: Uint8Array, data: Uint8Array) => this.#options.respond(head, data, this.#now);
+  readonly #emitRun = (run: Uint8Array, packetBytes: number) => this.#options.respondRun(run, packetBytes, this.#now);
 
   constructor(options: ContentPartOptions) {
     const { hash, rng, cache, fetchLimits, setLocal, unsetLocal, dag, request, onEvent } = options;
@@ -80,16 +84,15 @@ export class ContentPart {
 
   /** Answers a request for a chunk that is here. */
   serve(view: XipView, request: RequestedBytes, cid: Uint8Array, face: number, neighbour: number, now: number): ServeOutcome {
-    const { sources, budget, mtuTowards, dag, respond, respondRun } = this.#options;
+    const { sources, budget, mtuTowards, dag } = this.#options;
     const chunk = this.local.find(cid, now);
     if (chunk === undefined) return 'chunk-gone';
     const asker = sources.of(view);
     if (asker === undefined) return 'no-source';
     const bytes = this.#responder.answerBytes(request, chunk);
     if (bytes > 0 && !budget.allows(asker, bytes, face, neighbour, now)) return 'answer-limited';
-    const emit = (head: Uint8Array, data: Uint8Array) => respond(head, data, now);
-    const emitRun = (run: Uint8Array, packetBytes: number) => respondRun(run, packetBytes, now);
-    this.#responder.respond(view, request, chunk, mtuTowards(asker), dag(), now, emit, emitRun);
+    this.#now = now;
+    this.#responder.respond(view, request, chunk, mtuTowards(asker), dag(), now, this.#emit, this.#emitRun);
     return 'served';
   }
 

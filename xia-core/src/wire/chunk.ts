@@ -22,8 +22,12 @@ const Key = {
 const Opcode = { REQUEST: 1, RESPONSE: 2 } as const;
 /** Where values lie in the header that {@link encodeChunkResponseHeader} writes. */
 const UsualAt = { OPCODE: 4, CHUNK_OFFSET: 11, LENGTH: 17, CHUNK_LENGTH: 21, TTL: 33 } as const;
+/** The same of a request, as {@link encodeChunkRequest} writes it. */
+const UsualRequestAt = { OPCODE: 4, CHUNK_OFFSET: 7, LENGTH: 13 } as const;
 /** What the prototype writes where it has nothing to say; receivers of ours ignore it. */
 const DEFAULT_CACHE_SIZE = 1024;
+/** The header of every response before its numbers are written: a copy costs less than the writing of nine fields. */
+const USUAL_RESPONSE = usualResponse();
 
 /** A range of a chunk: 0, 0 is all of it, and length 0 after another offset means to the end. */
 export interface ChunkRequest {
@@ -76,17 +80,26 @@ export function encodeChunkResponseHeader(target: Uint8Array, at: number, fields
   requireRange('length', fields.length, MAX_CHUNK_RANGE_BYTES);
   requireRange('chunkLength', fields.chunkLength, 0xffff_ffff);
   requireRange('ttlSeconds', fields.ttlSeconds, 0xffff_ffff);
-  writeTlvHeader(target, at, [
+  target.set(USUAL_RESPONSE, at);
+  setChunkResponseRange(target, at, fields.offset, fields.length);
+  writeU32LE(target, at + UsualAt.CHUNK_LENGTH, fields.chunkLength);
+  writeU32LE(target, at + UsualAt.TTL, fields.ttlSeconds);
+}
+
+function usualResponse(): Uint8Array {
+  const bytes = new Uint8Array(CHUNK_RESPONSE_BYTES);
+  writeTlvHeader(bytes, 0, [
     { key: Key.OPCODE, width: 1, value: Opcode.RESPONSE },
     { key: Key.OFFSET, width: 2, value: 0 },
-    { key: Key.CHUNK_OFFSET, width: 4, value: fields.offset },
-    { key: Key.LENGTH, width: 2, value: fields.length },
-    { key: Key.CHUNK_LENGTH, width: 4, value: fields.chunkLength },
+    { key: Key.CHUNK_OFFSET, width: 4, value: 0 },
+    { key: Key.LENGTH, width: 2, value: 0 },
+    { key: Key.CHUNK_LENGTH, width: 4, value: 0 },
     { key: Key.CONTEXT, width: 4, value: 0 },
-    { key: Key.TTL, width: 4, value: fields.ttlSeconds },
+    { key: Key.TTL, width: 4, value: 0 },
     { key: Key.CACHE_SIZE, width: 4, value: DEFAULT_CACHE_SIZE },
     { key: Key.CACHE_POLICY, width: 4, value: 0 },
   ]);
+  return bytes;
 }
 
 /** Changes what a header that {@link encodeChunkResponseHeader} wrote at `target[at]` says of its data; the numbers must fit. */
@@ -100,6 +113,10 @@ export function setChunkResponseRange(target: Uint8Array, at: number, offset: nu
  * the data begins at `dataOffset` of `bytes` and is exactly `length` bytes inside of the chunk.
  */
 export function parseChunk(bytes: Uint8Array, start = 0, end = bytes.length): ChunkPacket {
+  if (isUsualRequest(bytes, start, end)) {
+    const offset = readU32LE(bytes, start + UsualRequestAt.CHUNK_OFFSET);
+    return { opcode: 'request', offset, length: readU16LE(bytes, start + UsualRequestAt.LENGTH) };
+  }
   if (!isUsualResponse(bytes, start, end)) return parseAnyChunk(bytes.subarray(start, end), start);
   const offset = readU32LE(bytes, start + UsualAt.CHUNK_OFFSET);
   const length = readU16LE(bytes, start + UsualAt.LENGTH);
@@ -128,6 +145,19 @@ function isUsualResponse(bytes: Uint8Array, start: number, end: number): boolean
     readU16BE(bytes, start + 37) === (0x500 | Key.CACHE_SIZE) &&
     readU16BE(bytes, start + 43) === (0x500 | Key.CACHE_POLICY) &&
     bytes[start + 49] === 0
+  );
+}
+
+/** Whether there is a header with the fields that {@link encodeChunkRequest} writes, whatever their values. */
+function isUsualRequest(bytes: Uint8Array, start: number, end: number): boolean {
+  return (
+    end - start >= CHUNK_REQUEST_BYTES &&
+    bytes[start + 1] === CHUNK_REQUEST_BYTES &&
+    readU16BE(bytes, start + 2) === (0x200 | Key.OPCODE) &&
+    bytes[start + UsualRequestAt.OPCODE] === Opcode.REQUEST &&
+    readU16BE(bytes, start + 5) === (0x500 | Key.CHUNK_OFFSET) &&
+    readU16BE(bytes, start + 11) === (0x300 | Key.LENGTH) &&
+    bytes[start + 15] === 0
   );
 }
 
