@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { QmpClient } from '../../migrate/src/qemu/qmp-client.js';
 import { prefaultAdvice, queryMemdevs } from '../../migrate/src/run/index.js';
-import { BareMachines } from '../migrate/support/bare-machines.js';
+import { BareMachines, stateOf } from '../migrate/support/bare-machines.js';
 import { run } from './programs.js';
 import { useTestbed } from './testbed.js';
 
@@ -18,11 +18,6 @@ async function hostsOf(): Promise<Map<string, { access: string; control: string 
     .split('\n')
     .map((line) => JSON.parse(line) as { name: string; access: string; control: string });
   return new Map(nodes.map((node) => [node.name, node]));
-}
-
-async function stateOf(path: string): Promise<string> {
-  await using qmp = await QmpClient.connect({ path });
-  return ((await qmp.execute('query-status')) as { status: string }).status;
 }
 
 async function isPrefaulted(path: string): Promise<boolean> {

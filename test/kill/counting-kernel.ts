@@ -1,8 +1,4 @@
-const LOAD_ADDRESS = 0x100000;
-const HEADER_BYTES = 32;
-const MULTIBOOT_MAGIC = 0x1badb002;
-/** The header says where everything is: no ELF is needed. */
-const ADDRESSES_GIVEN = 0x10000;
+import { HEADER_BYTES, LOAD_ADDRESS, multibootKernel, u32 } from '../migrate/support/multiboot-kernel.js';
 
 const MEMORY_ADDRESS = 0x200000;
 const CHANGING_ADDRESS = 0x400000;
@@ -13,8 +9,6 @@ const TABLE_ADDRESS = 0x1fe000;
 const STACK_ADDRESS = 0x1ff000;
 const TIMER_VECTOR = 8;
 const TICK_OFFSET = 0xcb;
-
-const u32 = (value: number): number[] => [value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, (value >>> 24) & 0xff];
 
 /**
  * A multiboot kernel of 242 bytes that QEMU starts by `-kernel` within a second. Eighteen times a second, when the firmware's timer
@@ -65,17 +59,7 @@ export function countingKernel(): Uint8Array {
     [0xe2, 0xee, 0xc3], // loop to the rol; ret
     [0x50, 0xb0, 0x20, 0xe6, 0x20, 0x58, 0xcf], // tick: push eax; the interrupt is done; pop eax; iret
   ].flat();
-  const header = [
-    MULTIBOOT_MAGIC,
-    ADDRESSES_GIVEN,
-    -(MULTIBOOT_MAGIC + ADDRESSES_GIVEN),
-    LOAD_ADDRESS,
-    LOAD_ADDRESS,
-    0,
-    0,
-    LOAD_ADDRESS + HEADER_BYTES,
-  ];
-  return Uint8Array.from([...header.flatMap(u32), ...code]);
+  return multibootKernel(code);
 }
 
 /** What the guest has written, here and there, the place where it was first. */

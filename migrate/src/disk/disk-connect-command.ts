@@ -1,18 +1,9 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { Command } from 'commander';
 import type { Dag, XiaNode } from 'xia-core';
-import { closeNode } from '../xmigrate/close-node.js';
-import { startNode } from '../xmigrate/start-node.js';
 import { relay } from './relay.js';
-import {
-  addTunnelOptions,
-  Connections,
-  DELIVERY_TIMEOUT_MS,
-  MAX_CONNECTIONS,
-  say,
-  StdinWords,
-  type TunnelCommandOptions,
-} from './tunnel-options.js';
+import { runTunnelEnd, type TunnelEnd, type TunnelService } from './tunnel-end.js';
+import { addTunnelOptions, MAX_CONNECTIONS, say, type TunnelCommandOptions } from './tunnel-options.js';
 
 interface ConnectOptions extends TunnelCommandOptions {
   readonly to: string;
@@ -36,32 +27,19 @@ async function bind(server: Server, path: string): Promise<void> {
   });
 }
 
-async function connect(options: ConnectOptions, stop: AbortSignal): Promise<void> {
-  const words = new StdinWords();
-  const signal = options.untilStdinEnds ? AbortSignal.any([stop, words.ended]) : stop;
-  const connections = new Connections();
+/** Takes the connections of a socket, each to be carried by a stream of its own. */
+async function takeConnections(options: ConnectOptions, { node, words, connections, signal }: TunnelEnd): Promise<TunnelService> {
   const server = createServer({ allowHalfOpen: true });
   server.maxConnections = MAX_CONNECTIONS;
-  const node = await startNode(options, signal);
-  try {
-    say('attached', { hid: node.hid.toString() });
-    const dag = await node.resolve(await words.valueOf(options.to, signal), { signal });
-    const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-    server.on('connection', (local) => {
-      local.on('error', () => undefined);
-      void connections.follow(carry(local, node, dag, signal), {});
-    });
-    await bind(server, options.socket);
-    say('listening', { socket: options.socket });
-    if (!signal.aborted) await Promise.race([connections.over, stopped]);
-    say('ended', { reason: signal.aborted ? 'stopped' : 'every connection has ended' });
-  } finally {
-    server.close();
-    words.close();
-    // What one end has written last may still be on its way to the other.
-    if (!signal.aborted) await node.close({ deliveryTimeoutMs: DELIVERY_TIMEOUT_MS }).catch(() => undefined);
-    else await closeNode(node);
-  }
+  say('attached', { hid: node.hid.toString() });
+  const dag = await node.resolve(await words.valueOf(options.to, signal), { signal });
+  server.on('connection', (local) => {
+    local.on('error', () => undefined);
+    void connections.follow(carry(local, node, dag, signal), {});
+  });
+  await bind(server, options.socket);
+  say('listening', { socket: options.socket });
+  return { close: () => void server.close() };
 }
 
 /** `xmigrate disk-connect`: the source's end of the way that a disk's copy takes. */
@@ -78,5 +56,5 @@ Prints events (attached, listening, connected, closed, ended) as JSON lines, and
 Example:
   xmigrate disk-connect --host 127.0.0.1:7001 --socket run/nbd.sock --to DAG:...`,
     )
-    .action((options: ConnectOptions) => connect(options, signal));
+    .action((options: ConnectOptions) => runTunnelEnd(options, signal, (end) => takeConnections(options, end)));
 }

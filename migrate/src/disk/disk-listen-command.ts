@@ -1,19 +1,10 @@
 import { connect } from 'node:net';
 import { Command } from 'commander';
 import { PrincipalType, Xid, type XiaStream } from 'xia-core';
-import { closeNode } from '../xmigrate/close-node.js';
-import { startNode } from '../xmigrate/start-node.js';
 import { xidArgument } from '../xmigrate/xid-argument.js';
 import { relay } from './relay.js';
-import {
-  addTunnelOptions,
-  Connections,
-  DELIVERY_TIMEOUT_MS,
-  MAX_CONNECTIONS,
-  say,
-  StdinWords,
-  type TunnelCommandOptions,
-} from './tunnel-options.js';
+import { runTunnelEnd, type TunnelEnd, type TunnelService } from './tunnel-end.js';
+import { addTunnelOptions, MAX_CONNECTIONS, say, type TunnelCommandOptions } from './tunnel-options.js';
 
 interface ListenOptions extends TunnelCommandOptions {
   readonly allow: string;
@@ -23,41 +14,29 @@ async function carry(stream: XiaStream, socket: string): Promise<void> {
   await relay(connect({ path: socket, allowHalfOpen: true }), stream);
 }
 
-async function listen(options: ListenOptions, stop: AbortSignal): Promise<void> {
-  const words = new StdinWords();
-  const signal = options.untilStdinEnds ? AbortSignal.any([stop, words.ended]) : stop;
-  const connections = new Connections();
-  const node = await startNode(options, signal);
-  try {
-    const parse = xidArgument(PrincipalType.HID, 'HID');
-    const allowed = (await words.valueOf(options.allow, signal)).split(',').map((text) => parse(text));
-    // The service's name is that of the node's own key, so whoever dials it can check who answers.
-    const server = await node.listen(new Xid(PrincipalType.SID, node.hid.id));
-    const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-    say('listening', { dag: server.dag.toString(), hid: node.hid.toString() });
-    let served = 0;
-    const accepting = (async () => {
-      for await (const stream of server) {
-        stream.on('error', () => undefined);
-        const peer = stream.peerHid;
-        if (peer === undefined || !allowed.some((hid) => hid.equals(peer)) || served >= MAX_CONNECTIONS) {
-          say('refused', { peer: peer?.toString() ?? null });
-          stream.destroy();
-          continue;
-        }
-        served++;
-        say('connected', { peer: peer.toString() });
-        void connections.follow(carry(stream, options.socket), { peer: peer.toString() });
+/** Takes the streams of those who may connect, each to be carried to a socket. */
+async function takeStreams(options: ListenOptions, { node, words, connections, signal }: TunnelEnd): Promise<TunnelService> {
+  const parse = xidArgument(PrincipalType.HID, 'HID');
+  const allowed = (await words.valueOf(options.allow, signal)).split(',').map((text) => parse(text));
+  // The service's name is that of the node's own key, so whoever dials it can check who answers.
+  const server = await node.listen(new Xid(PrincipalType.SID, node.hid.id));
+  say('listening', { dag: server.dag.toString(), hid: node.hid.toString() });
+  let served = 0;
+  const accepting = async (): Promise<void> => {
+    for await (const stream of server) {
+      stream.on('error', () => undefined);
+      const peer = stream.peerHid;
+      if (peer === undefined || !allowed.some((hid) => hid.equals(peer)) || served >= MAX_CONNECTIONS) {
+        say('refused', { peer: peer?.toString() ?? null });
+        stream.destroy();
+        continue;
       }
-    })();
-    if (!signal.aborted) await Promise.race([connections.over, stopped, accepting]);
-    say('ended', { reason: signal.aborted ? 'stopped' : 'every connection has ended' });
-  } finally {
-    words.close();
-    // What one end has written last may still be on its way to the other.
-    if (!signal.aborted) await node.close({ deliveryTimeoutMs: DELIVERY_TIMEOUT_MS }).catch(() => undefined);
-    else await closeNode(node);
-  }
+      served++;
+      say('connected', { peer: peer.toString() });
+      void connections.follow(carry(stream, options.socket), { peer: peer.toString() });
+    }
+  };
+  return { over: accepting() };
 }
 
 /** `xmigrate disk-listen`: the destination's end of the way that a disk's copy takes. */
@@ -74,5 +53,5 @@ Prints events (listening, connected, refused, closed, ended) as JSON lines, and 
 Example:
   xmigrate disk-listen --host 127.0.0.1:7002 --socket run/nbd.sock --allow HID:...`,
     )
-    .action((options: ListenOptions) => listen(options, signal));
+    .action((options: ListenOptions) => runTunnelEnd(options, signal, (end) => takeStreams(options, end)));
 }

@@ -12,9 +12,6 @@ export interface TunnelCommandOptions extends AttachOptions {
 /** Connections at a time: one for each disk, and some to spare. */
 export const MAX_CONNECTIONS = 64;
 
-/** How long the last bytes of connections that have ended may take to the other end. */
-export const DELIVERY_TIMEOUT_MS = 30_000;
-
 export function addTunnelOptions(command: Command, socket: string): Command {
   addAttachOptions(command, { json: false });
   return command

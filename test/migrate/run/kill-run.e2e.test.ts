@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isProcessAlive, OwnershipFile } from '../../../migrate/src/state/index.js';
-import { RealPair, stateOf } from './real-pair.js';
+import { stateOf } from '../support/bare-machines.js';
+import { RealPair } from './real-pair.js';
 import { processesWith, xmigrate, type Running } from './xmigrate-process.js';
 
 let pair: RealPair;

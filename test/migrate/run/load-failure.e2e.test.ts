@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OwnershipFile } from '../../../migrate/src/state/index.js';
-import { RealPair, stateOf } from './real-pair.js';
+import { stateOf } from '../support/bare-machines.js';
+import { RealPair } from './real-pair.js';
 import { xmigrate, type Ended } from './xmigrate-process.js';
 
 let pair: RealPair;

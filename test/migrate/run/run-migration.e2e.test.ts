@@ -1,49 +1,23 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { QmpClient } from '../../../migrate/src/qemu/qmp-client.js';
 import { runMigration, type RunMigrationOptions, type RunProgress } from '../../../migrate/src/run/index.js';
 import { OwnershipFile } from '../../../migrate/src/state/index.js';
+import { BareMachines, stateOf } from '../support/bare-machines.js';
 
 const fake = fileURLToPath(new URL('fake-xmigrate.mjs', import.meta.url));
 
-let directory: string;
-let machines: ChildProcess[];
-
-/** A machine with firmware and nothing to boot: a guest enough to be stopped, moved and resumed. */
-async function machine(name: string, extra: string[]): Promise<string> {
-  const socket = join(directory, `${name}.qmp`);
-  const words = ['-accel', 'tcg', '-m', '32', '-display', 'none', '-nodefaults', '-qmp', `unix:${socket},server=on,wait=off`, ...extra];
-  machines.push(spawn('qemu-system-x86_64', words, { stdio: 'ignore' }));
-  for (let tries = 0; ; tries++) {
-    try {
-      // The file is there a moment before QEMU listens on it.
-      await (await QmpClient.connect({ path: socket })).close();
-      return socket;
-    } catch (error) {
-      if (tries === 500) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-}
-
-async function stateOf(socket: string): Promise<string> {
-  await using qmp = await QmpClient.connect({ path: socket });
-  return ((await qmp.execute('query-status')) as { status: string }).status;
-}
+let machines: BareMachines;
 
 async function plan(mode: string, destination: string[] = ['-incoming', 'defer']): Promise<RunMigrationOptions & { a: string; b: string }> {
-  const [a, b] = await Promise.all([machine('a', []), machine('b', destination)]);
+  const [a, b] = await Promise.all([machines.start('a'), machines.start('b', ...destination)]);
+  const path = (name: string) => join(machines.folder, name);
   return {
     a,
     b,
     vm: 'vm1',
-    source: { qmp: a, host: join(directory, 'host-a'), stateDirectory: join(directory, 'state-a') },
-    destination: { qmp: b, host: join(directory, 'host-b'), stateDirectory: join(directory, 'state-b') },
+    source: { qmp: a, host: path('host-a'), stateDirectory: path('state-a') },
+    destination: { qmp: b, host: path('host-b'), stateDirectory: path('state-b') },
     xmigrate: [process.execPath, fake, mode],
     qemuStream: 'exec',
     settleTimeoutMs: 5_000,
@@ -51,19 +25,10 @@ async function plan(mode: string, destination: string[] = ['-incoming', 'defer']
 }
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'run-'));
-  machines = [];
+  machines = new BareMachines();
 });
 
-afterEach(async () => {
-  for (const child of machines) {
-    if (child.exitCode === null && child.signalCode === null) {
-      child.kill('SIGKILL');
-      await once(child, 'exit');
-    }
-  }
-  rmSync(directory, { recursive: true, force: true });
-});
+afterEach(() => machines[Symbol.asyncDispose]());
 
 describe('runMigration between two QEMUs that start the programs', () => {
   it('moves the guest and says how', async () => {

@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runMigration } from '../../../migrate/src/run/index.js';
 import { OwnershipFile } from '../../../migrate/src/state/index.js';
 import { QmpClient } from '../../../migrate/src/qemu/index.js';
-import { RealPair, stateOf } from './real-pair.js';
+import { stateOf } from '../support/bare-machines.js';
+import { RealPair } from './real-pair.js';
 import { xmigrate } from './xmigrate-process.js';
 
 let pair: RealPair;

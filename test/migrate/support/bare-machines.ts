@@ -13,7 +13,7 @@ export class BareMachines implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'bare-'));
   readonly #machines: ChildProcess[] = [];
 
-  /** Starts one and gives the path of its monitor. */
+  /** Starts one and gives the path of its monitor. A word of `extra` counts instead of the same one of ours. */
   async start(name: string, ...extra: string[]): Promise<string> {
     const socket = join(this.folder, `${name}.qmp`);
     const words = ['-accel', 'tcg', '-m', MEMORY, '-display', 'none', '-nodefaults', '-qmp', `unix:${socket},server=on,wait=off`, ...extra];
@@ -37,5 +37,15 @@ export class BareMachines implements AsyncDisposable {
       await once(child, 'exit');
     }
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** QEMU's run state, or `gone`. */
+export async function stateOf(monitor: string): Promise<string> {
+  try {
+    await using qmp = await QmpClient.connect({ path: monitor });
+    return ((await qmp.execute('query-status')) as { status: string }).status;
+  } catch {
+    return 'gone';
   }
 }

@@ -1,11 +1,7 @@
-const LOAD_ADDRESS = 0x100000;
+import { multibootKernel, u32 } from './multiboot-kernel.js';
+
 const MEMORY_ADDRESS = 0x200000;
 const PAGE_BYTES = 4096;
-const MULTIBOOT_MAGIC = 0x1badb002;
-/** The header says where everything is: no ELF is needed. */
-const ADDRESSES_GIVEN = 0x10000;
-
-const u32 = (value: number): number[] => [value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, (value >>> 24) & 0xff];
 
 /**
  * A multiboot kernel of 70 bytes that QEMU starts by `-kernel` within a second: it writes to one page after the other of
@@ -38,16 +34,5 @@ export function dirtyingKernel(memoryBytes: number, ticksPerPage: number): Uint8
   const SHORT_JUMP_BYTES = 2;
   const next = [0x72, 0x100 - (body.length + SHORT_JUMP_BYTES)]; // jb body
   const fromStart = [0x31, 0xdb, 0xeb, 0x100 - (body.length + next.length + 2 + SHORT_JUMP_BYTES)]; // xor ebx, ebx; jmp body
-  const code = [0xfa, 0x31, 0xdb, ...body, ...next, ...fromStart]; // cli; xor ebx, ebx
-  const header = [
-    MULTIBOOT_MAGIC,
-    ADDRESSES_GIVEN,
-    -(MULTIBOOT_MAGIC + ADDRESSES_GIVEN),
-    LOAD_ADDRESS,
-    LOAD_ADDRESS,
-    0,
-    0,
-    LOAD_ADDRESS + 32,
-  ];
-  return Uint8Array.from([...header.flatMap(u32), ...code]);
+  return multibootKernel([0xfa, 0x31, 0xdb, ...body, ...next, ...fromStart]); // cli; xor ebx, ebx
 }

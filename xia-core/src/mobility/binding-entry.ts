@@ -103,6 +103,11 @@ export function isHolding(entry: BindingEntry): boolean {
   return entry.state === 'held' && (entry.tentative === undefined || sameHop(entry.tentative.hop, entry.hop));
 }
 
+/** Whether nothing of it is worth remembering any more. */
+export function isForgettable({ hop, tentative, staged, hold, forgetAt }: BindingEntry, now: number): boolean {
+  return hop === undefined && tentative === undefined && staged === undefined && hold === undefined && forgetAt <= now;
+}
+
 /** The former hops after the entry turns to `next`. */
 export function formersAfter(entry: BindingEntry, next: Hop | undefined): readonly Hop[] {
   const left = entry.hop === undefined || entry.direct || sameHop(entry.hop, next) ? [] : [entry.hop];

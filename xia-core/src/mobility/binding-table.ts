@@ -1,14 +1,14 @@
-import { TimerQueue, type Gauge } from '../bytes/index.js';
+import type { Gauge } from '../bytes/index.js';
 import type { NoticeStatus } from '../wire/mobility-statements.js';
 import type { Xid } from '../xid/index.js';
-import { effectiveHop, formersAfter, isHolding, newEntry, type BindingEntry, type BindingProof, type Tentative } from './binding-entry.js';
+import { effectiveHop, formersAfter, isForgettable, type BindingEntry, type BindingProof, type Tentative } from './binding-entry.js';
+import { BindingPlaces } from './binding-places.js';
+import { BindingRoutes } from './binding-routes.js';
 import { leadsOver, sameHop, type Hop, type HidRoutes } from './links.js';
+import { MoveLimit, type MoveLimitOptions } from './move-limit.js';
 import { nextRouteState, type RouteInput } from './route-state.js';
 import { StagedEntries } from './staged-entries.js';
 
-/** Of the table, so that whoever fills it leaves room for the other faces, and for the other neighbours of its own. */
-const LARGEST_FACE_SHARE = 0.75;
-const LARGEST_NEIGHBOUR_SHARE = 0.5;
 /** Longer outages are heard of by the gateway, which says anew where its hosts are. */
 const MOMENT_MS = 300;
 /** HIDs that a node remembers, unless told otherwise. */
@@ -17,17 +17,12 @@ export const DEFAULT_MAX_BINDINGS = 4096;
 /** HIDs that may be announced as coming, of the places in the table. */
 const LARGEST_STAGED_SHARE = 0.25;
 
-interface BindingTableOptions {
+interface BindingTableOptions extends MoveLimitOptions {
   readonly routes: HidRoutes;
   /** The AD of a router; undefined for other nodes. */
   readonly ad?: Xid | undefined;
   /** HIDs remembered at most; one more is refused. About 2 KB each. Default 4096. */
   readonly maxEntries?: number;
-  /** More changes of hop than this within `moveWindowMs` freeze the HID's route. Default 5 in 180 s. */
-  readonly maxMoves?: number;
-  readonly moveWindowMs?: number;
-  /** How long a frozen HID keeps its route. Default 60 s. */
-  readonly freezeMs?: number;
   /** How much longer than its lifetime a statement might still be believed somewhere. Default 30 s. */
   readonly skewMs?: number;
   readonly onExpired: (hid: Xid) => void;
@@ -50,29 +45,20 @@ interface Acceptance {
  * route, and some time later its sequence. The highest sequence wins; the callers check that before they change anything.
  */
 export class BindingTable {
-  readonly #routes: HidRoutes;
-  readonly #ad: Xid | undefined;
-  readonly #maxEntries: number;
-  #maxMoves: number;
-  #moveWindowMs: number;
-  readonly #freezeMs: number;
+  readonly #routes: BindingRoutes;
+  readonly #places: BindingPlaces;
+  readonly #staged: StagedEntries;
+  readonly #moves: MoveLimit;
   readonly #skewMs: number;
   readonly #onExpired: (hid: Xid) => void;
   readonly #onAwake: (hid: Xid) => void;
-  readonly #entries = new Map<string, BindingEntry>();
-  readonly #deadlines = new TimerQueue<string>();
-  readonly #staged: StagedEntries;
-  #highWater = 0;
-  #refused = 0;
 
   constructor(options: BindingTableOptions) {
-    this.#routes = options.routes;
-    this.#ad = options.ad;
-    this.#maxEntries = options.maxEntries ?? DEFAULT_MAX_BINDINGS;
-    this.#staged = new StagedEntries(Math.ceil(this.#maxEntries * LARGEST_STAGED_SHARE));
-    this.#maxMoves = options.maxMoves ?? 5;
-    this.#moveWindowMs = options.moveWindowMs ?? 180_000;
-    this.#freezeMs = options.freezeMs ?? 60_000;
+    const { routes, ad, maxEntries = DEFAULT_MAX_BINDINGS } = options;
+    this.#routes = new BindingRoutes(routes, ad);
+    this.#places = new BindingPlaces(maxEntries);
+    this.#staged = new StagedEntries(Math.ceil(maxEntries * LARGEST_STAGED_SHARE));
+    this.#moves = new MoveLimit(options);
     this.#skewMs = options.skewMs ?? 30_000;
     this.#onExpired = options.onExpired;
     this.#onAwake = options.onAwake;
@@ -80,135 +66,118 @@ export class BindingTable {
 
   /** Changes when a HID is frozen. What has been frozen stays so for its time. */
   limitMoves(maxMoves: number, moveWindowMs: number): void {
-    this.#maxMoves = maxMoves;
-    this.#moveWindowMs = moveWindowMs;
+    this.#moves.configure(maxMoves, moveWindowMs);
   }
 
   get(hid: Xid): Readonly<BindingEntry> | undefined {
-    return this.#entries.get(hid.key);
+    return this.#places.get(hid.key);
   }
 
   entries(): Iterable<Readonly<BindingEntry>> {
-    return this.#entries.values();
+    return this.#places.values();
   }
 
-  /**
-   * Whether an entry for `hid` exists or fits, whose packets go to `hop`. Entries that only remember a sequence make room for
-   * live ones. Once the table is half full, no face gets more than three quarters of it, and no neighbour more than half.
-   */
+  /** Whether an entry for `hid` exists or fits, whose packets go to `hop`. */
   hasRoomFor(hid: Xid, hop: Hop): boolean {
-    if (this.#entries.has(hid.key)) return true;
-    if (this.#entries.size >= this.#maxEntries * LARGEST_NEIGHBOUR_SHARE && !this.#isWithinShare(hop)) return this.#refuse();
-    if (this.#entries.size < this.#maxEntries) return true;
-    for (const entry of this.#entries.values()) {
-      if (effectiveHop(entry) !== undefined || entry.hold !== undefined) continue;
-      this.#forget(entry);
-      return true;
-    }
-    return this.#refuse();
+    return this.#places.hasRoomFor(hid, hop, (entry) => this.#forget(entry));
   }
 
   /** How many changes of hop happened within the window. */
   recentMoves(hid: Xid, now: number): number {
-    const entry = this.#entries.get(hid.key);
-    return entry === undefined ? 0 : this.#recent(entry, now).length;
+    const entry = this.#places.get(hid.key);
+    return entry === undefined ? 0 : this.#moves.recent(entry, now).length;
   }
 
   /** Whether the HID may turn to `hop`. Going beyond the limit of moves freezes it; `justFrozen` says that it did now. */
   mayTurn(hid: Xid, hop: Hop, now: number): { readonly allowed: boolean; readonly justFrozen: boolean } {
-    const entry = this.#entries.get(hid.key);
-    if (entry === undefined || entry.hop === undefined || sameHop(entry.hop, hop)) {
-      return { allowed: true, justFrozen: false };
-    }
-    if (now < entry.frozenUntil) return { allowed: false, justFrozen: false };
-    if (this.#recent(entry, now).length < this.#maxMoves) return { allowed: true, justFrozen: false };
-    entry.frozenUntil = now + this.#freezeMs;
-    return { allowed: false, justFrozen: true };
+    const entry = this.#places.get(hid.key);
+    if (entry === undefined || this.#moves.allows(entry, hop, now)) return { allowed: true, justFrozen: false };
+    return { allowed: false, justFrozen: this.#moves.freeze(entry, now) };
   }
 
   /** A host says that `hid` is about to come to it, by way of `hop` (undefined: here), or not any more (`lifetimeMs` 0). */
   stage(hid: Xid, hop: Hop | undefined, sequence: number, lifetimeMs: number, now: number): NoticeStatus {
-    const known = this.#entries.get(hid.key);
+    const known = this.#places.get(hid.key);
     if (known?.staged !== undefined && sameHop(known.staged.hop, hop) && sequence <= known.staged.sequence) return 'ok';
     if (lifetimeMs === 0) {
       if (known?.staged !== undefined && sameHop(known.staged.hop, hop)) this.#unstage(known, now);
       return 'ok';
     }
-    if (known !== undefined && !this.#wouldTurn(known, hop, now)) return 'frozen';
+    if (known !== undefined && !this.#moves.allows(known, hop, now)) return 'frozen';
     // Remembered sequences never make room for what is merely said to come.
-    const isFull = known === undefined && this.#entries.size >= this.#maxEntries && !this.#staged.refuse();
+    const isFull = known === undefined && this.#places.isFull && !this.#staged.refuse();
     if (isFull || !this.#staged.hasRoom(known, hop)) return 'table-full';
-    const entry = this.#entryOf(hid, now);
+    const entry = this.#places.take(hid, now);
     entry.staged = { hop, sequence, expiresAt: now + lifetimeMs };
     this.#staged.add(entry);
     this.#step(entry, 'coming');
-    this.#schedule(entry);
+    this.#routes.schedule(entry);
     return 'ok';
   }
 
   /** The packets of a live HID wait, until it turns up, goes on (`resume`), or that time has come. False when it is not live. */
   pause(hid: Xid, sequence: number, until: number): boolean {
-    const entry = this.#entries.get(hid.key);
+    const entry = this.#places.get(hid.key);
     if (entry === undefined || (entry.state !== 'live' && entry.state !== 'held')) return false;
     entry.noticeSequence = sequence;
     entry.hold = { until, towards: undefined };
     entry.awaitedUntil = undefined;
     this.#step(entry, 'paused');
-    this.#apply(entry);
+    this.#routes.apply(entry);
     return true;
   }
 
   /** Another node holds them from now on: what came here goes there. */
   handBack(hid: Xid, towards: Hop): void {
-    const entry = this.#entries.get(hid.key);
+    const entry = this.#places.get(hid.key);
     if (entry?.state !== 'held' || entry.hold === undefined) return;
     entry.hold = { ...entry.hold, towards };
-    this.#apply(entry);
+    this.#routes.apply(entry);
   }
 
   /** It goes on where it was. */
   resume(hid: Xid, sequence: number): void {
-    const entry = this.#entries.get(hid.key);
+    const entry = this.#places.get(hid.key);
     if (entry?.state !== 'held') return;
     entry.noticeSequence = sequence;
     this.#resume(entry);
-    this.#apply(entry);
+    this.#routes.apply(entry);
   }
 
   /** It is bound here, and about to run: its packets wait, no longer than until then. */
   awaitGuest(hid: Xid, until: number): void {
-    const entry = this.#entries.get(hid.key);
+    const entry = this.#places.get(hid.key);
     if (entry === undefined || effectiveHop(entry) === undefined) return;
     entry.awaitedUntil = until;
-    this.#apply(entry);
+    this.#routes.apply(entry);
   }
 
   /** It runs. False when nobody waited for it. */
   guestRuns(hid: Xid): boolean {
-    const entry = this.#entries.get(hid.key);
+    const entry = this.#places.get(hid.key);
     if (entry?.awaitedUntil === undefined) return false;
     entry.awaitedUntil = undefined;
-    this.#apply(entry);
+    this.#routes.apply(entry);
     return true;
   }
 
   /** Whether packets for another HID go by this hop. */
   isTaken(hop: Hop, except: Xid): boolean {
-    for (const entry of this.#entries.values()) if (!entry.hid.equals(except) && sameHop(effectiveHop(entry), hop)) return true;
+    for (const entry of this.#places.values()) if (!entry.hid.equals(except) && sameHop(effectiveHop(entry), hop)) return true;
     return false;
   }
 
   /** Takes an accepted binding over. Returns whether packets now go another way than before. */
   accept({ proof, hop, direct, patched, lifetimeMs }: Acceptance, now: number): boolean {
     const { binding } = proof;
-    const entry = this.#entryOf(binding.hid, now);
+    const entry = this.#places.take(binding.hid, now);
     const next = lifetimeMs === 0 ? undefined : hop;
     if (patched || !sameHop(effectiveHop(entry), next)) entry.awaitedUntil = undefined;
     const turned = entry.hop !== undefined && next !== undefined && !sameHop(entry.hop, next);
     // It was under way when the node behind that hop stopped. The node itself says by its first binding that it goes on.
     const stands = entry.state === 'held' && !patched && !direct && next !== undefined && sameHop(entry.hop, next);
     if (turned) {
-      entry.moves = [...this.#recent(entry, now), now];
+      entry.moves = [...this.#moves.recent(entry, now), now];
       // Another host counts its notices anew.
       entry.noticeSequence = 0;
     }
@@ -227,13 +196,13 @@ export class BindingTable {
       if (next === undefined) this.#step(entry, 'ended');
     }
     this.#came(entry, next);
-    this.#apply(entry);
+    this.#routes.apply(entry);
     return turned;
   }
 
   /** Follows a binding that the gateway has yet to answer. */
   propose(tentative: Tentative, now: number): void {
-    const entry = this.#entryOf(tentative.binding.hid, now);
+    const entry = this.#places.take(tentative.binding.hid, now);
     entry.tentative = tentative;
     entry.awaitedUntil = undefined;
     if (entry.state === 'held') {
@@ -241,12 +210,12 @@ export class BindingTable {
       if (sameHop(entry.hop, tentative.hop)) this.#resume(entry);
       this.#onAwake(entry.hid);
     }
-    this.#apply(entry);
+    this.#routes.apply(entry);
   }
 
   /** The gateway refused the tentative binding of that sequence: back to what was before. */
   reject(hid: Xid, sequence: number): void {
-    const entry = this.#entries.get(hid.key);
+    const entry = this.#places.get(hid.key);
     if (entry?.tentative === undefined || entry.tentative.binding.sequence !== sequence) return;
     this.#withdraw(entry);
   }
@@ -256,7 +225,7 @@ export class BindingTable {
    * gets in.
    */
   faceRemoved(face: number, now: number, neighbour?: number): void {
-    for (const entry of this.#entries.values()) {
+    for (const entry of this.#places.values()) {
       entry.formers = entry.formers.filter((hop) => !leadsOver(hop, face, neighbour));
       const hop = effectiveHop(entry);
       if (hop !== undefined && leadsOver(hop, face, neighbour)) entry.awaitedUntil = undefined;
@@ -270,7 +239,7 @@ export class BindingTable {
           this.#step(entry, 'ended');
         }
       }
-      this.#apply(entry);
+      this.#routes.apply(entry);
     }
   }
 
@@ -279,25 +248,25 @@ export class BindingTable {
    * it patched leads there again. Whoever told a node of a binding is nearer to the gateway than the node itself, so no circle arises.
    */
   neighbourBack(hop: Hop, now: number): void {
-    for (const entry of this.#entries.values()) {
+    for (const entry of this.#places.values()) {
       const { lost } = entry;
       if (lost === undefined || !sameHop(lost.hop, hop)) continue;
       entry.lost = undefined;
       if (entry.state !== 'draining' || entry.hop !== undefined || now - lost.atMs > MOMENT_MS) continue;
       entry.hop = lost.hop;
-      this.#apply(entry);
+      this.#routes.apply(entry);
     }
   }
 
   /** The binding of `hid` is being passed on. */
   noteSpread(hid: Xid, now: number): void {
-    const entry = this.#entries.get(hid.key);
+    const entry = this.#places.get(hid.key);
     if (entry !== undefined) entry.spreadAt = now;
   }
 
   /** A later binding of `hid` is known elsewhere: its packets do not go to where it was bound here any more. */
   forgetPlace(hid: Xid, sequence: number): void {
-    const entry = this.#entries.get(hid.key);
+    const entry = this.#places.get(hid.key);
     if (entry?.hop === undefined || entry.state === 'draining' || entry.sequence >= sequence) return;
     entry.formers = formersAfter(entry, undefined);
     entry.hop = undefined;
@@ -306,21 +275,25 @@ export class BindingTable {
     this.#step(entry, 'ended');
     entry.tentative = undefined;
     entry.expiresAt = Infinity;
-    this.#apply(entry);
+    this.#routes.apply(entry);
   }
 
   /** When something expires next, `Infinity` if nothing will. */
   nextTimeout(): number {
-    return this.#deadlines.next();
+    return this.#routes.nextTimeout();
   }
 
   handleTimeout(now: number): void {
     for (;;) {
-      const key = this.#deadlines.popDue(now);
+      const key = this.#routes.popDue(now);
       if (key === undefined) return;
-      const entry = this.#entries.get(key);
+      const entry = this.#places.get(key);
       if (entry !== undefined) this.#expire(entry, now);
     }
+  }
+
+  gauges(): Gauge[] {
+    return [this.#places.gauge(), this.#staged.gauge()];
   }
 
   #expire(entry: BindingEntry, now: number): void {
@@ -336,19 +309,15 @@ export class BindingTable {
       this.#step(entry, 'ended');
       this.#onExpired(entry.hid);
     }
-    if (this.#isForgettable(entry, now)) this.#forget(entry);
-    else this.#apply(entry);
-  }
-
-  #isForgettable({ hop, tentative, staged, hold, forgetAt }: BindingEntry, now: number): boolean {
-    return hop === undefined && tentative === undefined && staged === undefined && hold === undefined && forgetAt <= now;
+    if (isForgettable(entry, now)) this.#forget(entry);
+    else this.#routes.apply(entry);
   }
 
   #withdraw(entry: BindingEntry): void {
     entry.tentative = undefined;
     entry.awaitedUntil = undefined;
     if (entry.sequence === 0 && entry.staged === undefined) this.#forget(entry);
-    else this.#apply(entry);
+    else this.#routes.apply(entry);
   }
 
   #resume(entry: BindingEntry): void {
@@ -362,8 +331,8 @@ export class BindingTable {
 
   #unstage(entry: BindingEntry, now: number): void {
     this.#dropStaged(entry);
-    if (this.#isForgettable(entry, now)) this.#forget(entry);
-    else this.#schedule(entry);
+    if (isForgettable(entry, now)) this.#forget(entry);
+    else this.#routes.schedule(entry);
   }
 
   #dropStaged(entry: BindingEntry): void {
@@ -378,84 +347,15 @@ export class BindingTable {
     if (entry.staged.hop === undefined || sameHop(entry.staged.hop, hop)) this.#dropStaged(entry);
   }
 
-  #wouldTurn(entry: BindingEntry, hop: Hop | undefined, now: number): boolean {
-    if (entry.hop === undefined || hop === undefined || sameHop(entry.hop, hop)) return true;
-    return now >= entry.frozenUntil && this.#recent(entry, now).length < this.#maxMoves;
-  }
-
   #step(entry: BindingEntry, input: RouteInput): void {
     entry.state = nextRouteState(entry.state, input);
   }
 
-  gauges(): Gauge[] {
-    const used = this.#entries.size;
-    return [
-      { name: 'bindings', unit: 'entries', used, highWater: this.#highWater, bound: this.#maxEntries, refused: this.#refused },
-      this.#staged.gauge(),
-    ];
-  }
-
-  /** Counted anew each time, which costs less than the signature that was just checked. */
-  #isWithinShare(hop: Hop): boolean {
-    let ofFace = 0;
-    let ofNeighbour = 0;
-    for (const entry of this.#entries.values()) {
-      const taken = effectiveHop(entry) ?? entry.staged?.hop ?? entry.formers[0];
-      if (taken?.face !== hop.face) continue;
-      ofFace++;
-      if (taken.neighbour === hop.neighbour) ofNeighbour++;
-    }
-    return ofFace < this.#maxEntries * LARGEST_FACE_SHARE && ofNeighbour < this.#maxEntries * LARGEST_NEIGHBOUR_SHARE;
-  }
-
-  #refuse(): false {
-    this.#refused++;
-    return false;
-  }
-
-  #entryOf(hid: Xid, now: number): BindingEntry {
-    let entry = this.#entries.get(hid.key);
-    if (entry === undefined) {
-      entry = newEntry(hid, now);
-      this.#entries.set(hid.key, entry);
-      this.#highWater = Math.max(this.#highWater, this.#entries.size);
-    }
-    return entry;
-  }
-
-  /** Brings the route and the deadline in line with the entry. */
-  #apply(entry: BindingEntry): void {
-    const { hid, sequence } = entry;
-    const hop = effectiveHop(entry);
-    if (entry.awaitedUntil !== undefined)
-      this.#routes.hold(hid, undefined, undefined, Math.max(sequence, entry.tentative?.binding.sequence ?? 0));
-    else if (isHolding(entry)) this.#routes.hold(hid, entry.hop, entry.hold?.towards, sequence);
-    else if (hop === undefined) this.#routes.delete(hid, this.#isElsewhere(entry), sequence);
-    else this.#routes.set(hid, hop, Math.max(sequence, entry.tentative?.binding.sequence ?? 0));
-    this.#schedule(entry);
-  }
-
-  #schedule({ hid, expiresAt, tentative, staged, hold, awaitedUntil = Infinity, forgetAt }: BindingEntry): void {
-    const [tentativeEnd = Infinity, stagedEnd = Infinity, holdEnd = Infinity] = [tentative?.expiresAt, staged?.expiresAt, hold?.until];
-    const routeEnd = Math.min(expiresAt, tentativeEnd, stagedEnd, holdEnd, awaitedUntil);
-    this.#deadlines.set(hid.key, routeEnd === Infinity ? forgetAt : routeEnd);
-  }
-
-  /** Bound in another AD: a router of this one that still says it has the HID would send its packets back here. */
-  #isElsewhere({ state, proof }: BindingEntry): boolean {
-    return state === 'draining' && proof !== undefined && this.#ad?.equals(proof.binding.ad) === false;
-  }
-
   #forget(entry: BindingEntry): void {
-    this.#routes.delete(entry.hid, false, entry.sequence);
+    this.#routes.drop(entry);
     if (entry.expiresAt !== Infinity) this.#onExpired(entry.hid);
-    this.#deadlines.cancel(entry.hid.key);
     this.#staged.delete(entry);
     this.#step(entry, 'forgotten');
-    this.#entries.delete(entry.hid.key);
-  }
-
-  #recent(entry: BindingEntry, now: number): readonly number[] {
-    return entry.moves.filter((at) => now - at < this.#moveWindowMs).slice(-this.#maxMoves);
+    this.#places.delete(entry);
   }
 }

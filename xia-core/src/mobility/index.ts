@@ -6,16 +6,16 @@ export type { AttachmentInfo, MobilityEvent } from './events.js';
 export type { Fences } from './fences.js';
 export type { GuestMoves } from './guest-moves.js';
 export type { HidRoutes, Hop, LinkFaces, LinkSink } from './links.js';
-export {
-  Mobility,
-  type ApplicationRole,
-  type AttachOptions,
-  type HostRole,
-  type MobilityLimits,
-  type MobilityOptions,
-  type RouterRole,
-  type TransitRole,
-} from './mobility.js';
+export { Mobility } from './mobility.js';
+export type {
+  ApplicationRole,
+  AttachOptions,
+  HostRole,
+  MobilityLimits,
+  MobilityOptions,
+  RouterRole,
+  TransitRole,
+} from './mobility-options.js';
 export { StatementVerifier, type HeardBeacon, type ProvenBinding, type Verified, type VerifyFault } from './verify.js';
 export type { MovedHosts } from './moved-hosts.js';
 export { MemoryRecordStore } from './memory-record-store.js';

@@ -1,11 +1,10 @@
-import { NeighbourLimiter, type Gauge, type RandomSource } from '../bytes/index.js';
-import type { Dag } from '../dag/index.js';
+import type { Gauge } from '../bytes/index.js';
 import { MobilityKind, decodeMobilityMessage } from '../wire/mobility-messages.js';
-import { PrincipalType, Xid, type CryptoSuite, type Identity } from '../xid/index.js';
+import { PrincipalType, Xid } from '../xid/index.js';
 import { Attachment, type HintReason } from './attachment.js';
 import type { AttachmentState } from './attachment-state.js';
 import { BeaconRelay } from './beacon-relay.js';
-import { BeaconSender, type BeaconOptions } from './beacon-sender.js';
+import { BeaconSender } from './beacon-sender.js';
 import { BeaconToken } from './beacon-token.js';
 import type { BindingEntry, BindingProof } from './binding-entry.js';
 import { BindingPasser, type Uplink } from './binding-passer.js';
@@ -15,103 +14,16 @@ import type { AttachmentInfo, CounterName, MobilityEvent } from './events.js';
 import { Fences } from './fences.js';
 import { Gateway } from './gateway.js';
 import { GuestMoves } from './guest-moves.js';
-import type { HidRoutes, Hop, LinkFaces, LinkSink } from './links.js';
+import type { Hop } from './links.js';
+import { MessageLimits } from './message-limits.js';
+import type { MobilityOptions, MobilitySettings } from './mobility-options.js';
 import { NoticeTaker } from './notice-taker.js';
 import { Patcher } from './patcher.js';
 import type { GuestPlace } from './prepared-guests.js';
 import { MovedHosts } from './moved-hosts.js';
 import { Redirector } from './redirector.js';
-import { KeyedRateLimiter } from '../bytes/rate-limiter.js';
 import { StatementVerifier } from './verify.js';
 import { WayWatcher } from './way-watcher.js';
-
-/** Limits of what a node does for others; every default suits a router with some thousand guests. */
-export interface MobilityLimits {
-  /** HIDs remembered at most (about 2 KB each). Default 4096. */
-  readonly maxBindings?: number | undefined;
-  /** More moves than this in `moveWindowMs` freeze a HID for `freezeMs`. Defaults 5, 180 s, 60 s. */
-  readonly maxMoves?: number | undefined;
-  readonly moveWindowMs?: number | undefined;
-  readonly freezeMs?: number | undefined;
-  /** Messages that one neighbour may have looked at. Default 1000 per second. */
-  readonly messagesPerSecond?: number | undefined;
-  /** Bindings of one HID. Default 20 per second. */
-  readonly bindingsPerSecond?: number | undefined;
-  /** The longest lifetime that a router grants. Default 120 s. */
-  readonly maxGrantMs?: number | undefined;
-  /** Tolerated difference of clocks. Default 30 s. */
-  readonly skewMs?: number | undefined;
-}
-
-/** A router owns an AD and sends its beacons. */
-export interface RouterRole {
-  readonly kind: 'router';
-  readonly ad: Xid;
-  /** Statement bytes: the AD's certificate for this router's key. */
-  readonly certificate: Uint8Array;
-  readonly beacon: BeaconOptions;
-}
-
-/** A host attaches to a router or another host and lets guests attach to itself. */
-export interface HostRole {
-  readonly kind: 'host';
-  /** The least MTU of the access faces, in bytes. */
-  readonly mtu: number;
-  readonly attach?: AttachOptions;
-}
-
-/** An application (or a guest) attaches, and nobody attaches to it. */
-export interface ApplicationRole {
-  readonly kind: 'application';
-  readonly attach?: AttachOptions;
-}
-
-/** A router that owns no access faces: it only carries patches on. */
-export interface TransitRole {
-  readonly kind: 'transit';
-}
-
-export interface AttachOptions {
-  /** ADs that may be attached to; undefined: all. */
-  readonly trustedAds?: readonly Xid[] | undefined;
-  /** Lifetime of a binding. Default 30 s. */
-  readonly lifetimeMs?: number | undefined;
-  /** A timer this late means that the node was stopped. Default 150 ms. */
-  readonly clockJumpMs?: number | undefined;
-}
-
-/** What can be changed while a node runs. A key that is left out stays as it is. */
-export interface MobilitySettings {
-  /** Routers: what the beacons tell. */
-  readonly beacon?: Partial<BeaconOptions>;
-  /** Routers: another certificate of the same AD for the same key, as statement bytes. */
-  readonly certificate?: Uint8Array;
-  /** Hosts: the least MTU of the uplink faces, in bytes. */
-  readonly relayMtu?: number;
-  readonly moves?: { readonly limit: number; readonly windowMs: number };
-  /** Whether packets for a machine that stands still are held. */
-  readonly holds?: boolean;
-}
-
-export interface MobilityOptions {
-  readonly role: RouterRole | HostRole | ApplicationRole | TransitRole;
-  readonly identity: Identity;
-  readonly crypto: CryptoSuite;
-  readonly rng: RandomSource;
-  readonly faces: LinkFaces;
-  readonly sink: LinkSink;
-  readonly routes: HidRoutes;
-  /** The way to an AD; undefined for this node's own AD and for unknown ones. */
-  readonly adRoute: (ad: Xid) => Hop | undefined;
-  /** The way to another router of this node's AD that says it has a HID; undefined when none does. */
-  readonly hidRoute?: (hid: Xid) => Hop | undefined;
-  /** Sends a datagram to SID_BOOTSTRAP of a node somewhere. */
-  readonly send: (destination: Dag, payload: Uint8Array) => void;
-  /** See `IdIndex`. Default 0. */
-  readonly salt?: number;
-  readonly onEvent: (event: MobilityEvent) => void;
-  readonly limits?: MobilityLimits;
-}
 
 /**
  * Everything of mobility that one node needs, as its role asks for it.
@@ -131,7 +43,7 @@ export class Mobility {
   readonly fences: Fences;
   /** Machines that come and go, as whoever moves them tells; undefined for a node that has no guests. */
   readonly guests: GuestMoves | undefined;
-  readonly #limiterGauges: () => Gauge[];
+  readonly #messageLimits: MessageLimits;
   readonly #table: BindingTable;
   readonly #patcher: Patcher;
   readonly #beaconSender: BeaconSender | undefined;
@@ -149,12 +61,8 @@ export class Mobility {
     const { counters } = this;
     const hid = new Xid(PrincipalType.HID, identity.id);
     this.hid = hid;
-    const rate = limits.messagesPerSecond ?? 1000;
-    const bindingRate = limits.bindingsPerSecond ?? 20;
-    const hopLimiter = new NeighbourLimiter({ ratePerSecond: rate, burst: rate });
-    const hidLimiter = new KeyedRateLimiter({ ratePerSecond: bindingRate, burst: bindingRate, maxKeys: 8192 });
-    const prepareLimiter = new NeighbourLimiter({ ratePerSecond: 20, burst: 20 });
-    const solicitLimiter = new NeighbourLimiter({ ratePerSecond: 20, burst: 20, faceShares: 64 });
+    const messageLimits = new MessageLimits(limits);
+    this.#messageLimits = messageLimits;
     const verifier = new StatementVerifier({ crypto, ...defined({ skewMs: limits.skewMs }) });
     const onEvent = (event: MobilityEvent): void => {
       if (event.kind === 'detached') this.#relay?.clear();
@@ -174,26 +82,19 @@ export class Mobility {
         skewMs: limits.skewMs,
       }),
     });
-    const patchLimiter = new NeighbourLimiter({ ratePerSecond: 2 * rate, burst: 2 * rate });
     const { adRoute, hidRoute = () => undefined } = options;
-    const patcher = new Patcher({ hid, table, verifier, sink, adRoute, hidRoute, limiter: patchLimiter, counters, onEvent });
+    const patcher = new Patcher({ hid, table, verifier, sink, adRoute, hidRoute, limiter: messageLimits.patchLimiter, counters, onEvent });
     this.#table = table;
     const { send, salt = 0 } = options;
     const ourAd = (): Xid | undefined => (role.kind === 'router' ? role.ad : this.attachment?.ad);
     this.moved = new MovedHosts({ hid, verifier, counters, onEvent, salt });
     this.redirector = new Redirector({ ad: ourAd, proofOf: (left) => this.proofOf(left), send, counters, salt });
-    this.#limiterGauges = () => [
-      hopLimiter.gauge('message budgets'),
-      patchLimiter.gauge('patch budgets'),
-      prepareLimiter.gauge('prepare budgets'),
-      solicitLimiter.gauge('solicit budgets'),
-      hidLimiter.gauge('binding budgets'),
-    ];
     this.#patcher = patcher;
     const fences = new Fences({ hid, table, counters, onEvent });
     this.fences = fences;
     const shared = { hid, identity, crypto, rng, faces, sink, table, fences, patcher, verifier, counters, onEvent };
     const holds = (): boolean => this.#holds;
+    const { hopLimiter, hidLimiter, solicitLimiter, prepareLimiter } = messageLimits;
     const limiters = { hopLimiter, hidLimiter, solicitLimiter, prepareLimiter };
     if (role.kind === 'router') {
       const { ad, certificate } = role;
@@ -407,7 +308,7 @@ export class Mobility {
       ...this.redirector.gauges(),
       ...(this.#attachment?.gauges() ?? []),
       ...(this.guests?.gauges() ?? []),
-      ...this.#limiterGauges(),
+      ...this.#messageLimits.gauges(),
     ];
   }
 

@@ -1,23 +1,24 @@
 import { EventEmitter } from 'node:events';
 import { XiaError, type Gauge } from '../bytes/index.js';
 import { contentDag, hostDag, type Dag } from '../dag/index.js';
-import { contentId, Driver, generateIdentity, nodeCrypto, nodeRandom, type Face, type NodeIdentity } from '../io/index.js';
+import { contentId, Driver, generateIdentity, type Face, type NodeIdentity } from '../io/index.js';
 import type { AttachmentInfo, MobilityEvent } from '../mobility/index.js';
-import type { RoutingEvent } from '../routing/index.js';
-import { NodeStack, type NodeStackOptions, type RoleOptions, type StackEvent } from '../stack/index.js';
+import { NodeStack, type StackEvent } from '../stack/index.js';
 import { PrincipalType, Xid, type IdHash } from '../xid/index.js';
 import { untilAttached } from './attach-wait.js';
 import type { CaptureListener, CaptureOptions } from './capture.js';
-import { DatagramSocket } from './datagram-socket.js';
+import type { DatagramSocket } from './datagram-socket.js';
+import { DatagramSockets } from './datagram-sockets.js';
 import { EchoSocket } from './echo-socket.js';
+import { logMobility, logRouting } from './event-log.js';
 import { makeFace } from './face-config.js';
 import { Guests } from './guests.js';
 import { Fetches, type FetchOptions } from './fetches.js';
 import { Names } from './names.js';
 import { NodeFaces } from './node-faces.js';
 import type { NodeLogger, XiaNodeOptions } from './node-options.js';
-import { holdLimits, Reconfiguration } from './reconfigure.js';
-import { certifiedAd } from './router-certificate.js';
+import { Reconfiguration } from './reconfigure.js';
+import { stackOptionsOf } from './stack-options.js';
 import type { StreamServer } from './stream-server.js';
 import type { Enter } from './stream-socket.js';
 import { StreamSockets, type ConnectOptions, type ListenOptions } from './stream-sockets.js';
@@ -54,7 +55,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
   readonly #guests: Guests;
   readonly #names: Names;
   readonly #streams: StreamSockets;
-  readonly #datagrams = new Map<string, DatagramSocket>();
+  readonly #datagrams: DatagramSockets;
   readonly #reconfiguration: Reconfiguration;
   #closing: Promise<void> | undefined;
 
@@ -81,31 +82,19 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       () => this.#driver.now() + this.#stack.wallOffsetMs,
     );
     for (const { name, cost } of options.faces) this.#faces.costs.set(name, cost);
-    this.#stack = new NodeStack({
-      identity,
-      crypto: nodeCrypto,
-      contentHash: (data) => contentId(data, this.#contentHash),
-      rng: nodeRandom,
-      faces,
-      role: roleOf(options, identity),
-      ...(options.principals === undefined ? {} : { principals: options.principals }),
-      routing: routingOf(options, this.#faces.costs),
-      cache: options.cache,
-      nameServer: options.role === 'router' ? undefined : options.nameServer,
-      transmit: (face, neighbour, packet, body, lent) => this.#faces.transmit(face, neighbour, packet, body, lent),
-      transmitRun: (face, neighbour, bytes, segmentBytes, lent) => this.#faces.transmitRun(face, neighbour, bytes, segmentBytes, lent),
-      onEvent: (event) => this.#handle(event),
-      holding: holdLimits(options.holding),
-      mobilityLimits: { maxMoves: options.moves?.limit, moveWindowMs: options.moves?.windowMs, ...options.mobilityLimits },
-      ...(options.streamLimits === undefined ? {} : { streamLimits: options.streamLimits }),
-      congestion: options.congestion,
-      ...(options.fetchLimits === undefined ? {} : { fetchLimits: options.fetchLimits }),
-    });
+    this.#stack = new NodeStack(
+      stackOptionsOf(options, identity, faces, this.#faces.costs, {
+        transmit: (face, neighbour, packet, body, lent) => this.#faces.transmit(face, neighbour, packet, body, lent),
+        transmitRun: (face, neighbour, bytes, segmentBytes, lent) => this.#faces.transmitRun(face, neighbour, bytes, segmentBytes, lent),
+        onEvent: (event) => this.#handle(event),
+      }),
+    );
     for (const [id, spec] of this.#stack.faces.entries()) this.#faces.byId.set(id, spec as Face);
     for (const { to, via, nextHop } of options.routes ?? []) this.#addRoute(to, via, nextHop);
     this.#driver = new Driver(this.#stack);
     this.#fetches = new Fetches(this.#stack, this.#enter);
     this.#streams = new StreamSockets(this.#stack, this.#enter, identity);
+    this.#datagrams = new DatagramSockets(this.#stack, this.#enter);
     this.#names = new Names(this.#stack, this.#enter);
     const listen = (listener: (event: MobilityEvent) => void) => {
       this.on('mobility', listener);
@@ -186,19 +175,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
 
   /** Opens a datagram socket; without a SID it gets one of its own. @throws XiaError `address-in-use`, `limit-reached` */
   datagram(sid?: Xid): DatagramSocket {
-    const handle = this.#stack.datagrams.open(sid);
-    this.#stack.bindService(handle.sid);
-    const socket = new DatagramSocket(
-      handle,
-      this.#enter,
-      () => this.#stack.dag(handle.sid),
-      () => {
-        this.#datagrams.delete(handle.sid.key);
-        this.#stack.unbindService(handle.sid);
-      },
-    );
-    this.#datagrams.set(handle.sid.key, socket);
-    return socket;
+    return this.#datagrams.open(sid);
   }
 
   /** Opens a socket for XCMP echoes. @throws XiaError `limit-reached` */
@@ -382,8 +359,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       case 'stream':
         return this.#streams.handle(event.event);
       case 'datagram':
-        this.#datagrams.get(event.socket.sid.key)?.onReadable();
-        return;
+        return this.#datagrams.handle(event.socket.sid);
       case 'name':
         return this.#names.handle(event.event);
       case 'fetch':
@@ -391,7 +367,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       case 'mobility':
         return this.#handleMobility(event.event);
       case 'routing':
-        return this.#handleRouting(event.event);
+        return logRouting(this.#logger, event.event);
     }
   }
 
@@ -402,47 +378,18 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     } else if (event.kind === 'detached') {
       this.emit('detach');
     }
-    if (event.kind === 'frozen' || event.kind === 'fenced' || event.kind === 'patch-failed' || event.kind === 'refused')
-      this.#logger.warn(logged(event), `mobility: ${event.kind}`);
-    else this.#logger.info(logged(event), `mobility: ${event.kind}`);
+    logMobility(this.#logger, event);
     this.emit('mobility', event);
-  }
-
-  #handleRouting(event: RoutingEvent): void {
-    if (event.kind === 'host-elsewhere') this.#logger.info(logged(event), `routing: ${event.kind}`);
-    else this.#logger.warn(logged(event), `routing: ${event.kind}`);
   }
 
   async #close(deliveryTimeoutMs: number | undefined): Promise<void> {
     this.#names.close();
     this.#fetches.closeAll();
     await this.#streams.closeAll(deliveryTimeoutMs);
-    for (const socket of this.#datagrams.values()) await socket.close();
+    await this.#datagrams.closeAll();
     if (this.attachment !== undefined) this.#enter((now) => this.#stack.mobility.leave(now, now + this.#stack.wallOffsetMs));
     this.#enter(() => this.#stack.routing?.takeLeave());
     this.#driver.stop();
     await this.#faces.close();
   }
-}
-
-function roleOf(options: XiaNodeOptions, identity: NodeIdentity): RoleOptions {
-  const { role = 'application', router, trustedAds, nameServer, bindingLifetimeMs } = options;
-  if (role !== 'router') return { kind: role, attach: { trustedAds, lifetimeMs: bindingLifetimeMs } };
-  if (router === undefined) throw new XiaError('bad-config', 'a router needs the certificate of its AD');
-  const { certificate, beacon = {} } = router;
-  return { kind: 'router', ad: certifiedAd(certificate, identity), certificate, beacon, nameServer };
-}
-
-function routingOf(
-  { routing = {} }: XiaNodeOptions,
-  costs: ReadonlyMap<string, number | undefined>,
-): NonNullable<NodeStackOptions['routing']> {
-  if (routing.enabled === false) return false;
-  const { helloMs, deadMs } = routing;
-  return { helloMs, deadMs, cost: (name) => costs.get(name) };
-}
-
-/** The facts of an event with addresses as text. */
-function logged(event: MobilityEvent | RoutingEvent): object {
-  return JSON.parse(JSON.stringify(event, (_key, value: unknown) => (value instanceof Xid ? value.toString() : value))) as object;
 }

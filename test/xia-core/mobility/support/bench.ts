@@ -3,7 +3,8 @@ import type { Dag } from '../../../../xia-core/src/dag/index.js';
 import { nodeCrypto } from '../../../../xia-core/src/io/node-crypto.js';
 import type { MobilityEvent } from '../../../../xia-core/src/mobility/events.js';
 import type { Hop } from '../../../../xia-core/src/mobility/links.js';
-import { Mobility, type MobilityLimits, type MobilityOptions } from '../../../../xia-core/src/mobility/mobility.js';
+import { Mobility } from '../../../../xia-core/src/mobility/mobility.js';
+import type { MobilityLimits, MobilityOptions } from '../../../../xia-core/src/mobility/mobility-options.js';
 import {
   MobilityKind,
   decodeMobilityMessage,

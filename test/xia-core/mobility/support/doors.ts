@@ -1,7 +1,7 @@
 import { hostDag, serviceDag } from '../../../../xia-core/src/dag/index.js';
 import { nodeCrypto } from '../../../../xia-core/src/io/node-crypto.js';
 import { MemoryRecordStore } from '../../../../xia-core/src/mobility/memory-record-store.js';
-import type { MobilityLimits } from '../../../../xia-core/src/mobility/mobility.js';
+import type { MobilityLimits } from '../../../../xia-core/src/mobility/mobility-options.js';
 import { NameServerCore } from '../../../../xia-core/src/mobility/name-server.js';
 import {
   MobilityKind,

@@ -1,6 +1,6 @@
 import { concatBytes } from '../../../../xia-core/src/bytes/index.js';
 import { nodeCrypto } from '../../../../xia-core/src/io/node-crypto.js';
-import type { AttachOptions, MobilityLimits } from '../../../../xia-core/src/mobility/mobility.js';
+import type { AttachOptions, MobilityLimits } from '../../../../xia-core/src/mobility/mobility-options.js';
 import {
   MobilityKind,
   encodeBeaconMessage,

@@ -1,7 +1,8 @@
 import { SeededRandom } from '../../../../xia-core/src/bytes/index.js';
 import type { MobilityEvent } from '../../../../xia-core/src/mobility/events.js';
 import type { Hop } from '../../../../xia-core/src/mobility/links.js';
-import { Mobility, type AttachOptions, type MobilityLimits, type MobilityOptions } from '../../../../xia-core/src/mobility/mobility.js';
+import { Mobility } from '../../../../xia-core/src/mobility/mobility.js';
+import type { AttachOptions, MobilityLimits, MobilityOptions } from '../../../../xia-core/src/mobility/mobility-options.js';
 import { sealCertificate } from '../../../../xia-core/src/wire/mobility-statements.js';
 import { PrincipalType, Xid, type CryptoSuite, type Identity } from '../../../../xia-core/src/xid/index.js';
 import { cheapCrypto, cheapIdentity } from './cheap-crypto.js';
