@@ -336,16 +336,15 @@ export class Receiver {
     if (verdict.kind === 'incomplete') return;
     if (verdict.kind === 'wrong') {
       this.abort(verdict.code, verdict.reason, now);
-    } else if (!this.#o.sink.persist('received', '')) {
-      this.abort('state', 'the destination could not write its state file', now);
     } else {
       this.#sha256 = verdict.sha256;
       if (this.#o.loadsFirst) {
+        // First, because QEMU loads while the disk writes, and RECEIVED waits for both.
         this.#state = 'loading';
         this.#o.sink.onEvent({ kind: 'loading' });
-      } else {
-        this.#sayReceived(now);
       }
+      if (!this.#o.sink.persist('received', '')) this.abort('state', 'the destination could not write its state file', now);
+      else if (!this.#o.loadsFirst) this.#sayReceived(now);
     }
   }
 

@@ -220,7 +220,6 @@ class IncomingTransfer {
 
   /** The whole stream is out. */
   async #load(machine: LoadingMachine): Promise<void> {
-    this.#o.output.end();
     try {
       await machine.untilLoaded(this.#fetches.signal);
     } catch (error) {
@@ -247,8 +246,12 @@ class IncomingTransfer {
       this.#o.onStart?.(() => this.#receiver.stats());
       this.#tellBegun(true);
     }
-    // Later, because nothing may call back into the machine from here.
-    if (event.kind === 'loading' && machine !== undefined) queueMicrotask(() => void this.#load(machine));
+    if (event.kind === 'loading' && machine !== undefined) {
+      // At once, because the state file is written next.
+      output.end();
+      // Later, because nothing may call back into the machine from here.
+      queueMicrotask(() => void this.#load(machine));
+    }
     if (event.kind === 'taking' && machine !== undefined) {
       this.#started = machine.start();
       this.#started.catch(() => undefined);
