@@ -24,19 +24,27 @@ export class ExecPair implements ProgramPair {
   readonly #source: QmpClient;
   readonly #destination: QmpClient;
   readonly #folder: string;
+  readonly #more: readonly string[];
   readonly #paths: { readonly send: string; readonly recv: string };
   #dag: string | undefined;
 
-  static async open(options: RunMigrationOptions, source: QmpClient, destination: QmpClient, listeners: PairListeners): Promise<ExecPair> {
+  static async open(
+    options: RunMigrationOptions,
+    source: QmpClient,
+    destination: QmpClient,
+    runs: boolean,
+    listeners: PairListeners,
+  ): Promise<ExecPair> {
     const folder = options.eventsDirectory ?? (await mkdtemp(join(tmpdir(), 'xmigrate-')));
     await mkdir(folder, { recursive: true });
-    return new ExecPair(options, source, destination, listeners, folder);
+    return new ExecPair(options, source, destination, runs, listeners, folder);
   }
 
   private constructor(
     options: RunMigrationOptions,
     source: QmpClient,
     destination: QmpClient,
+    runs: boolean,
     { onSender, onReceiver }: PairListeners,
     folder: string,
   ) {
@@ -44,6 +52,7 @@ export class ExecPair implements ProgramPair {
     this.#source = source;
     this.#destination = destination;
     this.#folder = folder;
+    this.#more = runs ? [] : ['--paused'];
     const stamp = Date.now();
     this.#paths = {
       send: join(folder, `${options.vm}.send.${stamp}.jsonl`),
@@ -58,7 +67,7 @@ export class ExecPair implements ProgramPair {
 
   async prepare(): Promise<void> {
     const { signal, listenTimeoutMs = 30_000 } = this.#options;
-    const receive = inPlaceOfTheShell(receiveArguments(this.#options, this.#paths.recv));
+    const receive = inPlaceOfTheShell([...receiveArguments(this.#options, this.#paths.recv), ...this.#more]);
     await migrateIn(this.#destination, receive, signal).catch(refusedIncoming);
     const deadline = performance.now() + listenTimeoutMs;
     while (this.#dag === undefined) {
@@ -75,7 +84,8 @@ export class ExecPair implements ProgramPair {
 
   async start(): Promise<void> {
     await setMigrationCapabilities(this.#source, { events: true });
-    await this.#source.execute('migrate', { uri: inPlaceOfTheShell(sendArguments(this.#options, this.#paths.send, this.#dag ?? '')) });
+    const send = [...sendArguments(this.#options, this.#paths.send, this.#dag ?? ''), ...this.#more];
+    await this.#source.execute('migrate', { uri: inPlaceOfTheShell(send) });
   }
 
   async close(): Promise<void> {

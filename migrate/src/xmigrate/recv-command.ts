@@ -61,7 +61,8 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
     if (monitor !== undefined) await holdIncoming(monitor, signal);
     const output = monitor === undefined ? undefined : new QemuOutput();
     qemu = output;
-    const machine = monitor === undefined ? undefined : new LoadingQemu(monitor, () => channel?.go?.runs ?? true);
+    const runs = () => channel?.go?.runs ?? options.paused !== true;
+    const machine = monitor === undefined ? undefined : new LoadingQemu(monitor, runs);
     let hasBegun = false;
     // Who waits for a source is to give up when nobody is left to whom it matters.
     const giveUp = () => hasBegun || orphan.abort();
@@ -88,7 +89,7 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
     let figures: () => ReceiveFigures = () => ({ bytes: 0, chunks: 0, windowBytes: 0 });
     let peer = '';
     let transfer = '';
-    const details = (reason: string) => ({ ...figures(), ...placeOf(options), transfer, peer, reason });
+    const details = (reason: string) => ({ ...figures(), ...placeOf(options), transfer, peer, runs: runs(), reason });
     outcome = await receiveStream({
       vm: options.vm,
       limits: limitsOf(options),

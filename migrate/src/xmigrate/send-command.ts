@@ -12,6 +12,7 @@ import {
   type Sender,
   type SenderOutcome,
 } from '../protocol/index.js';
+import { queryRunState } from '../qemu/index.js';
 import { checkMaySend, noteStays, OwnershipFile } from '../state/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
 import { closeNode } from './close-node.js';
@@ -47,13 +48,15 @@ function describe(outcome: SenderOutcome, vm: string): string {
   }
 }
 
-/** Where to, and to whom: the parent's word where a parent has started this program. */
-async function goal(options: SendCommandOptions, channel: ParentChannel | undefined, signal: AbortSignal) {
+/** Where to, to whom, and whether the VM runs: the parent's word where a parent has started this program. */
+async function goal(options: SendCommandOptions, channel: ParentChannel | undefined, monitor: Monitor | undefined, signal: AbortSignal) {
   const go = await channel?.untilGo(signal);
   const to = go?.to ?? options.to;
   if (channel !== undefined && go === undefined) throw new XiaError('interrupted', 'stopped before the migration began');
   if (to === undefined) throw new XiaError('usage', NO_GOAL);
-  return { to, allow: allowedPeers(options.allow, go?.allow), runs: go?.runs ?? true };
+  const isPaused =
+    options.paused ?? (go === undefined && monitor !== undefined && (await queryRunState(monitor, signal)).status === 'paused');
+  return { to, allow: allowedPeers(options.allow, go?.allow), runs: go?.runs ?? !isPaused };
 }
 
 /** Aborted when the parent goes away while QEMU has not been told anything: nobody would tell it any more. */
@@ -78,9 +81,10 @@ async function transferOut(
   const file = new OwnershipFile(options.state, vm);
   const fence = fenceOf(options, (reason) => report.event('fence-failed', { reason }, `the host was not told that ${vm} goes: ${reason}`));
   const contents = options.secret === undefined ? undefined : new ContentSealer(await loadSecret(options.secret));
-  const { to, allow, runs } = await goal(options, channel, signal);
+  const { to, allow, runs } = await goal(options, channel, monitor, signal);
   const transfer = randomBytes(TRANSFER_ID_BYTES);
-  file.write({ role: 'source', phase: 'sending' }, { transfer: toHex(transfer), peer: to, bytes: 0, chunks: 0, ...placeOf(options) });
+  const place = placeOf(options);
+  file.write({ role: 'source', phase: 'sending' }, { transfer: toHex(transfer), peer: to, bytes: 0, chunks: 0, runs, ...place });
   let connected = false;
   let figures: () => SendFigures = () => ({ bytes: 0, chunks: 0, windowBytes: 0 });
   const qemu = monitor === undefined ? undefined : await QemuInput.listen();
