@@ -7,6 +7,7 @@ import { execUri, migrateIn, setMigrationCapabilities, type QmpClient } from '..
 import type { RunMigrationOptions } from './migration-plan.js';
 import { receiveArguments, sendArguments } from './program-arguments.js';
 import { ProgramFollower } from './program-follower.js';
+import { errorCodeOf } from './program-log.js';
 import type { PairListeners, ProgramPair } from './program-pair.js';
 import { refusedIncoming } from './refused-incoming.js';
 
@@ -72,10 +73,12 @@ export class ExecPair implements ProgramPair {
     const deadline = performance.now() + listenTimeoutMs;
     while (this.#dag === undefined) {
       const { summary } = this.receiver;
-      if (summary !== undefined) throw new XiaError('refused', `the destination cannot listen: ${summary.reason}`);
-      if (signal?.aborted || this.#destination.closed || performance.now() > deadline) {
+      if (summary !== undefined) throw new XiaError(errorCodeOf(summary), `the destination cannot listen: ${summary.reason}`);
+      const isClosed = this.#destination.closed;
+      if (signal?.aborted || isClosed || performance.now() > deadline) {
         await this.receiver.end(END_TIMEOUT_MS);
         if (signal?.aborted) throw new XiaError('interrupted', 'stopped before the migration began');
+        if (isClosed) throw new XiaError('qemu-failed', "the destination's QEMU has ended");
         throw new XiaError('timeout', `the destination's xmigrate did not listen within ${listenTimeoutMs} ms; see its QEMU's stderr`);
       }
       await sleep(10);

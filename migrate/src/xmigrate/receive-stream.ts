@@ -16,6 +16,7 @@ import { chunkCipher, runningSha256 } from './chunk-crypto.js';
 import { endStream } from './end-stream.js';
 import { MachineClock, monotonicMs } from './machine-clock.js';
 import { OpeningCipher } from './opening-cipher.js';
+import { stopReason } from './stop-reason.js';
 import type { ChunkFetcher, ControlStream, LoadingMachine } from './transfer-ports.js';
 
 /** A peer that connects must say HELLO within this time, or the next one has its turn. */
@@ -68,7 +69,7 @@ export async function receiveStream(options: ReceiveStreamOptions): Promise<Rece
     pending.catch(() => undefined);
     const next = await Promise.race([pending, stopped]);
     if (next === undefined || next.done === true) {
-      const reason = next === undefined ? 'stopped by the operator of the destination' : 'the node was closed';
+      const reason = next === undefined && signal !== undefined ? stopReason(signal, 'destination') : 'the node was closed';
       return { kind: 'aborted', code: 'cancelled', reason, by: 'here' };
     }
     pending = undefined;
@@ -231,9 +232,9 @@ class IncomingTransfer {
 
   readonly #aborted = () => {
     // A reader that is gone also ends the program's signal, and is the truer reason.
-    const gone = this.#o.output.errored;
-    if (gone) this.#outputError(gone);
-    else this.#input(() => this.#receiver.abort('cancelled', 'stopped by the operator of the destination', monotonicMs()));
+    const { output, signal } = this.#o;
+    if (output.errored) this.#outputError(output.errored);
+    else if (signal !== undefined) this.#input(() => this.#receiver.abort('cancelled', stopReason(signal, 'destination'), monotonicMs()));
   };
 
   #event(event: ReceiverEvent): void {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { isatty } from 'node:tty';
 import { Command, Option } from 'commander';
-import { ContentSealer, ExitCode, ExitRequest, loadSecret, toHex, XiaError, type XiaNode } from 'xia-core';
-import { openMonitor, ParentChannel } from '../channel/index.js';
+import { ContentSealer, ExitCode, ExitRequest, loadSecret, StreamCode, toHex, XiaError, type XiaNode } from 'xia-core';
+import { notBegun, openMonitor, ParentChannel } from '../channel/index.js';
 import { goOn, startOutgoing, type Monitor } from '../machine/index.js';
 import {
   DEFAULT_CHUNK_BYTES,
@@ -52,18 +52,25 @@ function describe(outcome: SenderOutcome, vm: string): string {
 async function goal(options: SendCommandOptions, channel: ParentChannel | undefined, monitor: Monitor | undefined, signal: AbortSignal) {
   const go = await channel?.untilGo(signal);
   const to = go?.to ?? options.to;
-  if (channel !== undefined && go === undefined) throw new XiaError('interrupted', 'stopped before the migration began');
+  if (channel !== undefined && go === undefined) throw notBegun(signal, channel);
   if (to === undefined) throw new XiaError('usage', NO_GOAL);
   const isPaused =
     options.paused ?? (go === undefined && monitor !== undefined && (await queryRunState(monitor, signal)).status === 'paused');
   return { to, allow: allowedPeers(options.allow, go?.allow), runs: go?.runs ?? !isPaused };
 }
 
+/** A silent destination is one that cannot be reached. */
+function unanswered(error: unknown): never {
+  const isSilent = error instanceof XiaError && error.context['code'] === StreamCode.OPEN_TIMEOUT && error.context['by'] === 'local';
+  throw isSilent ? new XiaError('unreachable', 'the destination could not be reached: it did not answer', {}, { cause: error }) : error;
+}
+
 /** Aborted when the parent goes away while QEMU has not been told anything: nobody would tell it any more. */
 function orphaned(channel: ParentChannel | undefined, input: { readonly isConnected: boolean } | undefined): AbortSignal[] {
   if (channel === undefined || input === undefined) return [];
   const orphan = new AbortController();
-  const look = () => !input.isConnected && orphan.abort();
+  const why = new XiaError('connection-closed', 'the xmigrate that had started it has ended');
+  const look = () => !input.isConnected && orphan.abort(why);
   channel.gone.addEventListener('abort', look, { once: true });
   if (channel.gone.aborted) look();
   return [orphan.signal];
@@ -107,7 +114,7 @@ async function transferOut(
       connect: async () => {
         // The operator may stop the first attempt; a second one is for finishing a commit.
         const bound = connected ? {} : { signal: stop };
-        const stream = checkedPeer(await node.connect(await node.resolve(to, bound), bound), allow);
+        const stream = checkedPeer(await node.connect(await node.resolve(to, bound), bound).catch(unanswered), allow);
         connected = true;
         report.event('connected', { peer: stream.peerDag.toString() }, `connected to ${stream.peerDag.toString()}`);
         return stream;
