@@ -180,6 +180,12 @@ export class MigrationWorld {
     vm.resume();
   }
 
+  /** HOST_A is told that it stays. */
+  stays(): void {
+    const { hosts, vm } = this;
+    hosts.a.enter((now) => hosts.a.stack.mobility.guests!.stays(vm.stack.hid, now, now + hosts.a.stack.wallOffsetMs));
+  }
+
   /** It goes on at HOST_B, which announces it. */
   goOnThere(): void {
     if (!this.#isPluggedIn) this.plugIn();

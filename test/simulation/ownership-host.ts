@@ -72,7 +72,7 @@ export class OwnershipHost {
     const disk = this.disk();
     if (disk === 'full') throw new DiskError();
     const sequence = (this.record?.sequence ?? 0) + 1;
-    const fixed = { format: 1 as const, vm: 'vm1', transfer: '07'.repeat(16), peer: '', qmp: 'q', host: '', pid: 1 };
+    const fixed = { format: 1 as const, vm: 'vm1', transfer: '07'.repeat(16), peer: '', qmp: 'q', host: '', runs: true, pid: 1 };
     this.record = { ...fixed, ...step, sequence, updatedAt: '2026-01-01T00:00:00.000Z', bytes: 0, chunks: 0, reason: '' };
     by.step();
     if (disk === 'unsure') throw new DiskError();

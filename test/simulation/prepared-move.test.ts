@@ -248,6 +248,40 @@ describe('a preparation that nothing comes of', () => {
     expect(counterAt(hosts.b, 'prepared:released'), 'it was taken back').toBe(0);
   });
 
+  it('is overruled at once when the move is given up after it was let loose, over bad links too', () => {
+    const { PREPARE, PREPARED, BINDING, BINDING_ACK } = MobilityKind;
+    const cases = [undefined, ...Array.from({ length: 5 }, (_, index) => 401 + index)];
+    for (const seed of cases) {
+      const world = new MigrationWorld(seed ?? 25, LINKS);
+      const { network, vm, hosts, routers } = world;
+      expect(world.settle()).toBe(true);
+      // Its next renewal is as far away as it can be.
+      expect(network.runUntil(() => counterAt(vm, 'binding:sent') > 1, 10_500)).toBe(true);
+      network.runFor(100);
+      world.expect(10_000);
+      expect(world.prepare()).toBe(true);
+      world.stop(true);
+      expect(world.handOver()).toBeUndefined();
+      world.announce(STATION);
+      expect(
+        network.runUntil(() => stateAt(routers[0], world) === 'draining', 100),
+        'its packets are led away',
+      ).toBe(true);
+      if (seed !== undefined) bad([PREPARE, PREPARED, BINDING, BINDING_ACK])(world);
+      world.goOnHere(true);
+      world.expect(0);
+      world.stays();
+      const isBack = () => world.hopsToVm(routers[2])?.slice(-2).join() === 'HOST_A,VM';
+      expect(network.runUntil(isBack, seed === undefined ? 30 : 3000), `seed ${seed}`).toBe(true);
+      const isBound = () => [hosts.a, routers[0]].every((node) => stateAt(node, world) === 'live');
+      expect(network.runUntil(isBound, 5000), `seed ${seed}`).toBe(true);
+      network.runFor(1000);
+      expect(world.hopsToVm(hosts.b)).toEqual(['HOST_B', 'R2', 'RT', 'R1', 'HOST_A', 'VM']);
+      expect(counterAt(vm, 'prepare:stays'), 'asked again, and not done again').toBe(1);
+      expect(world.events.filter(({ kind }) => kind === 'moved')).toEqual([]);
+    }
+  });
+
   it('is overruled by the VM within a renewal when a host that it never came to lets it loose', () => {
     const world = new MigrationWorld(24, LINKS);
     const { network, vm, hosts, routers } = world;

@@ -77,7 +77,10 @@ ${intentRoute}  - { to: '${OTHER_AD}', via: other }
     expect(await tell('paused', stranger)).toEqual({ held: false, prepared: null });
     expect(await tell('coming', stranger)).toEqual({});
     expect(await tell('not-coming', stranger)).toEqual({});
-    await expect(tell('gone')).rejects.toThrow('"phase" is one of coming, not-coming, place, prepare, prepared, paused, arriving, resumed');
+    expect(await tell('staying', stranger)).toEqual({});
+    await expect(tell('gone')).rejects.toThrow(
+      '"phase" is one of coming, not-coming, place, prepare, prepared, paused, arriving, resumed, staying',
+    );
     await expect(tell('paused', OTHER_AD)).rejects.toThrow('"hid" is its HID');
   });
 

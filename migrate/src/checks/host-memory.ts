@@ -1,6 +1,5 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { realpathSync } from 'node:fs';
-import { fault, type Finding } from './finding.js';
 
 const KIB = 1024;
 
@@ -55,12 +54,4 @@ export async function availableMemoryBytes(): Promise<number | undefined> {
   const text = await readFile('/proc/meminfo', 'utf8').catch(() => '');
   const match = /^MemAvailable:\s+(\d+) kB/m.exec(text);
   return match === null ? undefined : Number(match[1]) * KIB;
-}
-
-/** Whether a machine with so much free memory has room for guests that will take `takesBytes` more than their QEMUs hold already. */
-export function memoryFindings(takesBytes: number, availableBytes: number): Finding[] {
-  if (takesBytes <= availableBytes) return [];
-  const mb = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
-  const what = `its machine has ${mb(availableBytes)} of free memory, ${mb(takesBytes)} will be taken`;
-  return [fault('destination', what, `free ${mb(takesBytes - availableBytes)} there, or move less`)];
 }

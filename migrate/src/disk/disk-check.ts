@@ -1,6 +1,6 @@
 import { statfsSync, statSync } from 'node:fs';
 import { XiaError } from 'xia-core';
-import { fault, findingText } from '../checks/index.js';
+import { fault, findingText, type DiskNeed } from '../checks/index.js';
 import { queryMigrationCapabilities, type QmpClient } from '../qemu/index.js';
 import { queryDisks } from './disk-facts.js';
 import { planDisks, type DiskMode, type DiskPair, type DiskPlan, type PairSurroundings } from './disk-plan.js';
@@ -23,9 +23,9 @@ export async function lookAtDisks(source: QmpClient, destination: QmpClient, opt
   const { mode = 'auto', sharedStorage = false } = options;
   if (sharedStorage && (mode === 'nbd' || mode === 'block')) {
     const what = `--shared-storage says that no disk is to be copied, and --disk ${mode} that they are`;
-    return { method: 'none', pairs: [], left: [], faults: [fault('plan', what, 'leave one of them out')] };
+    return { method: 'none', pairs: [], left: [], needs: [], faults: [fault('plan', what, 'leave one of them out')] };
   }
-  if (mode === 'none') return { method: 'none', pairs: [], left: [], faults: [] };
+  if (mode === 'none') return { method: 'none', pairs: [], left: [], needs: [], faults: [] };
   const [from, to] = await Promise.all([queryDisks(source), queryDisks(destination)]);
   const canBlock = mode === 'block' && (await hasBlock(source)) && (await hasBlock(destination));
   return planDisks({ mode, sharedStorage, source: from, destination: to, canBlock, look });
@@ -51,17 +51,22 @@ function look({ source, destination }: DiskPair): PairSurroundings {
   const [from, to] = [fileOf(source.storage), fileOf(destination.storage)];
   return {
     isSameFile: from === undefined || to === undefined ? undefined : from.identity === to.identity,
-    freeBytes: to?.freeBytes,
+    room: to?.room,
   };
 }
 
-function fileOf(storage: DiskPair['source']['storage']): { identity: string; freeBytes: number | undefined } | undefined {
+interface FileFacts {
+  readonly identity: string;
+  readonly room: Pick<DiskNeed, 'fileSystem' | 'freeBytes'> | undefined;
+}
+
+function fileOf(storage: DiskPair['source']['storage']): FileFacts | undefined {
   if (storage.kind !== 'local' || !storage.isAbsolute) return undefined;
   try {
     const stat = statSync(storage.path);
-    if (stat.isBlockDevice()) return { identity: `device ${stat.rdev}`, freeBytes: undefined };
+    if (stat.isBlockDevice()) return { identity: `device ${stat.rdev}`, room: undefined };
     const { bavail, bsize } = statfsSync(storage.path);
-    return { identity: `${stat.dev}:${stat.ino}`, freeBytes: bavail * bsize };
+    return { identity: `${stat.dev}:${stat.ino}`, room: { fileSystem: String(stat.dev), freeBytes: bavail * bsize } };
   } catch {
     // Seen by QEMU and not by us: another user, or another mount namespace.
     return undefined;

@@ -1,4 +1,4 @@
-import { fault, type Finding } from '../checks/index.js';
+import { diskRoomFindings, fault, type DiskNeed, type Finding } from '../checks/index.js';
 import type { DiskFacts } from './disk-facts.js';
 
 /** How disks are asked to move. `auto` copies by `nbd` what is not shared, and asks for nothing where there is nothing to copy. */
@@ -15,8 +15,8 @@ export interface DiskPair {
 export interface PairSurroundings {
   /** Whether both names lead to the very same file or device; undefined when that cannot be seen from here. */
   readonly isSameFile: boolean | undefined;
-  /** Bytes that the destination's image may still grow by; undefined when that cannot be seen from here. */
-  readonly freeBytes: number | undefined;
+  /** Where the destination's image may grow, and by how much; undefined when that cannot be seen from here. */
+  readonly room: Pick<DiskNeed, 'fileSystem' | 'freeBytes'> | undefined;
 }
 
 export interface DiskPlanInput {
@@ -36,6 +36,8 @@ export interface DiskPlan {
   readonly pairs: readonly DiskPair[];
   /** Names of disks that are not copied, with the reason. */
   readonly left: readonly { readonly name: string; readonly reason: 'read-only' | 'shared' }[];
+  /** What the copies take of the destination's file systems. */
+  readonly needs: readonly DiskNeed[];
   /** Why the disks cannot move as asked; empty when they can. */
   readonly faults: readonly Finding[];
 }
@@ -54,7 +56,8 @@ export function planDisks(input: DiskPlanInput): DiskPlan {
   const left: { name: string; reason: 'read-only' | 'shared' }[] = [];
   const faults: Finding[] = [];
   const pairs: DiskPair[] = [];
-  if (mode === 'none') return { method: 'none', pairs, left, faults };
+  const needs: DiskNeed[] = [];
+  if (mode === 'none') return { method: 'none', pairs, left, needs, faults };
   for (const disk of source) {
     if (disk.isReadOnly) {
       left.push({ name: disk.name, reason: 'read-only' });
@@ -75,12 +78,21 @@ export function planDisks(input: DiskPlanInput): DiskPlan {
     else {
       const found = pairFaults(pair, surroundings);
       faults.push(...found);
-      if (found.length === 0) pairs.push(pair);
+      if (found.length > 0) continue;
+      pairs.push(pair);
+      if (surroundings.room !== undefined) needs.push({ ...surroundings.room, ...growthOf(pair) });
     }
   }
   const method = pairs.length === 0 ? 'none' : mode === 'block' ? 'block' : 'nbd';
   if (method === 'block') faults.push(...blockFaults(source, pairs, canBlock));
-  return { method, pairs, left, faults };
+  faults.push(...diskRoomFindings(needs));
+  return { method, pairs, left, needs, faults };
+}
+
+/** By how much the destination's image grows at most. */
+function growthOf(pair: DiskPair): Pick<DiskNeed, 'who' | 'bytes' | 'image'> {
+  const { source, destination } = pair;
+  return { who: source.name, bytes: Math.max(0, copiedBytes(pair) - (destination.allocatedBytes ?? 0)), image: destination.filename };
 }
 
 /** The same device of the machine; a name that only one side gave does not count. */
@@ -98,7 +110,7 @@ function isShared({ source, destination }: DiskPair, { isSameFile }: PairSurroun
   return from.kind === 'remote' && to.kind === 'remote' && from.location === to.location;
 }
 
-function pairFaults({ source, destination }: DiskPair, { isSameFile, freeBytes }: PairSurroundings): Finding[] {
+function pairFaults({ source, destination }: DiskPair, { isSameFile }: PairSurroundings): Finding[] {
   const faults: Finding[] = [];
   const { name } = source;
   const [from, to] = [source.storage, destination.storage];
@@ -121,11 +133,6 @@ function pairFaults({ source, destination }: DiskPair, { isSameFile, freeBytes }
     const than = destination.sizeBytes < source.sizeBytes ? 'smaller' : 'larger';
     const what = `${name} is ${than} there: ${destination.sizeBytes} bytes in place of ${source.sizeBytes}`;
     faults.push(fault('destination', what, "make it as large: a guest's disk does not change its size"));
-  }
-  const growth = copiedBytes({ source, destination }) - (destination.allocatedBytes ?? 0);
-  if (freeBytes !== undefined && growth > freeBytes) {
-    const what = `${name} needs ${growth} more bytes where ${destination.filename} is, and there are ${freeBytes}`;
-    faults.push(fault('destination', what, `free ${growth - freeBytes} there, or put the image elsewhere`));
   }
   return faults;
 }

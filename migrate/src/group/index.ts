@@ -1,1 +1,2 @@
+export { groupRoomFindings } from './group-room.js';
 export { moveGroup } from './move-group.js';

@@ -1,6 +1,6 @@
 import { ControlChannel } from './control-channel.js';
 import { defaultLimits } from './limits.js';
-import { defaultLiveness, type LivenessOptions } from './liveness.js';
+import { defaultLiveness, unreached, type LivenessOptions } from './liveness.js';
 import { PROTOCOL_VERSIONS, type ControlMessage } from './messages.js';
 
 /** What became of a VM that was handed over: the destination's last word, or none. */
@@ -68,7 +68,8 @@ export class HandoverInquiry {
   }
 
   handleTimeout(now: number): void {
-    if (this.#channel.handleTimeout(now)) this.#finish({ kind: 'unanswered', reason: 'the destination fell silent' });
+    if (this.#channel.handleTimeout(now))
+      this.#finish({ kind: 'unanswered', reason: unreached('destination', this.#o.liveness ?? defaultLiveness) });
   }
 
   #message(message: ControlMessage, now: number): void {

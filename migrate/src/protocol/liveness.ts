@@ -11,6 +11,11 @@ export interface LivenessOptions {
 
 export const defaultLiveness: LivenessOptions = { keepAliveMs: 2_000, idleTimeoutMs: 30_000 };
 
+/** What is said of an end that counts as lost. */
+export function unreached(end: 'source' | 'destination', { idleTimeoutMs }: LivenessOptions): string {
+  return `the ${end} could not be reached for ${idleTimeoutMs / 1000} s`;
+}
+
 /** Times in milliseconds of the caller's clock. Silent (no deadline) until `start` and after `stop`. */
 export class Liveness {
   readonly #options: LivenessOptions;

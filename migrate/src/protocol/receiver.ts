@@ -5,7 +5,7 @@ import type { OrderedChunk } from './hold-back-queue.js';
 import { IncomingStream, type ChunkSink, type IncomingStats } from './incoming-stream.js';
 import { parsePieceList } from './piece-list.js';
 import { agreeLimits, DEFAULT_HOLD_BACK_BYTES, defaultLimits, type TransferLimits } from './limits.js';
-import { defaultLiveness, type LivenessOptions } from './liveness.js';
+import { defaultLiveness, unreached, type LivenessOptions } from './liveness.js';
 import {
   agreeVersion,
   PROTOCOL_VERSIONS,
@@ -233,7 +233,7 @@ export class Receiver {
       this.abort('peer-lost', 'the source did not say whether it gave the VM up', now);
       return;
     }
-    if (this.#channel.handleTimeout(now)) this.#streamFault('peer-lost', 'the source fell silent', now);
+    if (this.#channel.handleTimeout(now)) this.#streamFault('peer-lost', unreached('source', this.#o.liveness), now);
   }
 
   #message(message: ControlMessage, now: number): void {
@@ -336,16 +336,15 @@ export class Receiver {
     if (verdict.kind === 'incomplete') return;
     if (verdict.kind === 'wrong') {
       this.abort(verdict.code, verdict.reason, now);
-    } else if (!this.#o.sink.persist('received', '')) {
-      this.abort('state', 'the destination could not write its state file', now);
     } else {
       this.#sha256 = verdict.sha256;
       if (this.#o.loadsFirst) {
+        // First, because QEMU loads while the disk writes, and RECEIVED waits for both.
         this.#state = 'loading';
         this.#o.sink.onEvent({ kind: 'loading' });
-      } else {
-        this.#sayReceived(now);
       }
+      if (!this.#o.sink.persist('received', '')) this.abort('state', 'the destination could not write its state file', now);
+      else if (!this.#o.loadsFirst) this.#sayReceived(now);
     }
   }
 

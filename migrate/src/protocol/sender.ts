@@ -2,7 +2,7 @@ import type { AbortCode, Abortion } from './abort-code.js';
 import type { ChunkCipher, ContentSealer, RunningHash } from './chunk-cipher.js';
 import { ControlChannel } from './control-channel.js';
 import { agreeLimits, DEFAULT_CHUNK_BYTES, DEFAULT_HOLD_BACK_BYTES, defaultLimits, type TransferLimits } from './limits.js';
-import { defaultLiveness, type LivenessOptions } from './liveness.js';
+import { defaultLiveness, unreached, type LivenessOptions } from './liveness.js';
 import { agreeVersion, PROTOCOL_VERSIONS, type ControlMessage, type HelloMessage } from './messages.js';
 import { MIN_PAGE_CUTTER_CHUNK_BYTES, PageCutter } from './pages/page-cutter.js';
 import { digestPiece, type OfferedChunk } from './piece-list.js';
@@ -246,7 +246,7 @@ export class Sender {
       this.#o.sink.onEvent({ kind: 'reconnect' });
     }
     if (this.#channel.handleTimeout(now)) {
-      this.#streamFault('peer-lost', 'the destination fell silent', now);
+      this.#streamFault('peer-lost', unreached('destination', this.#o.liveness), now);
       return;
     }
     if (now >= this.#flushAt()) this.#pump(now);

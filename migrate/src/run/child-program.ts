@@ -19,6 +19,7 @@ export class ChildProgram implements Program {
   readonly #gone: Promise<void>;
   #isGone = false;
   #toldToStop = false;
+  #fate = 'ended without a word';
   readonly #onQmpEvent = ({ event, data, timestampMs }: QmpEvent) => this.#say({ kind: 'qmp-event', event, data, timestampMs });
   readonly #onQmpClose = () => this.#say({ kind: 'qmp-closed' });
 
@@ -36,7 +37,10 @@ export class ChildProgram implements Program {
         this.#isGone = true;
         resolve();
       };
-      this.#child.once('exit', over);
+      this.#child.once('exit', (code, signal) => {
+        this.#fate = signal === null ? `ended without a word (exit code ${code})` : `was killed (${signal})`;
+        over();
+      });
       this.#child.once('error', over);
     });
     monitor.on('event', this.#onQmpEvent);
@@ -58,6 +62,14 @@ export class ChildProgram implements Program {
 
   get isOver(): boolean {
     return this.summary !== undefined || this.#isGone;
+  }
+
+  get fate(): string {
+    return this.#fate;
+  }
+
+  get wasStopped(): boolean {
+    return this.#toldToStop;
   }
 
   /** Tells it whom it may deal with, so that it begins. */

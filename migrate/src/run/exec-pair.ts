@@ -7,6 +7,7 @@ import { execUri, migrateIn, setMigrationCapabilities, type QmpClient } from '..
 import type { RunMigrationOptions } from './migration-plan.js';
 import { receiveArguments, sendArguments } from './program-arguments.js';
 import { ProgramFollower } from './program-follower.js';
+import { errorCodeOf } from './program-log.js';
 import type { PairListeners, ProgramPair } from './program-pair.js';
 import { refusedIncoming } from './refused-incoming.js';
 
@@ -24,19 +25,27 @@ export class ExecPair implements ProgramPair {
   readonly #source: QmpClient;
   readonly #destination: QmpClient;
   readonly #folder: string;
+  readonly #more: readonly string[];
   readonly #paths: { readonly send: string; readonly recv: string };
   #dag: string | undefined;
 
-  static async open(options: RunMigrationOptions, source: QmpClient, destination: QmpClient, listeners: PairListeners): Promise<ExecPair> {
+  static async open(
+    options: RunMigrationOptions,
+    source: QmpClient,
+    destination: QmpClient,
+    runs: boolean,
+    listeners: PairListeners,
+  ): Promise<ExecPair> {
     const folder = options.eventsDirectory ?? (await mkdtemp(join(tmpdir(), 'xmigrate-')));
     await mkdir(folder, { recursive: true });
-    return new ExecPair(options, source, destination, listeners, folder);
+    return new ExecPair(options, source, destination, runs, listeners, folder);
   }
 
   private constructor(
     options: RunMigrationOptions,
     source: QmpClient,
     destination: QmpClient,
+    runs: boolean,
     { onSender, onReceiver }: PairListeners,
     folder: string,
   ) {
@@ -44,6 +53,7 @@ export class ExecPair implements ProgramPair {
     this.#source = source;
     this.#destination = destination;
     this.#folder = folder;
+    this.#more = runs ? [] : ['--paused'];
     const stamp = Date.now();
     this.#paths = {
       send: join(folder, `${options.vm}.send.${stamp}.jsonl`),
@@ -58,15 +68,17 @@ export class ExecPair implements ProgramPair {
 
   async prepare(): Promise<void> {
     const { signal, listenTimeoutMs = 30_000 } = this.#options;
-    const receive = inPlaceOfTheShell(receiveArguments(this.#options, this.#paths.recv));
+    const receive = inPlaceOfTheShell([...receiveArguments(this.#options, this.#paths.recv), ...this.#more]);
     await migrateIn(this.#destination, receive, signal).catch(refusedIncoming);
     const deadline = performance.now() + listenTimeoutMs;
     while (this.#dag === undefined) {
       const { summary } = this.receiver;
-      if (summary !== undefined) throw new XiaError('refused', `the destination cannot listen: ${summary.reason}`);
-      if (signal?.aborted || this.#destination.closed || performance.now() > deadline) {
+      if (summary !== undefined) throw new XiaError(errorCodeOf(summary), `the destination cannot listen: ${summary.reason}`);
+      const isClosed = this.#destination.closed;
+      if (signal?.aborted || isClosed || performance.now() > deadline) {
         await this.receiver.end(END_TIMEOUT_MS);
         if (signal?.aborted) throw new XiaError('interrupted', 'stopped before the migration began');
+        if (isClosed) throw new XiaError('qemu-failed', "the destination's QEMU has ended");
         throw new XiaError('timeout', `the destination's xmigrate did not listen within ${listenTimeoutMs} ms; see its QEMU's stderr`);
       }
       await sleep(10);
@@ -75,7 +87,8 @@ export class ExecPair implements ProgramPair {
 
   async start(): Promise<void> {
     await setMigrationCapabilities(this.#source, { events: true });
-    await this.#source.execute('migrate', { uri: inPlaceOfTheShell(sendArguments(this.#options, this.#paths.send, this.#dag ?? '')) });
+    const send = [...sendArguments(this.#options, this.#paths.send, this.#dag ?? ''), ...this.#more];
+    await this.#source.execute('migrate', { uri: inPlaceOfTheShell(send) });
   }
 
   async close(): Promise<void> {

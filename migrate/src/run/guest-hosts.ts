@@ -53,10 +53,12 @@ export class GuestHosts {
     this.#destination.say('resumed');
   }
 
-  /** It does not come. */
+  /** It does not come, and goes on at the source, where it may have to be turned back to. */
   stays(): void {
     this.#isOver = true;
+    clearTimeout(this.#again);
     this.#destination.say('not-coming');
+    this.#source.say('staying');
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 import { ControlClient, type Xid } from 'xia-core';
 
 /** What becomes of a guest at one host. */
-export type GuestPhase = 'coming' | 'not-coming' | 'paused' | 'arriving' | 'resumed';
+export type GuestPhase = 'coming' | 'not-coming' | 'paused' | 'arriving' | 'resumed' | 'staying';
 
 /** A notice that a guest is coming holds for a minute; it is given again before that. */
 const COMING_AGAIN_MS = 20_000;

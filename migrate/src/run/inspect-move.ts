@@ -61,7 +61,8 @@ export async function inspectMove(options: MoveOptions, measures: boolean): Prom
     probePath({ sourceHost: source.host, destinationHost: destination.host, trust, measureBandwidth: measures, signal }),
   ]);
   const takesBytes = machines.source === undefined ? undefined : await memoryToCome(machines.source, destination);
-  const memory = takesBytes === undefined ? [] : memoryFindings(takesBytes, (await availableMemoryBytes()) ?? Infinity);
+  const memory =
+    takesBytes === undefined ? [] : memoryFindings([{ who: vm, bytes: takesBytes }], (await availableMemoryBytes()) ?? Infinity);
   const { maxBandwidthBytesPerSecond = Infinity, downtimeLimitMs = DEFAULT_DOWNTIME_LIMIT_MS } = options;
   const bytesPerSecond = Math.min(maxBandwidthBytesPerSecond, way.figures?.bytesPerSecond ?? Infinity);
   const { dirtyBytesPerSecond } = machines;

@@ -101,6 +101,8 @@ export interface RunResult {
   readonly runner: 'source' | 'destination' | 'none';
   /** Empty when moved. */
   readonly reason: string;
+  /** Whether it stayed because the two ends could not reach each other any more. */
+  readonly isUnreachable?: boolean | undefined;
   readonly bytes: number;
   readonly chunks: number;
   /** Bytes of chunks offered, with the lists of them: less than `bytes` where zero pages are told apart. */

@@ -41,6 +41,14 @@ export class ProgramFollower implements Program {
     return this.summary !== undefined || (this.pid !== undefined && !isProcessAlive(this.pid));
   }
 
+  get fate(): string {
+    return 'ended without a word';
+  }
+
+  get wasStopped(): boolean {
+    return this.#toldToStop;
+  }
+
   stop(): boolean {
     if (this.pid === undefined || this.isOver) return false;
     if (!this.#toldToStop) process.kill(this.pid, 'SIGTERM');

@@ -14,13 +14,26 @@ const summarySchema = v.looseObject({
   offeredBytes: v.optional(v.number()),
   servedBytes: v.optional(v.number()),
   pages: v.optional(v.object({ zero: v.number(), fresh: v.number(), again: v.number() })),
-  /** Of a program that failed before a transfer began: its error's code. */
-  code: v.optional(v.fallback(v.picklist(errorCodeNames), 'refused'), 'refused'),
+  /** Its error's code where it failed before a transfer began, else that of the ABORT. */
+  code: v.optional(v.string()),
   peakRssMb: v.optional(v.number()),
   cpuSeconds: v.optional(v.number()),
 });
 
 export type ProgramSummary = v.InferOutput<typeof summarySchema>;
+
+const abortErrors: Readonly<Record<string, ErrorCode>> = {
+  busy: 'refused',
+  cancelled: 'interrupted',
+  'peer-lost': 'unreachable',
+  version: 'refused',
+  'wrong-vm': 'refused',
+};
+
+/** What the end of a program is for whoever had started it. */
+export function errorCodeOf({ code = '' }: ProgramSummary): ErrorCode {
+  return errorCodeNames.find((name) => name === code) ?? abortErrors[code] ?? 'program-failed';
+}
 
 export type EventListener = (event: string, fields: Readonly<Record<string, unknown>>) => void;
 
@@ -32,6 +45,10 @@ export interface Program {
   readonly summary: ProgramSummary | undefined;
   /** Whether the program is over: it has said its last word, or its process has gone. False before it has started. */
   readonly isOver: boolean;
+  /** How its process ended where it had no last word, as a sentence goes on after its name. */
+  readonly fate: string;
+  /** Whether it was asked to stop, so that its last word says so and no more. */
+  readonly wasStopped: boolean;
   /** Asks it to stop, once: a second signal would end it at once. False when it has not started or is over. */
   stop(): boolean;
   /** Reads what was written since the last time, where that is not told at once. */

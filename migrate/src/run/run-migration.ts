@@ -143,7 +143,7 @@ class MigrationRun {
         if (event === 'taking') this.#moment('taken');
       },
     };
-    if (this.#o.qemuStream === 'exec') return ExecPair.open(this.#o, source, destination, listeners);
+    if (this.#o.qemuStream === 'exec') return ExecPair.open(this.#o, source, destination, wasRunning, listeners);
     return new UnixPair(this.#o, source, destination, wasRunning, listeners);
   }
 

@@ -15,7 +15,7 @@ export interface SettleInput {
   readonly wasRunning: boolean;
 }
 
-export type Settlement = Pick<RunResult, 'outcome' | 'runner' | 'reason'>;
+export type Settlement = Pick<RunResult, 'outcome' | 'runner' | 'reason'> & Partial<Pick<RunResult, 'isUnreachable'>>;
 
 const LOOK_AGAIN_MS = 20;
 const END_TIMEOUT_MS = 2_000;
@@ -30,7 +30,7 @@ const END_TIMEOUT_MS = 2_000;
 export async function settle(input: SettleInput): Promise<Settlement> {
   const { options, pair } = input;
   const { sender, receiver } = pair;
-  const reason = sender.summary?.reason || receiver.summary?.reason || 'xmigrate ended without a word';
+  const { reason, isUnreachable } = whyItEnded(pair);
   // A source that never got to send cannot have handed anything over, however the destination goes on waiting.
   if (!receiver.isOver && receiver.pid !== undefined && sender.pid !== undefined) {
     return { outcome: 'in-doubt', runner: 'none', reason: `the destination's xmigrate (process ${receiver.pid}) has not ended: ${reason}` };
@@ -45,9 +45,20 @@ export async function settle(input: SettleInput): Promise<Settlement> {
     if (isOurs && (record.phase === 'receiving' || record.phase === 'received')) {
       file.write({ role: 'destination', phase: 'aborted' }, { reason });
     }
-    return keepAtSource(input, reason);
+    return { ...(await keepAtSource(input, reason)), isUnreachable };
   }
   return (await runAtDestination(input)) ?? keepAtSource(input, "the destination's QEMU could not load the VM and ended");
+}
+
+/** The word of the end that knows: one that died says nothing, and one that was stopped because the other end was over knows nothing. */
+export function whyItEnded({ sender, receiver }: Pick<ProgramPair, 'sender' | 'receiver'>): Pick<Settlement, 'reason' | 'isUnreachable'> {
+  const ends = [{ name: 'source', program: sender } as const, { name: 'destination', program: receiver } as const];
+  const dead = ends.find(({ program }) => program.summary === undefined && program.isOver);
+  if (dead !== undefined && !dead.program.wasStopped)
+    return { reason: `the ${dead.name}'s xmigrate ${dead.program.fate}`, isUnreachable: false };
+  const said = ends.filter(({ program }) => program.summary !== undefined && program.summary.reason !== '');
+  const summary = (said.find(({ program }) => !program.wasStopped) ?? said[0])?.program.summary;
+  return { reason: summary?.reason ?? 'xmigrate ended without a word', isUnreachable: summary?.code === 'peer-lost' };
 }
 
 /** Ends a program that only waits for one that is gone. */

@@ -8,7 +8,7 @@ import { ChildProgram } from './child-program.js';
 import type { RunMigrationOptions } from './migration-plan.js';
 import { receiveArguments, sendArguments } from './program-arguments.js';
 import { refusedIncoming } from './refused-incoming.js';
-import type { EventListener, Program } from './program-log.js';
+import { errorCodeOf, type EventListener, type Program } from './program-log.js';
 import type { PairListeners, ProgramPair } from './program-pair.js';
 
 /** For an end without a word, which no event tells. */
@@ -91,6 +91,8 @@ export class UnixPair implements ProgramPair {
       const said = this.#said.get(what);
       if (said !== undefined) return said;
       if (signal?.aborted) throw new XiaError('interrupted', 'stopped before the migration began');
+      this.#checkQemu(this.#destination, 'destination');
+      this.#checkQemu(this.#source, 'source');
       this.#checkAlive(this.receiver, 'destination');
       this.#checkAlive(this.sender, 'source');
       if (performance.now() > deadline) throw new XiaError('timeout', `no "${what}" within ${listenTimeoutMs} ms`);
@@ -98,10 +100,16 @@ export class UnixPair implements ProgramPair {
     }
   }
 
+  /** Before the programs, which end with it. */
+  #checkQemu({ closed }: QmpClient, end: string): void {
+    if (closed) throw new XiaError('qemu-failed', `the ${end}'s QEMU has ended`);
+  }
+
   #checkAlive(program: Program, end: string): void {
     if (!program.isOver) return;
-    const { code = 'refused', reason = 'without a word' } = program.summary ?? {};
-    throw new XiaError(code, `xmigrate at the ${end} ended: ${reason}`);
+    const { summary } = program;
+    if (summary === undefined) throw new XiaError('program-failed', `xmigrate at the ${end} ${program.fate}`);
+    throw new XiaError(errorCodeOf(summary), `xmigrate at the ${end} ended: ${summary.reason}`);
   }
 
   /** The next event of either program, or a little later. */

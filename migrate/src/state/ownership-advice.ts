@@ -29,7 +29,7 @@ function mendCommand(verb: string, { vm, qmp }: OwnershipRecord, stateDirectory:
   return `xmigrate ${verb} --vm ${vm} --state ${stateDirectory} --qmp ${qmp === '' ? 'SOCKET' : qmp}`;
 }
 
-function sourceAdvice({ vm, phase, reason, host, peer }: Source, alive: boolean, resume: string): OwnershipAdvice {
+function sourceAdvice({ vm, phase, reason, host, peer, runs }: Source, alive: boolean, resume: string): OwnershipAdvice {
   switch (phase) {
     case 'running':
       return {
@@ -44,7 +44,7 @@ function sourceAdvice({ vm, phase, reason, host, peer }: Source, alive: boolean,
         owner: 'here',
         meaning: `${vm} is this host's: xmigrate send ended before it gave the VM up`,
         command: resume,
-        action: 'Lets the VM run on here.',
+        action: runs ? 'Lets the VM run on here.' : 'Leaves the VM here as it was: paused.',
       };
     case 'handed-over':
       if (alive) {

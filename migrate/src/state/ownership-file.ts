@@ -15,6 +15,7 @@ export interface OwnershipDetails {
   readonly peer?: string;
   readonly qmp?: string;
   readonly host?: string;
+  readonly runs?: boolean;
   readonly bytes?: number;
   readonly chunks?: number;
   readonly reason?: string;
@@ -48,9 +49,6 @@ export class OwnershipFile {
   /**
    * Writes a step and returns once it is on disk: a new file, synced, renamed over the old one, and the directory synced,
    * so that a crash leaves either the old record or the new one. Throws what the file system says.
-   *
-   * A machine that crashes may have `received` forgotten: its QEMU, which alone was worth that word, is gone with it, and
-   * `receiving` decides the same then.
    */
   write(step: OwnershipStep, details: OwnershipDetails = {}): OwnershipRecord {
     const record = this.#record(step, details);
@@ -60,7 +58,7 @@ export class OwnershipFile {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
       writeFileAtomic.sync(this.path, textOf(record), { mode: 0o600, fsync: true });
     }
-    if (step.phase !== 'received') syncDirectory(this.#directory);
+    syncDirectory(this.#directory);
     return record;
   }
 
@@ -90,6 +88,7 @@ export class OwnershipFile {
       peer: details.peer ?? before?.peer ?? '',
       qmp: details.qmp ?? before?.qmp ?? '',
       host: details.host ?? before?.host ?? '',
+      runs: details.runs ?? before?.runs ?? true,
       pid: process.pid,
       sequence: (before?.sequence ?? 0) + 1,
       updatedAt: new Date().toISOString(),

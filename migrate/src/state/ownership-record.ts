@@ -28,6 +28,8 @@ const fields = {
   /** QEMU's QMP socket on this host, and the XIA host beside it; empty while unknown. */
   qmp: v.optional(v.pipe(v.string(), v.maxLength(4096)), ''),
   host: v.optional(v.pipe(v.string(), v.maxLength(4096)), ''),
+  /** Whether the VM ran when its move began: one that was paused stays so wherever it ends. */
+  runs: v.optional(v.boolean(), true),
   /** The xmigrate process that wrote this. */
   pid: v.pipe(v.number(), v.integer(), v.minValue(1)),
   /** Grows with each write of this file. */

@@ -149,7 +149,7 @@ class Mending {
     const fence = fenceOf(this.#options, (reason) => void process.stderr.write(`the host was not told: ${reason}\n`));
     if (verdict === 'run') fence?.lift();
     else if (own.role === 'source') fence?.raise();
-    const said = verdict === 'run' ? await machine.run(own.role) : await machine.hold(own.role);
+    const said = verdict === 'run' ? await machine.run(own) : await machine.hold(own.role);
     await fence?.settled();
     return said;
   }

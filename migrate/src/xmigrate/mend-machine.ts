@@ -3,6 +3,8 @@ import { discardGuest, goOn, startGuest } from '../machine/index.js';
 import { QmpClient, queryMigration, queryRunState } from '../qemu/index.js';
 import type { OwnershipRecord } from '../state/index.js';
 
+const STAYS_PAUSED = 'it was paused when its move began, and stays so ("cont" lets it run)';
+
 /** The QEMU of a VM that is being mended, where there is one. */
 export class MendMachine implements AsyncDisposable {
   readonly #qmp: QmpClient | undefined;
@@ -29,17 +31,18 @@ export class MendMachine implements AsyncDisposable {
   }
 
   /**
-   * Lets the VM run here. What it did is the answer, in words.
+   * Lets the VM run here, or leaves it as it was when its move began: paused. What it did is the answer, in words.
    * @throws XiaError `qemu-failed` when there is no QEMU, or it does not hold the VM
    */
-  async run(role: OwnershipRecord['role']): Promise<string> {
-    if (!this.isKnown) return 'no QEMU was named (--qmp), so see yourself that it runs ("cont")';
+  async run({ role, runs }: Pick<OwnershipRecord, 'role' | 'runs'>): Promise<string> {
+    if (!this.isKnown) return runs ? 'no QEMU was named (--qmp), so see yourself that it runs ("cont")' : STAYS_PAUSED;
     if (this.#qmp === undefined) throw new XiaError('qemu-failed', 'the QEMU that had it does not answer any more');
     const { running, status } = await queryRunState(this.#qmp);
     if (running) return 'it runs';
     if (status !== 'paused' && status !== 'postmigrate' && status !== 'finish-migrate') {
       throw new XiaError('qemu-failed', `this QEMU does not hold it: its state is "${status}"`, { status });
     }
+    if (!runs) return STAYS_PAUSED;
     if (role === 'destination') await startGuest(this.#qmp);
     else if (!(await goOn(this.#qmp))) throw new XiaError('qemu-failed', 'QEMU does not resume it');
     return 'it runs again';

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { XiaError } from 'xia-core';
 import { isProcessAlive } from '../state/index.js';
 
 const LOOK_EVERY_MS = 500;
@@ -16,7 +17,7 @@ export function qemuParentGone(): AbortSignal {
   const timer = setInterval(() => {
     if (isProcessAlive(qemu)) return;
     clearInterval(timer);
-    gone.abort();
+    gone.abort(new XiaError('qemu-failed', 'QEMU there has ended'));
   }, LOOK_EVERY_MS);
   timer.unref();
   return gone.signal;

@@ -17,6 +17,7 @@ import { endStream } from './end-stream.js';
 import { MachineClock, monotonicMs } from './machine-clock.js';
 import { OpeningCipher } from './opening-cipher.js';
 import { PlaintextMemory } from './plaintext-memory.js';
+import { stopReason } from './stop-reason.js';
 import type { ChunkFetcher, ControlStream, LoadingMachine } from './transfer-ports.js';
 
 /** A peer that connects must say HELLO within this time, or the next one has its turn. */
@@ -69,7 +70,7 @@ export async function receiveStream(options: ReceiveStreamOptions): Promise<Rece
     pending.catch(() => undefined);
     const next = await Promise.race([pending, stopped]);
     if (next === undefined || next.done === true) {
-      const reason = next === undefined ? 'stopped by the operator of the destination' : 'the node was closed';
+      const reason = next === undefined && signal !== undefined ? stopReason(signal, 'destination') : 'the node was closed';
       return { kind: 'aborted', code: 'cancelled', reason, by: 'here' };
     }
     pending = undefined;
@@ -225,7 +226,6 @@ class IncomingTransfer {
 
   /** The whole stream is out. */
   async #load(machine: LoadingMachine): Promise<void> {
-    this.#o.output.end();
     try {
       await machine.untilLoaded(this.#fetches.signal);
     } catch (error) {
@@ -237,9 +237,9 @@ class IncomingTransfer {
 
   readonly #aborted = () => {
     // A reader that is gone also ends the program's signal, and is the truer reason.
-    const gone = this.#o.output.errored;
-    if (gone) this.#outputError(gone);
-    else this.#input(() => this.#receiver.abort('cancelled', 'stopped by the operator of the destination', monotonicMs()));
+    const { output, signal } = this.#o;
+    if (output.errored) this.#outputError(output.errored);
+    else if (signal !== undefined) this.#input(() => this.#receiver.abort('cancelled', stopReason(signal, 'destination'), monotonicMs()));
   };
 
   #event(event: ReceiverEvent): void {
@@ -252,8 +252,12 @@ class IncomingTransfer {
       this.#o.onStart?.(() => this.#receiver.stats());
       this.#tellBegun(true);
     }
-    // Later, because nothing may call back into the machine from here.
-    if (event.kind === 'loading' && machine !== undefined) queueMicrotask(() => void this.#load(machine));
+    if (event.kind === 'loading' && machine !== undefined) {
+      // At once, because the state file is written next.
+      output.end();
+      // Later, because nothing may call back into the machine from here.
+      queueMicrotask(() => void this.#load(machine));
+    }
     if (event.kind === 'taking' && machine !== undefined) {
       this.#started = machine.start();
       this.#started.catch(() => undefined);

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { ExitCode, ExitRequest, PrincipalType, toHex, Xid, XiaError } from 'xia-core';
-import { openMonitor, ParentChannel } from '../channel/index.js';
+import { notBegun, openMonitor, ParentChannel } from '../channel/index.js';
 import { holdIncoming, listenIncoming, LoadingQemu } from '../machine/index.js';
 import { DEFAULT_HOLD_BACK_BYTES, type Receiver, type ReceiverOutcome } from '../protocol/index.js';
 import { HostNotices } from '../run/host-notices.js';
@@ -61,11 +61,14 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
     if (monitor !== undefined) await holdIncoming(monitor, signal);
     const output = monitor === undefined ? undefined : new QemuOutput();
     qemu = output;
-    const machine = monitor === undefined ? undefined : new LoadingQemu(monitor, () => channel?.go?.runs ?? true);
+    const runs = () => channel?.go?.runs ?? options.paused !== true;
+    const machine = monitor === undefined ? undefined : new LoadingQemu(monitor, runs);
     let hasBegun = false;
     // Who waits for a source is to give up when nobody is left to whom it matters.
-    const giveUp = () => hasBegun || orphan.abort();
-    for (const gone of [channel?.gone, machine?.gone]) gone?.addEventListener('abort', giveUp, { once: true });
+    const giveUp = (gone: AbortSignal | undefined, why: XiaError) =>
+      gone?.addEventListener('abort', () => hasBegun || orphan.abort(why), { once: true });
+    giveUp(channel?.gone, new XiaError('connection-closed', 'the xmigrate that had started it has ended'));
+    giveUp(machine?.gone, new XiaError('qemu-failed', 'QEMU there has ended'));
     const node = await startNode(options, signal);
     await host.open();
     host.say('coming');
@@ -81,14 +84,14 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
     // Nobody may come before the parent has said who.
     const go = await channel?.untilGo(signal);
     if (channel !== undefined) {
-      if (go === undefined) throw new XiaError('interrupted', 'stopped before the migration began');
+      if (go === undefined) throw notBegun(signal, channel);
       report.event('allowing', { hids: go.allow });
     }
     const allow = allowedPeers(options.allow, go?.allow);
     let figures: () => ReceiveFigures = () => ({ bytes: 0, chunks: 0, windowBytes: 0 });
     let peer = '';
     let transfer = '';
-    const details = (reason: string) => ({ ...figures(), ...placeOf(options), transfer, peer, reason });
+    const details = (reason: string) => ({ ...figures(), ...placeOf(options), transfer, peer, runs: runs(), reason });
     outcome = await receiveStream({
       vm: options.vm,
       limits: limitsOf(options),

@@ -1,6 +1,6 @@
 import { ExitCode, ExitRequest } from 'xia-core';
-import { availableMemoryBytes, faultsOf, findingText, memoryFindings } from '../checks/index.js';
-import { moveGroup } from '../group/index.js';
+import { availableMemoryBytes, faultsOf, findingText } from '../checks/index.js';
+import { groupRoomFindings, moveGroup } from '../group/index.js';
 import { inspectMove, type Inspection, type MoveOptions } from '../run/index.js';
 import { loadPlan, type GroupPlan } from './plan-file.js';
 import { hasMoved, printedMove, printPlan } from './run-one.js';
@@ -63,8 +63,13 @@ async function inspectAll(plan: GroupPlan, { dryRun, json }: GroupOutput, signal
 
 /** Each may fit where all of them do not. */
 async function roomFaults(candidates: readonly Candidate[]) {
-  const takesBytes = candidates.reduce((sum, { inspection }) => sum + (inspection.takesBytes ?? 0), 0);
-  return memoryFindings(takesBytes, (await availableMemoryBytes()) ?? Infinity);
+  const moving = candidates.filter(({ inspection }) => faultsOf(inspection.findings).length === 0);
+  const needs = moving.map(({ options, inspection }) => ({
+    vm: options.vm,
+    takesBytes: inspection.takesBytes,
+    disks: inspection.disks?.needs ?? [],
+  }));
+  return groupRoomFindings(needs, (await availableMemoryBytes()) ?? Infinity);
 }
 
 async function moveAll(plan: GroupPlan, candidates: readonly Candidate[], { json }: GroupOutput, signal: AbortSignal): Promise<GroupRow[]> {

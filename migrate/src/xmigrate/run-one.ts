@@ -40,7 +40,7 @@ export interface RunOneOptions {
 
 /**
  * Checks one move, and makes it unless it is a dry run.
- * @throws ExitRequest `REFUSED` when a check found a fault, `FAILED` when the VM did not move
+ * @throws ExitRequest `REFUSED` when a check found a fault, `UNREACHABLE` or `FAILED` when the VM did not move
  */
 export async function runOne(options: MoveOptions, printer: RunPrinter, { dryRun, json }: RunOneOptions): Promise<void> {
   const inspection = await inspectMove(options, dryRun).catch((error: unknown) => sayStopped(options, 'was not touched', error));
@@ -60,7 +60,7 @@ export async function runOne(options: MoveOptions, printer: RunPrinter, { dryRun
     // What runs on is said by a result; here nothing has begun.
     return sayStopped(options, 'stays at the source', error);
   }
-  if (!hasMoved(result)) throw new ExitRequest(ExitCode.FAILED);
+  if (!hasMoved(result)) throw new ExitRequest(result.isUnreachable === true ? ExitCode.UNREACHABLE : ExitCode.FAILED);
 }
 
 /** A program that was interrupted says nothing of its errors; what became of the VM is worth a line. */

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { isatty } from 'node:tty';
 import { Command, Option } from 'commander';
-import { ContentSealer, ExitCode, ExitRequest, loadSecret, toHex, XiaError, type XiaNode } from 'xia-core';
-import { openMonitor, ParentChannel } from '../channel/index.js';
+import { ContentSealer, ExitCode, ExitRequest, loadSecret, StreamCode, toHex, XiaError, type XiaNode } from 'xia-core';
+import { notBegun, openMonitor, ParentChannel } from '../channel/index.js';
 import { goOn, startOutgoing, type Monitor } from '../machine/index.js';
 import {
   DEFAULT_CHUNK_BYTES,
@@ -12,6 +12,7 @@ import {
   type Sender,
   type SenderOutcome,
 } from '../protocol/index.js';
+import { queryRunState } from '../qemu/index.js';
 import { checkMaySend, noteStays, OwnershipFile } from '../state/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
 import { closeNode } from './close-node.js';
@@ -47,20 +48,29 @@ function describe(outcome: SenderOutcome, vm: string): string {
   }
 }
 
-/** Where to, and to whom: the parent's word where a parent has started this program. */
-async function goal(options: SendCommandOptions, channel: ParentChannel | undefined, signal: AbortSignal) {
+/** Where to, to whom, and whether the VM runs: the parent's word where a parent has started this program. */
+async function goal(options: SendCommandOptions, channel: ParentChannel | undefined, monitor: Monitor | undefined, signal: AbortSignal) {
   const go = await channel?.untilGo(signal);
   const to = go?.to ?? options.to;
-  if (channel !== undefined && go === undefined) throw new XiaError('interrupted', 'stopped before the migration began');
+  if (channel !== undefined && go === undefined) throw notBegun(signal, channel);
   if (to === undefined) throw new XiaError('usage', NO_GOAL);
-  return { to, allow: allowedPeers(options.allow, go?.allow), runs: go?.runs ?? true };
+  const isPaused =
+    options.paused ?? (go === undefined && monitor !== undefined && (await queryRunState(monitor, signal)).status === 'paused');
+  return { to, allow: allowedPeers(options.allow, go?.allow), runs: go?.runs ?? !isPaused };
+}
+
+/** A silent destination is one that cannot be reached. */
+function unanswered(error: unknown): never {
+  const isSilent = error instanceof XiaError && error.context['code'] === StreamCode.OPEN_TIMEOUT && error.context['by'] === 'local';
+  throw isSilent ? new XiaError('unreachable', 'the destination could not be reached: it did not answer', {}, { cause: error }) : error;
 }
 
 /** Aborted when the parent goes away while QEMU has not been told anything: nobody would tell it any more. */
 function orphaned(channel: ParentChannel | undefined, input: { readonly isConnected: boolean } | undefined): AbortSignal[] {
   if (channel === undefined || input === undefined) return [];
   const orphan = new AbortController();
-  const look = () => !input.isConnected && orphan.abort();
+  const why = new XiaError('connection-closed', 'the xmigrate that had started it has ended');
+  const look = () => !input.isConnected && orphan.abort(why);
   channel.gone.addEventListener('abort', look, { once: true });
   if (channel.gone.aborted) look();
   return [orphan.signal];
@@ -78,9 +88,10 @@ async function transferOut(
   const file = new OwnershipFile(options.state, vm);
   const fence = fenceOf(options, (reason) => report.event('fence-failed', { reason }, `the host was not told that ${vm} goes: ${reason}`));
   const contents = options.secret === undefined ? undefined : new ContentSealer(await loadSecret(options.secret));
-  const { to, allow, runs } = await goal(options, channel, signal);
+  const { to, allow, runs } = await goal(options, channel, monitor, signal);
   const transfer = randomBytes(TRANSFER_ID_BYTES);
-  file.write({ role: 'source', phase: 'sending' }, { transfer: toHex(transfer), peer: to, bytes: 0, chunks: 0, ...placeOf(options) });
+  const place = placeOf(options);
+  file.write({ role: 'source', phase: 'sending' }, { transfer: toHex(transfer), peer: to, bytes: 0, chunks: 0, runs, ...place });
   let connected = false;
   let figures: () => SendFigures = () => ({ bytes: 0, chunks: 0, windowBytes: 0 });
   const qemu = monitor === undefined ? undefined : await QemuInput.listen();
@@ -103,7 +114,7 @@ async function transferOut(
       connect: async () => {
         // The operator may stop the first attempt; a second one is for finishing a commit.
         const bound = connected ? {} : { signal: stop };
-        const stream = checkedPeer(await node.connect(await node.resolve(to, bound), bound), allow);
+        const stream = checkedPeer(await node.connect(await node.resolve(to, bound), bound).catch(unanswered), allow);
         connected = true;
         report.event('connected', { peer: stream.peerDag.toString() }, `connected to ${stream.peerDag.toString()}`);
         return stream;

@@ -11,6 +11,7 @@ import {
 import { chunkCipher, runningSha256 } from './chunk-crypto.js';
 import { endStream } from './end-stream.js';
 import { MachineClock, monotonicMs } from './machine-clock.js';
+import { stopReason } from './stop-reason.js';
 import type { ChunkPublisher, ControlStream } from './transfer-ports.js';
 import type { VmInput } from './vm-input.js';
 
@@ -119,7 +120,7 @@ export async function sendStream(options: SendStreamOptions): Promise<SenderOutc
   const onInputError = (error: Error) => {
     sender.abort('input-failed', error.message, monotonicMs());
   };
-  const onAbort = () => void sender.abort('cancelled', 'stopped by the operator of the source', monotonicMs());
+  const onAbort = () => void (signal && sender.abort('cancelled', stopReason(signal, 'source'), monotonicMs()));
 
   options.onStart?.(() => sender.stats());
   input.pause();

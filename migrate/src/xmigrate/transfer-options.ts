@@ -24,6 +24,7 @@ export interface TransferCommandOptions extends AttachOptions, FenceCommandOptio
   readonly qmp?: string;
   readonly underRun?: boolean;
   readonly allow?: readonly Xid[];
+  readonly paused?: boolean;
 }
 
 /** Enough that the VM goes on answering while it moves; more, and a transfer may never end on a host that is always busy. */
@@ -72,6 +73,7 @@ export function addTransferOptions(command: Command): Command {
         xidListArgument(PrincipalType.HID, 'HID'),
       ),
     )
+    .option('--paused', 'the VM was paused before its move, and stays so wherever it ends')
     .addOption(new Option('--under-run', 'started by "xmigrate run", which lends the monitor and hears of everything').hideHelp())
     .option('--events <file>', 'append events and progress to this file, one JSON object a line')
     .addOption(

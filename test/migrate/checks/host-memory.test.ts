@@ -18,6 +18,8 @@ it('knows who listens on a socket, and how much memory that one holds', async ()
 });
 
 it('counts what is still to come against what is free', () => {
-  expect(memoryFindings(1e9, 1e9)).toEqual([]);
-  expect(memoryFindings(3e9, 1e9).map(findingText)).toEqual([expect.stringMatching(/1000 MB of free memory, 3000 MB.*free 2000 MB/)]);
+  expect(memoryFindings([{ who: 'vm1', bytes: 1e9 }], 1e9)).toEqual([]);
+  expect(memoryFindings([{ who: 'vm1', bytes: 3e9 }], 1e9).map(findingText)).toEqual([
+    expect.stringMatching(/1000 MB of free memory, 3000 MB.*free 2000 MB/),
+  ]);
 });

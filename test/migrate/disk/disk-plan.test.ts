@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { findingText } from '../../../migrate/src/checks/index.js';
 import { parseDisks, type DiskFacts } from '../../../migrate/src/disk/disk-facts.js';
-import { planDisks, type DiskPlanInput, type PairSurroundings } from '../../../migrate/src/disk/disk-plan.js';
+import { planDisks, type DiskPair, type DiskPlanInput, type PairSurroundings } from '../../../migrate/src/disk/disk-plan.js';
 import { storageOf } from '../../../migrate/src/disk/disk-storage.js';
 
 const MIB = 1024 ** 2;
@@ -22,8 +22,10 @@ function disk(filename: string, extra: Partial<DiskFacts> = {}): DiskFacts {
   };
 }
 
+const room = (freeBytes: number) => ({ fileSystem: '1', freeBytes });
+
 function plan(input: Partial<DiskPlanInput> & { surroundings?: PairSurroundings }) {
-  const { surroundings = { isSameFile: false, freeBytes: 1024 * MIB }, ...rest } = input;
+  const { surroundings = { isSameFile: false, room: room(1024 * MIB) }, ...rest } = input;
   return planDisks({
     mode: 'auto',
     sharedStorage: false,
@@ -52,13 +54,13 @@ describe('which disks are copied', () => {
   });
 
   it('looks at nothing when told not to', () => {
-    expect(plan({ mode: 'none', destination: [] })).toEqual({ method: 'none', pairs: [], left: [], faults: [] });
+    expect(plan({ mode: 'none', destination: [] })).toEqual({ method: 'none', pairs: [], left: [], needs: [], faults: [] });
   });
 
   it('leaves what is shared: by the operator, the same file, the same address of a server', () => {
     const shared = { method: 'none', left: [{ name: 'disk0', reason: 'shared' }], faults: [] };
     expect(plan({ sharedStorage: true, destination: [] })).toMatchObject(shared);
-    expect(plan({ destination: [disk('/a.img')], surroundings: { isSameFile: true, freeBytes: 0 } })).toMatchObject(shared);
+    expect(plan({ destination: [disk('/a.img')], surroundings: { isSameFile: true, room: room(0) } })).toMatchObject(shared);
     expect(plan({ source: [disk('rbd:p/i')], destination: [disk('rbd:p/i')] })).toMatchObject(shared);
   });
 
@@ -91,14 +93,11 @@ describe('what cannot be copied', () => {
     ['disk0 is larger there', { destination: [disk('/b.img', { sizeBytes: 65 * MIB })] }],
     ['destination: disk0 is read-only', { destination: [disk('/b.img', { isReadOnly: true })] }],
     [
-      'there are 8388608',
-      { destination: [disk('/b.img', { allocatedBytes: MIB })], surroundings: { isSameFile: false, freeBytes: 8 * MIB } },
+      'the file system of /b.img has 9 MB free, 10 MB more will be taken (disk0); free 2 MB there',
+      { destination: [disk('/b.img', { allocatedBytes: MIB })], surroundings: { isSameFile: false, room: room(8 * MIB) } },
     ],
-    [
-      'absolute paths',
-      { source: [disk('a.img')], destination: [disk('a.img')], surroundings: { isSameFile: undefined, freeBytes: undefined } },
-    ],
-    ['onto itself', { mode: 'nbd', surroundings: { isSameFile: true, freeBytes: undefined } }],
+    ['absolute paths', { source: [disk('a.img')], destination: [disk('a.img')], surroundings: { isSameFile: undefined, room: undefined } }],
+    ['onto itself', { mode: 'nbd', surroundings: { isSameFile: true, room: undefined } }],
     ['onto itself', { mode: 'nbd', source: [disk('rbd:p/i')], destination: [disk('rbd:p/i')] }],
     ['not in both QEMUs', { mode: 'block' }],
     ['drive name that is the same', { mode: 'block', canBlock: true }],
@@ -107,9 +106,27 @@ describe('what cannot be copied', () => {
   });
 
   it('counts what the image at the destination has already', () => {
-    const surroundings = { isSameFile: false, freeBytes: MIB };
+    const surroundings = { isSameFile: false, room: room(MIB) };
     expect(plan({ destination: [disk('/b.img', { allocatedBytes: 9 * MIB })], surroundings }).faults).toEqual([]);
     expect(plan({ source: [disk('/a.img', { allocatedBytes: undefined })], surroundings }).faults).toHaveLength(1);
+  });
+
+  it('sums what goes to one file system, and only that', () => {
+    const second = { qdev: '/machine/peripheral/vd1/virtio-backend', nodeName: 'disk1', name: 'disk1' };
+    const disks = { source: [disk('/a.img'), disk('/c.img', second)], destination: [disk('/b.img'), disk('/d/d.img', second)] };
+    const empty = { destination: disks.destination.map((one) => ({ ...one, allocatedBytes: 0 })) };
+    const surroundings = { isSameFile: false, room: room(15 * MIB) };
+    const [found, ...more] = plan({ ...disks, ...empty, surroundings }).faults.map(findingText);
+    expect(found).toBe(
+      'destination: the file system of /b.img has 16 MB free, 21 MB more will be taken (disk0 11 MB, disk1 11 MB); ' +
+        'free 6 MB there, or put an image elsewhere',
+    );
+    expect(more).toEqual([]);
+    const look = ({ destination }: DiskPair) => ({
+      isSameFile: false,
+      room: { fileSystem: destination.filename.startsWith('/d') ? '2' : '1', freeBytes: 15 * MIB },
+    });
+    expect(plan({ ...disks, ...empty, look }).faults).toEqual([]);
   });
 
   it('gives every reason at once', () => {

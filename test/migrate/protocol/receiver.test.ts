@@ -21,6 +21,7 @@ let marks: string[];
 let fetched: number[];
 let emitted: OrderedChunk[];
 let diskWorks: boolean;
+let failsAt: string;
 let receiver: Receiver;
 
 const say = (message: ControlMessage, now = 0) => receiver.streamBytes(encodeMessage(message), now);
@@ -34,6 +35,7 @@ function start(ownLimits: TransferLimits, loadsFirst = false): void {
   fetched = [];
   emitted = [];
   diskWorks = true;
+  failsAt = '';
   const reader = new MessageReader();
   receiver = new Receiver({
     vm: 'vm1',
@@ -51,8 +53,9 @@ function start(ownLimits: TransferLimits, loadsFirst = false): void {
       fetch: (sequence) => void fetched.push(sequence),
       emit: (chunk) => void emitted.push(chunk),
       persist(mark) {
-        if (diskWorks) marks.push(mark);
-        return diskWorks;
+        const works = diskWorks && mark !== failsAt;
+        if (works) marks.push(mark);
+        return works;
       },
       onEvent: (event) => void events.push(event),
     },
@@ -262,6 +265,17 @@ describe('the receiver for a reader that waits to be told', () => {
   beforeEach(() => {
     start(limits, true);
     bringToReceived();
+  });
+
+  it('lets the reader load before the disk writes, and aborts when that fails', () => {
+    expect(marks).toEqual(['receiving', 'received']);
+    start(limits, true);
+    failsAt = 'received';
+    bringToReceived();
+    expect(events.map(({ kind }) => kind)).toEqual(['ready', 'loading', 'finished']);
+    expect(outcome()).toMatchObject({ kind: 'aborted', code: 'state' });
+    receiver.loaded(5);
+    expect(types().at(-1)).toBe('abort');
   });
 
   it('hands the whole stream on, and says RECEIVED only when it is loaded', () => {

@@ -73,7 +73,7 @@ describe('the two hosts of a move', () => {
     hosts.goesOn();
     hosts.stays();
     await hosts.close();
-    expect(atSource.map(({ phase }) => phase)).toEqual(['prepare', 'paused', 'resumed']);
+    expect(atSource.map(({ phase }) => phase)).toEqual(['prepare', 'paused', 'resumed', 'staying']);
     expect(atDestination.map(({ phase }) => phase).filter((phase) => phase !== 'prepared')).toEqual(['coming', 'place', 'not-coming']);
   });
 

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { QmpClient } from '../../../migrate/src/qemu/qmp-client.js';
 import { isProcessAlive, OwnershipFile } from '../../../migrate/src/state/index.js';
 import { stateOf } from '../support/bare-machines.js';
 import { RealPair } from './real-pair.js';
@@ -41,6 +42,10 @@ async function start(...words: string[]): Promise<void> {
   await run.said(words.includes('--json') ? /"status":"active"/ : /started/);
 }
 
+const tell = async (socket: string, command: string) => {
+  await using qmp = await QmpClient.connect({ path: socket });
+  await qmp.execute(command);
+};
 const killProgram = (end: 'a' | 'b') => process.kill(record(end)!.pid, 'SIGKILL');
 const mend = async (wish: string, end: 'a' | 'b', ...words: string[]) =>
   (await xmigrate(wish, '--vm', 'vm1', '--state', pair.state(end), ...words).ended).code;
@@ -89,5 +94,25 @@ describe('a run of which something is killed', () => {
     expect((await states())[0]).toBe('running');
     expect((await states())[1]).not.toBe('running');
     expect([record('a')?.phase, record('b')?.phase]).toEqual(['running', 'aborted']);
+  });
+
+  it('leaves a guest paused that was paused before, where it stays as well as where it goes', async () => {
+    await tell(a, 'stop');
+    await start('--json');
+    run.kill('SIGKILL');
+    killProgram('a');
+    killProgram('b');
+    await noProgramIsLeft();
+    const resumed = await xmigrate('resume', '--vm', 'vm1', '--state', pair.state('a')).ended;
+    expect(resumed).toMatchObject({ code: 0, text: expect.stringContaining('it was paused when its move began, and stays so') });
+    expect(await mend('abort', 'b')).toBe(0);
+    expect((await states())[0]).toBe('paused');
+
+    b = await pair.machine('c', ['-incoming', 'defer']);
+    await start('--json');
+    expect((await run.ended).code).toBe(0);
+    expect(await states()).toEqual(['postmigrate', 'paused']);
+    expect(await mend('resume', 'b')).toBe(0);
+    expect(await states()).toEqual(['postmigrate', 'paused']);
   });
 });

@@ -41,6 +41,16 @@ describe('the state file', () => {
     expect(record).toMatchObject({ vm: 'vm1', peer: 'RE AD HID', transfer: 'ab'.repeat(16), bytes: 10, sequence: 2, pid: process.pid });
   });
 
+  it('keeps whether the VM ran when its move began, and takes a file that does not say for one that did', () => {
+    file.write({ role: 'source', phase: 'sending' }, { runs: false });
+    expect(file.write({ role: 'source', phase: 'handed-over' })).toMatchObject({ runs: false });
+    expect(ownershipAdvice({ ...file.read()!, role: 'source', phase: 'sending' }, false).action).toContain('paused');
+    expect(file.write({ role: 'source', phase: 'sending' }, { runs: true })).toMatchObject({ runs: true });
+    const { runs: _runs, ...older } = file.read()!;
+    writeFileSync(file.path, JSON.stringify(older));
+    expect(file.read()).toMatchObject({ runs: true });
+  });
+
   it('leaves nothing but itself in the directory', () => {
     file.write({ role: 'source', phase: 'sending' });
     expect(readdirSync(join(directory, 'state'))).toEqual(['vm1.json']);

@@ -82,7 +82,7 @@ describe('what people are told of a move', () => {
     const path = { roundTripMs: 1.25, packetBytes: 1500, clockDifferenceMs: -4, bytesPerSecond: 5e7 };
     const facts = (name: string, filename: string) => ({ name, filename, sizeBytes: 64e6, allocatedBytes: 5e6 }) as DiskFacts;
     const pairs = [{ source: facts('disk0', '/a.img'), destination: facts('disk0', '/b.img') }];
-    const disks = { method: 'nbd', pairs, left: [{ name: 'cd', reason: 'read-only' }], faults: [] } as const;
+    const disks = { method: 'nbd', pairs, left: [{ name: 'cd', reason: 'read-only' }], needs: [], faults: [] } as const;
     const more = planText(
       { ...nothing, path, dirtyBytesPerSecond: 6e7, takesBytes: 0, disks, expected: busy },
       { downtimeMs: 300, adapts: true, prefaults: true },

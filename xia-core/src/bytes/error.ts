@@ -26,6 +26,7 @@ export const errorCodes = {
   'name-not-found': 'the name service knows no such name',
   'name-service-timeout': 'the name service did not answer in time',
   'peer-not-authentic': 'the peer of a secure stream does not hold the key that its name promises',
+  'program-failed': 'a program that this one had started ended before it had done its work',
   'qemu-failed': 'a QEMU process did not start, or died',
   'qmp-error': 'QEMU refused a command, or broke the QMP conversation',
   refused: 'the other side answered and refused',

@@ -168,7 +168,8 @@ export class Attachment {
   /** The node that this one is attached to says that it may soon be elsewhere. */
   handlePrepare(from: Hop, message: PrepareMessage, now: number, wallNow: number): void {
     const present = this.#state === 'bound' ? this.#present : undefined;
-    this.#preparation.handlePrepare(from, message, present, (ad) => this.#trusts(ad), now, wallNow);
+    const stays = this.#preparation.handlePrepare(from, message, present, (ad) => this.#trusts(ad), now, wallNow);
+    if (stays && present !== undefined) this.#renew(present, now, wallNow);
   }
 
   /**

@@ -58,7 +58,7 @@ export type CounterName =
   | `patch-ack:${'accepted' | 'unmatched'}`
   | `notice:${VerifyFault | Exclude<NoticeStatus, 'ok'> | 'accepted' | 'sent' | 'retransmitted' | 'not-access' | 'rate-limited' | 'wrong-gateway' | 'own-hid' | 'not-bound' | 'not-gateway' | 'stale'}`
   | `notice-ack:${'accepted' | 'unmatched' | 'from-access'}`
-  | `prepare:${VerifyFault | 'sent' | 'retransmitted' | 'accepted' | 'repeated' | 'signed' | 'from-access' | 'unmatched' | 'rate-limited' | 'not-my-host' | 'not-mine' | 'replayed' | 'from-myself' | 'untrusted-ad'}`
+  | `prepare:${VerifyFault | 'sent' | 'retransmitted' | 'accepted' | 'repeated' | 'signed' | 'recalled' | 'stays' | 'from-access' | 'unmatched' | 'rate-limited' | 'not-my-host' | 'not-mine' | 'replayed' | 'from-myself' | 'untrusted-ad'}`
   | `prepared:${VerifyFault | 'sent' | 'accepted' | 'kept' | 'refused' | 'released' | 'repeated' | 'not-access' | 'rate-limited' | 'unmatched' | 'stale'}`
   | `redirect:${VerifyFault | 'sent' | 'unanswerable' | 'no-proof' | 'no-credit' | 'limited'}`
   | `redirect:${'accepted' | 'followed' | 'stale' | 'unsolicited' | 'old-binding' | 'own-hid' | 'detached' | 'rate-limited' | 'by-record' | 'failed'}`;

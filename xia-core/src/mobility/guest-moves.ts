@@ -82,6 +82,15 @@ export class GuestMoves {
     return this.#questions.ask(guest, place, now, wallNow);
   }
 
+  /**
+   * A guest that was to go elsewhere stays here: should what it has signed for there be loose, it overrules that at once. Undefined when
+   * it was asked to, and there is nothing to be done where it was never asked to sign.
+   */
+  stays(guest: Xid, now: number, wallNow: number): AskFault | 'no-place' | undefined {
+    const place = this.place(now);
+    return place === undefined ? 'no-place' : this.#questions.recall(guest, place, now, wallNow);
+  }
+
   /** The newest binding that a guest here has signed for elsewhere, as statement bytes. */
   prepared(guest: Xid): Uint8Array | undefined {
     return this.#questions.newest(guest);

@@ -59,7 +59,10 @@ export class Preparation {
     this.#options = options;
   }
 
-  /** @param present where this node is bound; only the node that it is attached to there may ask */
+  /**
+   * @param present where this node is bound; only the node that it is attached to there may ask
+   * @returns true when it is asked to sign for where it is: whatever it has prepared it is to overrule at once
+   */
   handlePrepare(
     from: Hop,
     message: PrepareMessage,
@@ -67,31 +70,42 @@ export class Preparation {
     trusts: (ad: Xid) => boolean,
     now: number,
     wallNow: number,
-  ): void {
+  ): boolean {
     const { counters, hid, limiter, verifier } = this.#options;
-    if (present === undefined || !overlaps(present.hop, from)) return counters.count('prepare:unmatched');
-    if (!limiter.take(from.face, from.neighbour, now)) return counters.count('prepare:rate-limited');
+    const refuse = (name: CounterName) => {
+      counters.count(name);
+      return false;
+    };
+    if (present === undefined || !overlaps(present.hop, from)) return refuse('prepare:unmatched');
+    if (!limiter.take(from.face, from.neighbour, now)) return refuse('prepare:rate-limited');
     const verified = verifier.prepare(message.prepare, message.beacon, message.relays, wallNow);
-    if (!verified.ok) return counters.count(`prepare:${verified.reason}`);
+    if (!verified.ok) return refuse(`prepare:${verified.reason}`);
     const asked = verified.value;
-    if (!asked.host.equals(present.accessPoint)) return counters.count('prepare:not-my-host');
-    if (!asked.hid.equals(hid)) return counters.count('prepare:not-mine');
+    if (!asked.host.equals(present.accessPoint)) return refuse('prepare:not-my-host');
+    if (!asked.hid.equals(hid)) return refuse('prepare:not-mine');
     const last = this.#lastAsked;
     if (last !== undefined && last.host.equals(asked.host) && asked.sequence <= last.sequence) {
       // Its answer was lost; whatever is older is a replay.
       const prepared = this.#prepared;
-      if (prepared?.askedSequence !== asked.sequence) return counters.count('prepare:replayed');
+      if (prepared?.askedSequence !== asked.sequence) return refuse('prepare:replayed');
       counters.count('prepare:repeated');
-      return this.#answer(prepared);
+      this.#answer(prepared);
+      return false;
     }
     const beacon = verifier.beacon(message.beacon, message.relays, wallNow);
-    if (!beacon.ok) return counters.count(`prepare:${beacon.reason}`);
+    if (!beacon.ok) return refuse(`prepare:${beacon.reason}`);
     const heard = beacon.value;
-    if (heard.beacon.hid.equals(hid) || heard.relays.some((relay) => relay.equals(hid))) return counters.count('prepare:from-myself');
-    if (!trusts(heard.beacon.ad)) return counters.count('prepare:untrusted-ad');
+    if (heard.beacon.hid.equals(hid) || heard.relays.some((relay) => relay.equals(hid))) return refuse('prepare:from-myself');
+    if (!trusts(heard.beacon.ad)) return refuse('prepare:untrusted-ad');
+    if (heard.accessPoint.equals(present.accessPoint)) {
+      counters.count('prepare:stays');
+      this.#lastAsked = { host: asked.host, sequence: asked.sequence };
+      this.#prepared = undefined;
+      return true;
+    }
     const before = this.#prepared;
     const known = before?.heard.beacon;
-    if (known?.hid.equals(heard.beacon.hid) === true && heard.beacon.sequence < known.sequence) return counters.count('prepare:replayed');
+    if (known?.hid.equals(heard.beacon.hid) === true && heard.beacon.sequence < known.sequence) return refuse('prepare:replayed');
     counters.count('prepare:accepted');
     this.#lastAsked = { host: asked.host, sequence: asked.sequence };
     const { beacon: bytes, relays } = message;
@@ -106,6 +120,7 @@ export class Preparation {
       sequences: isSamePlace(before?.heard, heard) ? before!.sequences : [],
     };
     this.#sign(this.#prepared, now, wallNow);
+    return false;
   }
 
   /** This node has sent a later binding where it is: the one that it prepared would be older. */

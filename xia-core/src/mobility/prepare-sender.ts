@@ -31,6 +31,14 @@ interface PrepareSenderOptions {
   readonly onEvent: (event: MobilityEvent) => void;
 }
 
+interface Question {
+  readonly hid: Xid;
+  readonly hop: Hop;
+  readonly place: BeaconMessage;
+  readonly heard: HeardBeacon;
+  readonly isRecall: boolean;
+}
+
 /** Why a guest was not asked: it is not attached to this very node, too many are asked, or the place is not to be believed. */
 export type AskFault = 'not-here' | 'too-many' | VerifyFault;
 
@@ -41,6 +49,8 @@ interface Asked {
   /** Of this place, as it was asked about lately: a slow guest answers the question before. Where it goes to the token is judged. */
   readonly tokens: readonly Uint8Array[];
   readonly payload: Uint8Array;
+  /** Whether it is to bind itself anew where it is. */
+  readonly isRecall: boolean;
   readonly endsAt: number;
   tries: number;
   delayMs: number;
@@ -68,14 +78,31 @@ export class PrepareSender {
 
   /** Asks a guest; `prepared` follows. Undefined when it was asked. */
   ask(guest: Xid, place: BeaconMessage, now: number, wallNow: number): AskFault | undefined {
-    const { crypto, hid: host, identity, table, verifier } = this.#options;
+    const { table, verifier } = this.#options;
     const entry = table.get(guest);
     const hop = entry === undefined ? undefined : effectiveHop(entry);
     if (entry?.state !== 'live' || !entry.direct || hop === undefined) return 'not-here';
     const heard = verifier.beacon(place.beacon, place.relays, wallNow);
     if (!heard.ok) return heard.reason;
+    return this.#open({ hid: guest, hop, place, heard: heard.value, isRecall: false }, now, wallNow);
+  }
+
+  /**
+   * A guest that was asked to sign for elsewhere stays here, and what it has signed may be loose: it is asked to bind itself anew by
+   * the wire that it was asked by, whatever is known of it by now. Undefined when it was asked.
+   */
+  recall(guest: Xid, place: BeaconMessage, now: number, wallNow: number): AskFault | undefined {
     const before = this.#asked.get(guest.key);
-    const isSamePlace = before?.heard.accessPoint.equals(heard.value.accessPoint) === true;
+    if (before === undefined) return 'not-here';
+    const heard = this.#options.verifier.beacon(place.beacon, place.relays, wallNow);
+    if (!heard.ok) return heard.reason;
+    return this.#open({ hid: guest, hop: before.hop, place, heard: heard.value, isRecall: true }, now, wallNow);
+  }
+
+  #open({ hid: guest, hop, place, heard, isRecall }: Question, now: number, wallNow: number): AskFault | undefined {
+    const { crypto, hid: host, identity } = this.#options;
+    const before = this.#asked.get(guest.key);
+    const isSamePlace = before?.heard.accessPoint.equals(heard.accessPoint) === true;
     if (before === undefined && this.#asked.size >= MAX_ASKED) {
       this.#refused++;
       return 'too-many';
@@ -94,8 +121,9 @@ export class PrepareSender {
     this.#asked.set(guest.key, {
       hid: guest,
       hop,
-      heard: heard.value,
-      tokens: withToken(isSamePlace ? before.tokens : [], heard.value.beacon.token),
+      heard,
+      tokens: withToken(isSamePlace ? before.tokens : [], heard.beacon.token),
+      isRecall,
       payload: encodePrepare({ prepare, beacon: place.beacon, relays: place.relays }),
       endsAt: now + KEPT_MS,
       tries: 0,
@@ -137,9 +165,9 @@ export class PrepareSender {
     return this.#asked.get(guest.key)?.binding;
   }
 
-  /** The guests that were asked, and are behind a wire that goes. */
+  /** The guests that were asked and may be about to go, and are behind a wire that goes. */
   askedBehind(face: number, neighbour: number | undefined): Xid[] {
-    return [...this.#asked.values()].filter(({ hop }) => leadsOver(hop, face, neighbour)).map(({ hid }) => hid);
+    return [...this.#asked.values()].filter(({ hop, isRecall }) => !isRecall && leadsOver(hop, face, neighbour)).map(({ hid }) => hid);
   }
 
   nextTimeout(): number {
@@ -161,16 +189,26 @@ export class PrepareSender {
     const asked = this.#asked.get(key);
     if (asked === undefined) return;
     if (now >= asked.endsAt) return void this.#asked.delete(key);
+    if (asked.isRecall && this.#isBack(asked)) return void this.#asked.delete(key);
     if (asked.isOpen && asked.tries >= MAX_TRIES) {
       asked.isOpen = false;
-      this.#options.onEvent({ kind: 'prepared', hid: asked.hid, outcome: 'unanswered' });
+      if (!asked.isRecall) this.#options.onEvent({ kind: 'prepared', hid: asked.hid, outcome: 'unanswered' });
     }
     if (!asked.isOpen) return this.#timers.set(key, asked.endsAt);
-    this.#options.counters.count(asked.tries === 0 ? 'prepare:sent' : 'prepare:retransmitted');
+    const first = asked.isRecall ? 'prepare:recalled' : 'prepare:sent';
+    this.#options.counters.count(asked.tries === 0 ? first : 'prepare:retransmitted');
     asked.tries += 1;
     this.#timers.set(key, now + asked.delayMs);
     asked.delayMs *= 2;
     this.#options.sink.sendLink(asked.hop.face, asked.hop.neighbour, asked.payload);
+  }
+
+  /** Whether a guest that is asked to come back has bound itself here since: later than all that it had prepared, as far as that is known. */
+  #isBack({ hid, hop, tries, sequence }: Asked): boolean {
+    if (tries === 0) return false;
+    const entry = this.#options.table.get(hid);
+    const at = entry === undefined ? undefined : effectiveHop(entry);
+    return entry?.state === 'live' && at !== undefined && sameHop(at, hop) && entry.sequence > sequence;
   }
 }
 

@@ -119,6 +119,11 @@ export class Guests {
     this.#with((guests, now, wallNow) => guests.runs(hid, now, wallNow));
   }
 
+  /** Says that a machine that was to go elsewhere stays here: should what it has signed for there be loose, it overrules that at once. */
+  stays(hid: Xid): void {
+    this.#with((guests, now, wallNow) => guests.stays(hid, now, wallNow));
+  }
+
   #prepared(hid: Xid, guests: GuestMoves | undefined): PreparedMove | undefined {
     const binding = guests?.prepared(hid);
     const hop = this.#parts.stack.mobility.binding(hid)?.hop;

@@ -1,6 +1,6 @@
 import { PrincipalType, Xid, XiaError, type ControlHandler, type Guests, type PreparedMove } from 'xia-core';
 
-const PHASES = ['coming', 'not-coming', 'place', 'prepare', 'prepared', 'paused', 'arriving', 'resumed'] as const;
+const PHASES = ['coming', 'not-coming', 'place', 'prepare', 'prepared', 'paused', 'arriving', 'resumed', 'staying'] as const;
 /** How long a guest may take to come once it was announced; who announces it says so again when it takes longer. */
 const COMING_MS = 60_000;
 
@@ -15,6 +15,7 @@ const COMING_MS = 60_000;
  * - `paused`: it stands still here. The result says whether its packets are `held`, and the newest binding that is `prepared`.
  * - `arriving`: it is this node's from now on, and about to run.
  * - `resumed`: it runs here.
+ * - `staying`: it was to go elsewhere, and runs here for good.
  */
 export function guestHandler({ guests }: { readonly guests: Guests }): ControlHandler {
   return async ({ hid, phase, place, binding, station }) => {
@@ -44,6 +45,9 @@ export function guestHandler({ guests }: { readonly guests: Guests }): ControlHa
         return {};
       case 'resumed':
         guests.runs(guest);
+        return {};
+      case 'staying':
+        guests.stays(guest);
         return {};
       default:
         throw new XiaError('bad-request', `what becomes of the guest? "phase" is one of ${PHASES.join(', ')}`);
