@@ -3,7 +3,9 @@ import { planMoves, moveStyles } from './moves-plan.js';
 import { replayLine, runMoves } from './moves-run.js';
 
 /** In `npm test`; `npm run simulate:moves` plays as many as one likes. */
-const RUNS = 1000;
+const RUNS = 500;
+/** What is planned for so many is looked at: enough of everything. */
+const PLANS = 1000;
 const RUNS_A_TEST = 50;
 
 describe('VMs that move in random networks', () => {
@@ -21,7 +23,7 @@ describe('VMs that move in random networks', () => {
   );
 
   it('move in every style, with and without routing, over good links and bad ones', () => {
-    const plans = Array.from({ length: RUNS }, (_, index) => planMoves(index + 1));
+    const plans = Array.from({ length: PLANS }, (_, index) => planMoves(index + 1));
     for (const style of moveStyles) {
       for (const ways of ['found', 'static']) {
         const those = plans.filter((plan) => plan.style === style && plan.ways === ways);

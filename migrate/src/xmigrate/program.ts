@@ -17,7 +17,7 @@ const COMMANDS: Readonly<Record<string, (signal: AbortSignal) => Promise<Command
 
 /** The `xmigrate` program, with the command of this name alone, or with all of them. `signal` is aborted by Ctrl-C and SIGTERM. */
 export async function xmigrateProgram(signal: AbortSignal, name?: string): Promise<Command> {
-  const program = new Command('xmigrate').description('live migration of QEMU virtual machines over XIA').enablePositionalOptions();
+  const program = new Command('xmigrate').description('Live migration of QEMU virtual machines over XIA.').enablePositionalOptions();
   const only = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   for (const load of only === undefined ? Object.values(COMMANDS) : [only]) program.addCommand(await load(signal));
   program.addHelpText(

@@ -19,6 +19,7 @@ const PROCESSES = 4;
 /** A node renews at a third of the 30 s that it is granted. */
 const RENEWAL_MS = 10_000;
 const RENEWED_WITHIN_MS = 2 * RENEWAL_MS;
+const LOOK_AGAIN_MS = 100;
 const SETTLE_MS = 2000;
 const MOVE_MS = 1000;
 const FLIP_MS = 1;
@@ -64,9 +65,11 @@ export async function scaleSections({ runDir, machines, moving, signal, onNote }
   onNote(`  ${machines} machines attached in ${((performance.now() - attachedFrom) / 1000).toFixed(1)} s`);
   await using _from = await watch(from.control, atFrom);
   await using _to = await watch(to.control, atTo);
-  await delay(RENEWED_WITHIN_MS, undefined, { signal });
   // The router's host renews as well.
-  const renewed = [...atFrom.bound.keys()].filter((id) => !testbed.node(HOST).hid.endsWith(id)).length;
+  const renewals = () => [...atFrom.bound.keys()].filter((id) => !testbed.node(HOST).hid.endsWith(id)).length;
+  const deadline = performance.now() + RENEWED_WITHIN_MS;
+  while (renewals() < machines && performance.now() < deadline) await delay(LOOK_AGAIN_MS, undefined, { signal });
+  const renewed = renewals();
   const lost = machines - ((await swarm.state()).attached.get(from.hid) ?? 0);
   onNote(`  ${renewed} renewed their binding, ${lost} are not bound`);
   const tookMs = await swarm.move(moving, to.access ?? '');

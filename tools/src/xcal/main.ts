@@ -48,6 +48,13 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
   await serving;
 }
 
+/** How many of what is asked, and how fast. */
+function addPaceOptions(command: Command, things: string): Command {
+  return command
+    .option('-i, --interval-ms <ms>', `time between two ${things}`, numberArgument(1, 3_600_000), 100)
+    .option('-c, --count <count>', `${things} to send (default: until Ctrl-C)`, integerArgument(1, 1_000_000_000));
+}
+
 /** The `xcal` program. */
 function program(signal: AbortSignal): Command {
   const command = new Command('xcal').description('A service that writes even numbers as sums of two primes, and a client that checks it.');
@@ -62,8 +69,6 @@ function program(signal: AbortSignal): Command {
     .command('ask')
     .description('ask on one stream, check every answer; exit code 1 for a wrong or missing answer, a reconnect or a reset')
     .argument('<host>', 'a name, or a literal address of the host or the service')
-    .option('-i, --interval-ms <ms>', 'time between two questions', numberArgument(1, 3_600_000), 100)
-    .option('-c, --count <count>', 'questions to ask (default: until Ctrl-C)', integerArgument(1, 1_000_000_000))
     .option('-q, --quiet', 'only wrong answers and the summary')
     .addHelpText('after', '\nExample:\n  xtestbed exec HOST_C -- xcal ask -c 10 calc.xia')
     .action(async (host: string, options: AskCommandOptions) => {
@@ -78,13 +83,11 @@ function program(signal: AbortSignal): Command {
       });
       if (summary.wrong + summary.missing + summary.reconnects + summary.resets > 0) throw new ExitRequest(ExitCode.FAILED);
     });
-  addAttachOptions(askCommand);
+  addAttachOptions(addPaceOptions(askCommand, 'questions'));
   const echoCommand = command
     .command('echo')
     .description('send datagrams to the echo service of a guest, count what comes back; exit code 1 when nothing did')
     .argument('<host>', 'a name, or a literal address')
-    .option('-i, --interval-ms <ms>', 'time between two datagrams', numberArgument(1, 3_600_000), 100)
-    .option('-c, --count <count>', 'datagrams to send (default: until Ctrl-C)', integerArgument(1, 1_000_000_000))
     .option('--size <bytes>', 'bytes in each', integerArgument(4, 60_000), 64)
     .addHelpText('after', '\nExample:\n  xtestbed exec HOST_C -- xcal echo -c 10 vm.xia')
     .action(async (host: string, options: EchoCommandOptions) => {
@@ -93,7 +96,7 @@ function program(signal: AbortSignal): Command {
       const summary = await echoDatagrams(node, { host, intervalMs, count, sizeBytes, json: options.json === true, signal });
       if (summary.received === 0 || summary.damaged > 0) throw new ExitRequest(ExitCode.FAILED);
     });
-  addAttachOptions(echoCommand);
+  addAttachOptions(addPaceOptions(echoCommand, 'datagrams'));
   const counterCommand = command
     .command('counter')
     .description("print a guest's own counter, which shows whether it has gone on or started again")

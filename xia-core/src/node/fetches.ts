@@ -2,6 +2,7 @@ import { XiaError } from '../bytes/index.js';
 import type { FetchEvent, FetchRequest } from '../content/index.js';
 import { Dag } from '../dag/index.js';
 import type { NodeStack } from '../stack/index.js';
+import { PendingRequests } from './pending-requests.js';
 import type { Enter } from './stream-socket.js';
 
 export interface FetchOptions {
@@ -14,12 +15,6 @@ export interface FetchOptions {
   readonly signal?: AbortSignal;
 }
 
-interface Pending {
-  readonly dag: Dag;
-  readonly resolve: (bytes: Uint8Array) => void;
-  readonly reject: (error: XiaError) => void;
-}
-
 function asDag(address: Dag | string): Dag {
   return typeof address === 'string' ? Dag.parse(address) : address;
 }
@@ -28,8 +23,7 @@ function asDag(address: Dag | string): Dag {
 export class Fetches {
   readonly #stack: NodeStack;
   readonly #enter: Enter;
-  readonly #pending = new Map<number, Pending>();
-  #nextId = 1;
+  readonly #pending = new PendingRequests<Uint8Array, Dag>();
 
   constructor(stack: NodeStack, enter: Enter) {
     this.#stack = stack;
@@ -45,45 +39,23 @@ export class Fetches {
       ...(length === undefined ? {} : { length }),
       ...(verify === undefined ? {} : { verify }),
     };
-    return new Promise((resolve, reject) => {
-      const id = this.#nextId++;
-      const cancel = () => {
-        this.#pending.delete(id);
-        this.#enter((now) => this.#stack.fetcher.cancel(id, now));
-        reject(new XiaError('interrupted', 'the fetch was given up', { cid: dag.intent.toString() }));
-      };
-      const settled = () => signal?.removeEventListener('abort', cancel);
-      this.#pending.set(id, {
-        dag,
-        resolve: (bytes) => {
-          settled();
-          resolve(bytes);
-        },
-        reject: (error) => {
-          settled();
-          reject(error);
-        },
-      });
-      if (signal?.aborted === true) {
-        cancel();
-        return;
-      }
-      signal?.addEventListener('abort', cancel, { once: true });
-      this.#enter((now) => this.#stack.fetcher.fetch(dag, now, { ...request, id }));
+    return this.#pending.start({
+      about: dag,
+      signal,
+      begin: (id) => this.#enter((now) => this.#stack.fetcher.fetch(dag, now, { ...request, id })),
+      cancel: (id) => this.#enter((now) => this.#stack.fetcher.cancel(id, now)),
+      aborted: () => new XiaError('interrupted', 'the fetch was given up', { cid: dag.intent.toString() }),
     });
   }
 
   handle(event: FetchEvent): void {
-    const pending = this.#pending.get(event.id);
-    if (pending === undefined) return;
-    this.#pending.delete(event.id);
-    if (event.kind === 'failed' && event.code === 'timeout') this.#enter((now) => this.#stack.unanswered(pending.dag, now));
-    if (event.kind === 'done') pending.resolve(event.bytes);
-    else pending.reject(new XiaError('fetch-failed', `the chunk could not be fetched: ${event.code}`, { reason: event.code }));
+    if (event.kind === 'done') return this.#pending.resolve(event.id, event.bytes);
+    const dag = this.#pending.about(event.id);
+    if (dag !== undefined && event.code === 'timeout') this.#enter((now) => this.#stack.unanswered(dag, now));
+    this.#pending.reject(event.id, new XiaError('fetch-failed', `the chunk could not be fetched: ${event.code}`, { reason: event.code }));
   }
 
   closeAll(): void {
-    for (const { reject } of this.#pending.values()) reject(new XiaError('interrupted', 'the node was closed'));
-    this.#pending.clear();
+    this.#pending.rejectAll();
   }
 }

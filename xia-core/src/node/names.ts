@@ -3,6 +3,7 @@ import { Dag } from '../dag/index.js';
 import type { NameEvent, NameFailure } from '../mobility/index.js';
 import type { NodeStack } from '../stack/index.js';
 import type { Xid } from '../xid/index.js';
+import { PendingRequests } from './pending-requests.js';
 import type { Enter } from './stream-socket.js';
 
 const DEFAULT_TTL_MS = 60_000;
@@ -23,11 +24,6 @@ export interface RegisterNameOptions {
   readonly ttlMs?: number;
 }
 
-interface Pending {
-  readonly resolve: (dag: Dag) => void;
-  readonly reject: (error: XiaError) => void;
-}
-
 function failure(name: string, reason: NameFailure): XiaError {
   switch (reason) {
     case 'not-found':
@@ -45,8 +41,7 @@ function failure(name: string, reason: NameFailure): XiaError {
 export class Names {
   readonly #stack: NodeStack;
   readonly #enter: Enter;
-  readonly #pending = new Map<number, Pending>();
-  #nextId = 1;
+  readonly #pending = new PendingRequests<Dag, string>();
 
   constructor(stack: NodeStack, enter: Enter) {
     this.#stack = stack;
@@ -64,46 +59,22 @@ export class Names {
   }
 
   handle(event: NameEvent): void {
-    const pending = this.#pending.get(event.id);
-    if (pending === undefined) return;
-    if (event.kind === 'failed') pending.reject(failure(event.name, event.reason));
-    else pending.resolve(event.kind === 'resolved' ? event.dag : this.#stack.dag());
+    if (event.kind === 'failed') this.#pending.reject(event.id, failure(event.name, event.reason));
+    else this.#pending.resolve(event.id, event.kind === 'resolved' ? event.dag : this.#stack.dag());
   }
 
   close(): void {
-    for (const { reject } of this.#pending.values()) reject(new XiaError('interrupted', 'the node was closed'));
+    this.#pending.rejectAll();
   }
 
   #request(begin: (id: number, now: number) => void, timeoutMs: number, name: string, signal: AbortSignal | undefined): Promise<Dag> {
-    return new Promise((resolve, reject) => {
-      const id = this.#nextId++;
-      const settled = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', onAbort);
-        this.#pending.delete(id);
-      };
-      const pending: Pending = {
-        resolve: (dag) => {
-          settled();
-          resolve(dag);
-        },
-        reject: (error) => {
-          settled();
-          this.#stack.names.cancel(id);
-          reject(error);
-        },
-      };
-      const onAbort = () => pending.reject(new XiaError('interrupted', `asking for ${name} was given up`, { name }));
-      const timer = setTimeout(() => pending.reject(failure(name, 'timeout')), timeoutMs);
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.#pending.set(id, pending);
-      if (signal?.aborted === true) return onAbort();
-      try {
-        this.#enter((now) => begin(id, now));
-      } catch (error) {
-        settled();
-        reject(error);
-      }
+    return this.#pending.start({
+      about: name,
+      signal,
+      begin: (id) => this.#enter((now) => begin(id, now)),
+      cancel: (id) => this.#stack.names.cancel(id),
+      aborted: () => new XiaError('interrupted', `asking for ${name} was given up`, { name }),
+      timeout: { ms: timeoutMs, error: () => failure(name, 'timeout') },
     });
   }
 }

@@ -183,7 +183,7 @@ function untilReady(tls: TLSSocket, duplex: Duplex, ready: string, options: Secu
     const onError = (cause: Error) => fail(cause.message, cause);
     const onClose = () => fail('the peer closed the connection', duplex.errored ?? undefined);
     const onAbort = () => settle(new XiaError('interrupted', 'the secure handshake was given up', {}, { cause: signal?.reason }));
-    const timer = setTimeout(() => fail(`no answer for ${timeoutMs} ms`), timeoutMs);
+    const timer = setTimeout(() => fail('it was not over in time'), timeoutMs);
     tls.once(ready, onReady).once('error', onError).once('close', onClose);
     duplex.once('end', onClose);
     if (signal?.aborted === true) onAbort();
