@@ -92,6 +92,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
       routing: routingOf(options, this.#faces.costs),
       cache: options.cache,
       nameServer: options.role === 'router' ? undefined : options.nameServer,
+      isFormer: (face, neighbour) => this.#faces.byId.get(face)?.isFormer?.(neighbour) === true,
       transmit: (face, neighbour, packet, body, lent) => this.#faces.transmit(face, neighbour, packet, body, lent),
       transmitRun: (face, neighbour, bytes, segmentBytes, lent) => this.#faces.transmitRun(face, neighbour, bytes, segmentBytes, lent),
       onEvent: (event) => this.#handle(event),
