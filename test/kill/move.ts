@@ -70,10 +70,8 @@ export class KillMove implements AsyncDisposable {
     const { a, b } = this.machines;
     const program = (command: 'send' | 'recv', host: 'HOST_A' | 'HOST_B', ...words: string[]) => {
       const [state, events] = [this.state(command === 'send' ? 'a' : 'b'), join(this.folder, 'events', `vm1.${command}.1.jsonl`)];
-      return execUri([
-        ...['exec', process.execPath, XMIGRATE, command, '--vm', 'vm1'],
-        ...['--host', this.#bed.access(host), '--state', state, '--events', events, ...words],
-      ]);
+      const at = ['--host', this.#bed.access(host), '--state', state, '--events', events];
+      return execUri(['exec', process.execPath, XMIGRATE, command, '--vm', 'vm1', ...at, ...words]);
     };
     await a.monitor.execute('migrate-set-parameters', { 'max-bandwidth': 4 * 1024 ** 2, 'downtime-limit': Number(NEVER_MS) });
     await b.monitor.execute('migrate-incoming', { uri: program('recv', 'HOST_B') });
