@@ -3,7 +3,7 @@ import { ExitCode } from 'xia-core';
 import { readCounting } from './counting-kernel.js';
 import { isRiddenThrough, type KillCase } from './matrix.js';
 import { KillMove } from './move.js';
-import { xmigrate } from './programs.js';
+import { xmigrate, type Program } from './programs.js';
 import type { KillBed } from './bed.js';
 
 const TRIES = 3;
@@ -33,7 +33,7 @@ export interface KillResult extends KillCase {
 /** Makes one move and kills something in it, does what the programs say, and looks at what has become of the guest. */
 export async function tryKill(bed: KillBed, kill: KillCase): Promise<KillResult> {
   for (let tries = 1; ; tries++) {
-    await using move = await KillMove.start(bed);
+    await using move = await KillMove.start(bed, kill.way);
     // Where the machine has no time for the guest, QEMU is done with its memory before anybody has looked.
     const isReached = await move.reach(kill.moment);
     if (isReached || tries === TRIES) return await new Trial(kill, move).result(isReached);
@@ -53,35 +53,36 @@ class Trial {
   async result(isReached: boolean): Promise<KillResult> {
     const move = this.#move;
     const { victim, moment } = this.#kill;
-    if (!isReached) this.#faults.push(`the moment never came: ${move.run.text().trim()}`);
+    if (!isReached) this.#faults.push(`the moment never came: ${move.run?.text().trim() ?? ''}`);
     const before = move.phases();
     const beganMs = performance.now();
     const over = move.hit(this.#kill);
     // What is there again goes on to its end.
     void over.then(() => move.letGo());
-    const code = victim === 'run' && moment !== 'after' ? undefined : await this.#runEnds();
+    const code = victim === 'run' && moment !== 'after' ? undefined : await this.#runEnds(move.run);
     await over;
     for (const words of await move.quiet()) this.#faults.push(`still there: ${words}`);
     const tookMs = performance.now() - beganMs;
-    const word = code === undefined ? '' : this.#lastWord(code);
+    const word = code === undefined || move.run === undefined ? '' : this.#lastWord(move.run, code);
     const advice = await this.#followAdvice();
     const end = await this.#look();
+    for (const machine of Object.values(move.machines)) this.#faults.push(...(await machine.diskLeftovers()));
     this.#judge(end, code);
-    if (advice.length > 0 && victim !== 'run' && !word.includes('in doubt'))
+    if (advice.length > 0 && code !== undefined && !word.includes('in doubt'))
       this.#faults.push(`run did not say that ${advice.join(', ')} was to be done`);
     return { ...this.#kill, end, phases: [before, move.phases()], code, word, advice, tookMs: Math.round(tookMs), faults: this.#faults };
   }
 
-  async #runEnds(): Promise<number | null | undefined> {
-    const { run } = this.#move;
+  async #runEnds(run: Program | undefined): Promise<number | null | undefined> {
+    if (run === undefined) return undefined;
     const code = await Promise.race([run.ended, sleep(END_TIMEOUT_MS, undefined, { ref: false })]);
     if (code === undefined) this.#faults.push('run does not end');
     return code;
   }
 
   /** The one line that says what happened. */
-  #lastWord(code: number | null): string {
-    const lines = this.#move.run
+  #lastWord(run: Program, code: number | null): string {
+    const lines = run
       .text()
       .split('\n')
       .filter((line) => line !== '' && !/^\d+\.\d+ s {2}/.test(line) && !line.startsWith('warning '));
@@ -110,16 +111,31 @@ class Trial {
     const status = xmigrate(this.#move.environment, ['status', '--vm', 'vm1', '--state', state, '--json']);
     await status.ended;
     if (status.text().startsWith('nothing is known') || status.text() === '') return [];
-    const { command, alive } = JSON.parse(status.text()) as { command: string; alive: boolean };
+    const { phase, command, alive } = JSON.parse(status.text()) as { phase: string; command: string; alive: boolean };
     if (alive && command === '') this.#faults.push(`status takes a process for alive: ${status.text()}`);
+    if (phase === 'failed') return this.#takeBack();
     if (command === '') return [];
-    const words = command.replace('DESTINATION_DIR', this.#move.state('b')).split(' ').slice(1);
+    const words = command
+      .replace('DESTINATION_DIR', this.#move.state('b'))
+      .replace(/SOCKET$/, this.#move.machines[end].qmp)
+      .split(' ')
+      .slice(1);
     const mending = xmigrate(this.#move.environment, words);
     const code = await mending.ended;
     // One whose QEMU has gone cannot be told anything.
     const isGone = this.#move.machines[end].hasEnded;
     if (code !== ExitCode.OK && !isGone) this.#faults.push(`${command}: exit code ${code}, ${mending.text().trim()}`);
     return [`${words[0]} at ${end}`];
+  }
+
+  /** The destination's QEMU never ran what it was given: its status says, in words, what is to be done at the source. */
+  async #takeBack(): Promise<string[]> {
+    const { machines } = this.#move;
+    const paths = { state: this.#move.state('a'), qmp: machines.a.qmp, 'peer-state': this.#move.state('b') };
+    const words = Object.entries(paths).flatMap(([name, path]) => [`--${name}`, path]);
+    const mending = xmigrate(this.#move.environment, ['resume', '--vm', 'vm1', ...words]);
+    if ((await mending.ended) !== ExitCode.OK) this.#faults.push(`resume at a: ${mending.text().trim()}`);
+    return ['resume at a'];
   }
 
   async #picture(): Promise<string> {

@@ -14,12 +14,12 @@ afterAll(() => bed.stop());
 it('leaves one whole copy of the guest running, whichever process of a move is killed', async () => {
   // They do not touch the network, so that one does for all.
   const cases: (KillCase & { readonly end?: string })[] = [
-    { victim: 'recv', moment: 'first', outageMs: Infinity, end: 'source' },
-    { victim: 'destination-qemu', moment: 'done', outageMs: Infinity, end: 'source' },
+    { way: 'run', victim: 'recv', moment: 'first', outageMs: Infinity, end: 'source' },
+    { way: 'run', victim: 'destination-qemu', moment: 'done', outageMs: Infinity, end: 'source' },
     // Its COMMITTED may have left by then or not; what the destination has written says which.
-    { victim: 'send', moment: 'commit', outageMs: Infinity },
+    { way: 'run', victim: 'send', moment: 'commit', outageMs: Infinity },
     // What it had is at the destination by then.
-    { victim: 'source-qemu', moment: 'commit', outageMs: Infinity, end: 'destination' },
+    { way: 'run', victim: 'source-qemu', moment: 'commit', outageMs: Infinity, end: 'destination' },
   ];
   const results = await Promise.all(cases.map(({ end: _end, ...kill }) => tryKill(bed, kill)));
   for (const [index, result] of results.entries()) {
@@ -31,7 +31,10 @@ it('leaves one whole copy of the guest running, whichever process of a move is k
 });
 
 it('goes on when the link or a router has been away for a second', async () => {
-  expect(await tryKill(bed, { victim: 'link', moment: 'last', outageMs: 1_000 })).toMatchObject({ end: 'destination', faults: [] });
-  const restarted = await tryKill(bed, { victim: 'R1', moment: 'middle', outageMs: 1_000 });
+  expect(await tryKill(bed, { way: 'run', victim: 'link', moment: 'last', outageMs: 1_000 })).toMatchObject({
+    end: 'destination',
+    faults: [],
+  });
+  const restarted = await tryKill(bed, { way: 'run', victim: 'R1', moment: 'middle', outageMs: 1_000 });
   expect(restarted).toMatchObject({ faults: [] });
 });

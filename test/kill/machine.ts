@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { QmpClient } from 'xmigrate';
 import { countingKernel } from './counting-kernel.js';
 
 const TRIES = 500;
+const DISK_BYTES = 4 * 1024 ** 2;
 const LOOK_AGAIN_MS = 20;
 
 /** A QEMU with the counting guest, or one that waits for it. It has a second monitor, for whoever looks on. */
@@ -26,13 +28,20 @@ export class Machine {
     this.monitor = monitor;
   }
 
-  static async start(folder: string, name: 'a' | 'b'): Promise<Machine> {
+  /** `environment`: what the programs see that it starts. */
+  static async start(folder: string, name: 'a' | 'b', hasDisk: boolean, environment: Record<string, string>): Promise<Machine> {
     const path = (suffix: string) => join(folder, `${name}.${suffix}`);
     const socket = (suffix: string) => ['-qmp', `unix:${path(suffix)},server=on,wait=off`];
     const words = ['-accel', 'tcg', '-m', '32', '-display', 'none', '-nodefaults', ...socket('qmp'), ...socket('own')];
     if (name === 'a') writeFileSync(path('kernel'), countingKernel());
     const guest = name === 'a' ? ['-kernel', path('kernel')] : ['-incoming', 'defer'];
-    const child = spawn('qemu-system-x86_64', [...words, '-serial', `file:${path('console')}`, ...guest], { stdio: 'ignore' });
+    if (hasDisk) writeFileSync(path('img'), name === 'a' ? randomBytes(DISK_BYTES) : Buffer.alloc(DISK_BYTES));
+    const drive = `file=${path('img')},if=none,id=disk0,format=raw,discard=unmap`;
+    const disk = hasDisk ? ['-drive', drive, '-device', 'virtio-blk-pci,drive=disk0'] : [];
+    const child = spawn('qemu-system-x86_64', [...words, ...disk, '-serial', `file:${path('console')}`, ...guest], {
+      stdio: 'ignore',
+      env: { ...process.env, ...environment },
+    });
     for (let tries = 0; ; tries++) {
       try {
         return new Machine(folder, name, child, await QmpClient.connect({ path: path('own') }));
@@ -50,6 +59,13 @@ export class Machine {
   /** What its guest has written. */
   console(): string {
     return readFileSync(this.#console, 'latin1');
+  }
+
+  /** What a move of its disk has left in it: copies in work, and images that it serves. */
+  async diskLeftovers(): Promise<string[]> {
+    const ask = async (command: string) => ((await this.monitor.execute(command).catch(() => [])) as object[]).length;
+    const found = { 'copies in work': await ask('query-block-jobs'), 'images served': await ask('query-block-exports') };
+    return Object.entries(found).flatMap(([what, count]) => (count === 0 ? [] : [`${count} ${what} at ${this.name}`]));
   }
 
   /** QEMU's run state, or `gone`. */

@@ -1,13 +1,14 @@
 import { parseArgs } from 'node:util';
 import { KillBed } from './bed.js';
 import { tryKill, type KillResult } from './kill-case.js';
-import { caseName, killCases, moments, victims, type KillCase } from './matrix.js';
+import { caseName, killCases, moments, victims, ways, type KillCase } from './matrix.js';
 import { matrixTable } from './table.js';
 
 const USAGE = `usage: npm run kill:matrix -- [options]
 
   --seed N          the order of the cases; 1 by default
   --victim A,B      only these of: ${victims.join(', ')}
+  --way A,B       only moves by these: ${ways.join(', ')}
   --moment A,B      only these of: ${moments.join(', ')}
   --outage S        only outages of so many seconds ("none" for what does not come back)
   --jobs N          so many networks beside each other; 2 by default
@@ -16,15 +17,19 @@ const USAGE = `usage: npm run kill:matrix -- [options]
 
 interface Options {
   readonly seed: number;
+  readonly ways: readonly string[] | undefined;
   readonly victims: readonly string[] | undefined;
   readonly moments: readonly string[] | undefined;
   readonly outages: readonly number[] | undefined;
 }
 
-function chosen({ seed, victims: whom, moments: when, outages }: Options): KillCase[] {
+function chosen({ seed, ways: how, victims: whom, moments: when, outages }: Options): KillCase[] {
   return killCases(seed).filter(
-    ({ victim, moment, outageMs }) =>
-      (whom?.includes(victim) ?? true) && (when?.includes(moment) ?? true) && (outages?.includes(outageMs) ?? true),
+    ({ way, victim, moment, outageMs }) =>
+      (how?.includes(way) ?? true) &&
+      (whom?.includes(victim) ?? true) &&
+      (when?.includes(moment) ?? true) &&
+      (outages?.includes(outageMs) ?? true),
   );
 }
 
@@ -74,6 +79,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       seed: { type: 'string', default: '1' },
+      way: { type: 'string' },
       victim: { type: 'string' },
       moment: { type: 'string' },
       phase: { type: 'string' },
@@ -89,6 +95,7 @@ async function main(): Promise<number> {
   }
   const cases = chosen({
     seed: Number(values.seed),
+    ways: values.way?.split(','),
     victims: values.victim?.split(','),
     moments: (values.moment ?? values.phase)?.split(','),
     outages: values.outage?.split(',').map((text) => (text === 'none' ? Infinity : 1000 * Number(text))),

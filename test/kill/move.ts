@@ -1,12 +1,12 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OwnershipFile } from 'xmigrate';
+import { execUri, OwnershipFile } from 'xmigrate';
 import { processesNaming, type KillBed } from './bed.js';
 import { EventFiles } from './event-files.js';
 import { Machine } from './machine.js';
-import type { KillCase, Moment, Victim } from './matrix.js';
-import { xmigrate, type Program } from './programs.js';
+import type { KillCase, Moment, Victim, Way } from './matrix.js';
+import { XMIGRATE, xmigrate, type Program } from './programs.js';
 
 const LOOK_AGAIN_MS = 1;
 const REACH_TIMEOUT_MS = 120_000;
@@ -24,18 +24,20 @@ let number = 0;
 /** One move of the counting guest, from its start until both sides are quiet again. */
 export class KillMove implements AsyncDisposable {
   readonly folder: string;
-  readonly run: Program;
+  /** `xmigrate run`; undefined where the move is made by hand. */
+  readonly run: Program | undefined;
   readonly machines: { readonly a: Machine; readonly b: Machine };
   readonly #bed: KillBed;
   readonly #events: EventFiles;
   #hasStopped = false;
 
-  private constructor(bed: KillBed, folder: string, a: Machine, b: Machine) {
+  private constructor(bed: KillBed, way: Way, folder: string, a: Machine, b: Machine) {
     this.#bed = bed;
     this.folder = folder;
     this.machines = { a, b };
     this.#events = new EventFiles(join(folder, 'events'));
     a.monitor.on('event', ({ event }) => (this.#hasStopped ||= event === 'STOP'));
+    if (way === 'hand') return;
     const options = {
       vm: 'vm1',
       'source-qmp': a.qmp,
@@ -52,11 +54,30 @@ export class KillMove implements AsyncDisposable {
     this.run = xmigrate(this.environment, ['run', ...words, '--no-adapt']);
   }
 
-  static async start(bed: KillBed): Promise<KillMove> {
+  static async start(bed: KillBed, way: Way): Promise<KillMove> {
     const folder = join(bed.folder, `m${++number}`);
     for (const name of ['events', 't']) mkdirSync(join(folder, name), { recursive: true });
-    const [a, b] = await Promise.all([Machine.start(folder, 'a'), Machine.start(folder, 'b')]);
-    return new KillMove(bed, folder, a, b);
+    const environment = environmentOf(bed, folder);
+    const start = (name: 'a' | 'b') => Machine.start(folder, name, way === 'disks', environment);
+    const [a, b] = await Promise.all([start('a'), start('b')]);
+    const move = new KillMove(bed, way, folder, a, b);
+    if (way === 'hand') await move.#byHand();
+    return move;
+  }
+
+  /** What an operator types into the two monitors. */
+  async #byHand(): Promise<void> {
+    const { a, b } = this.machines;
+    const program = (command: 'send' | 'recv', host: 'HOST_A' | 'HOST_B', ...words: string[]) => {
+      const [state, events] = [this.state(command === 'send' ? 'a' : 'b'), join(this.folder, 'events', `vm1.${command}.1.jsonl`)];
+      const at = ['--host', this.#bed.access(host), '--state', state, '--events', events];
+      return execUri(['exec', process.execPath, XMIGRATE, command, '--vm', 'vm1', ...at, ...words]);
+    };
+    await a.monitor.execute('migrate-set-parameters', { 'max-bandwidth': 4 * 1024 ** 2, 'downtime-limit': Number(NEVER_MS) });
+    await b.monitor.execute('migrate-incoming', { uri: program('recv', 'HOST_B') });
+    await this.#until(() => this.#events.said('recv', 'listening') !== undefined);
+    const to = String(this.#events.said('recv', 'listening')?.['dag']);
+    await a.monitor.execute('migrate', { uri: program('send', 'HOST_A', '--to', to) });
   }
 
   state(end: 'a' | 'b'): string {
@@ -65,7 +86,7 @@ export class KillMove implements AsyncDisposable {
 
   /** What a program has in its environment: a folder of its own for what is not to be left there. */
   get environment(): Record<string, string> {
-    return { ...this.#bed.environment, TMPDIR: join(this.folder, 't') };
+    return environmentOf(this.#bed, this.folder);
   }
 
   /** What is in that folder. */
@@ -86,9 +107,11 @@ export class KillMove implements AsyncDisposable {
     if (moment === 'middle') return true;
     await this.letGo();
     if (moment === 'last') return this.#until(() => this.#hasStopped);
-    if (moment === 'done') return this.#until(() => this.#events.said('recv', 'loading') !== undefined);
+    // By hand nothing is loaded before the commit.
+    const [end, event] = this.run === undefined ? (['send', 'input-sent'] as const) : (['recv', 'loading'] as const);
+    if (moment === 'done') return this.#until(() => this.#events.said(end, event) !== undefined);
     if (moment === 'commit') return this.#until(() => this.#events.said('send', 'committing') !== undefined);
-    return (await this.run.ended) === 0;
+    return (await this.run?.ended) === 0;
   }
 
   /** Lets QEMU stop the guest at the end of a pass. */
@@ -101,7 +124,9 @@ export class KillMove implements AsyncDisposable {
     const { a, b } = this.machines;
     if (victim === 'source-qemu') a.kill();
     else if (victim === 'destination-qemu') b.kill();
-    else if (victim === 'run') this.run.child.kill('SIGKILL');
+    else if (victim === 'run') this.run?.child.kill('SIGKILL');
+    else if (victim === 'disk-connect' || victim === 'disk-listen')
+      for (const { pid } of processesNaming(this.folder).filter(({ words }) => words.includes(` ${victim} `))) killProgram(pid);
     else if (victim === 'send' || victim === 'recv') killProgram(this.#events.said(victim, 'started')?.['pid']);
     else await this.#outage(victim, outageMs);
   }
@@ -144,11 +169,15 @@ export class KillMove implements AsyncDisposable {
   async #until(condition: () => boolean | Promise<boolean>): Promise<boolean> {
     const deadline = performance.now() + REACH_TIMEOUT_MS;
     while (!(await condition())) {
-      if (this.run.isOver() || performance.now() > deadline) return false;
+      if (this.run?.isOver() === true || performance.now() > deadline) return false;
       await sleep(LOOK_AGAIN_MS);
     }
     return true;
   }
+}
+
+function environmentOf(bed: KillBed, folder: string): Record<string, string> {
+  return { ...bed.environment, TMPDIR: join(folder, 't') };
 }
 
 function killProgram(pid: unknown): void {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 /** From the sources as well as from what is built of them. */
-const XMIGRATE = fileURLToPath(import.meta.resolve('xmigrate')).replace(/(dist|src)\/index\.[jt]s$/, 'bin/xmigrate.js');
+export const XMIGRATE = fileURLToPath(import.meta.resolve('xmigrate')).replace(/(dist|src)\/index\.[jt]s$/, 'bin/xmigrate.js');
 
 /** An `xmigrate` that somebody looks at. */
 export interface Program {

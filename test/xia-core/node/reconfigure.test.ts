@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { generateIdentity, PrincipalType, sealCertificate, UdpFace, Xid, xidOf, type XiaNode } from 'xia-core';
@@ -88,6 +89,25 @@ describe('a node that is changed while it runs', () => {
     expect(node.show('attachment')).toMatchObject({ state: 'searching' });
     expect(count('beacon:accepted')).toBe(accepted);
     expect(count('message:face-gone')).toBeGreaterThan(0);
+  });
+
+  it('believes no router that was its peer and goes on sending', async () => {
+    const router = await startRouter();
+    const { node } = await startHost(router.access);
+    nodes.push(router.node, node);
+    const silent = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const address = `127.0.0.1:${silent.address().port}`;
+    const change = (peers: string[]) => node.reconfigure.updateFace(node.reconfigure.faceId('up')!, { role: 'uplink', mtu: 65_507, peers });
+    change([address]);
+    const heard = () => node.stats()['mobility']?.['message:former-peer'] ?? 0;
+    while (heard() < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(node.show('attachment')).toMatchObject({ state: 'searching' });
+    const again = once(node, 'attach');
+    change([address, router.access]);
+    await again;
+    expect(node.ad?.equals(router.ad)).toBe(true);
+    silent.close();
   });
 
   it('does so as well when its peer goes, or is trusted no more', async () => {

@@ -135,6 +135,8 @@ export interface Face {
    * @throws XiaError `bad-endpoint`, `bad-config`; then nothing has changed
    */
   update?(settings: FaceSettings): void;
+  /** Whether this neighbour was a peer of an uplink and is not any more. What it had under way is taken; it is no place to attach at. */
+  isFormer?(neighbour: number): boolean;
   /** Stops the face; unsent packets may be lost. May be called again, and before `open`. */
   close(): Promise<void>;
 }

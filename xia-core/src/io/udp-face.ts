@@ -44,6 +44,8 @@ export type UdpOffloadMode = 'auto' | 'busy' | 'off';
 
 export const DEFAULT_UDP_MTU = 1472;
 const DEFAULT_SOCKET_BUFFER_BYTES = 8 * 1024 * 1024;
+/** Peers that were taken from the settings and are remembered. */
+const MAX_FORMER = 64;
 const DEFAULT_SEND_QUEUE_BYTES = 16 * 1024 * 1024;
 /** Shorter packets may have padding behind them that no header counts: such a datagram is never cut. */
 const LEAST_RUN_BYTES = 47;
@@ -72,6 +74,8 @@ export class UdpFace implements Face {
   #role: FaceRole;
   #mtu: number;
   #peers: readonly HostPort[] = [];
+  /** Taken from the settings since the face was made, the latest last. */
+  #former: readonly HostPort[] = [];
   readonly #listen: HostPort;
   readonly #neighbours: NeighbourTable;
   readonly #socketBufferBytes: number;
@@ -137,8 +141,15 @@ export class UdpFace implements Face {
     this.#role = role;
     this.#mtu = checked;
     this.#peers = next;
+    this.#former = [...this.#former, ...removed].filter((peer) => !next.some((other) => isSameEndpoint(peer, other))).slice(-MAX_FORMER);
     for (const { address, port } of removed) this.#forgetPeer(address, port);
     for (const { address, port } of added) this.#neighbours.pin(address, port);
+  }
+
+  isFormer(neighbour: number): boolean {
+    if (this.#former.length === 0 || this.#role !== 'uplink') return false;
+    const [address, port] = [this.#neighbours.addressOf(neighbour), this.#neighbours.portOf(neighbour)];
+    return this.#former.some((peer) => peer.port === port && peer.address === address);
   }
 
   async open(handler: FaceHandler): Promise<void> {

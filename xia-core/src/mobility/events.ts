@@ -49,7 +49,7 @@ export type MobilityEvent =
 
 /** Why something was not done; `<message kind>:<reason>`, or what was done. */
 export type CounterName =
-  | `message:${MessageFault | 'face-gone'}`
+  | `message:${MessageFault | 'face-gone' | 'former-peer'}`
   | `beacon:${VerifyFault | 'accepted' | 'sent' | 'relayed' | 'greeted' | 'from-access' | 'from-myself' | 'not-wanted' | 'rate-limited' | 'replayed' | 'duplicate' | 'untrusted-ad' | 'too-many-relays'}`
   | `solicit:${'sent' | 'answered' | 'not-access' | 'rate-limited' | 'no-beacon'}`
   | `binding:${VerifyFault | BindingStatus | 'accepted' | 'repeated' | 'passed' | 'sent' | 'prepared' | 'retransmitted' | 'not-access' | 'own-hid' | 'wrong-gateway' | 'not-attached' | 'replayed' | 'fenced'}`

@@ -6,7 +6,7 @@ import { holdLimits } from './reconfigure.js';
 import { certifiedAd } from './router-certificate.js';
 
 /** What the stack asks of its node: the way out, and who hears of events. */
-type StackOutputs = Pick<NodeStackOptions, 'transmit' | 'transmitRun' | 'onEvent'>;
+type StackOutputs = Pick<NodeStackOptions, 'isFormer' | 'transmit' | 'transmitRun' | 'onEvent'>;
 
 /**
  * What the options of a node mean for its stack.

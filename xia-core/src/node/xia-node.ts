@@ -84,6 +84,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     for (const { name, cost } of options.faces) this.#faces.costs.set(name, cost);
     this.#stack = new NodeStack(
       stackOptionsOf(options, identity, faces, this.#faces.costs, {
+        isFormer: (face, neighbour) => this.#faces.byId.get(face)?.isFormer?.(neighbour) === true,
         transmit: (face, neighbour, packet, body, lent) => this.#faces.transmit(face, neighbour, packet, body, lent),
         transmitRun: (face, neighbour, bytes, segmentBytes, lent) => this.#faces.transmitRun(face, neighbour, bytes, segmentBytes, lent),
         onEvent: (event) => this.#handle(event),

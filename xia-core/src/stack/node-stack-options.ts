@@ -35,6 +35,8 @@ export interface NodeStackOptions {
   /** On-path chunk cache; off by default. */
   readonly cache?: CacheSettings | undefined;
   readonly transmit: Transmit;
+  /** Whether a neighbour of an uplink was its peer and is not any more: it is not attached to, whatever it says. */
+  readonly isFormer?: (face: number, neighbour: number) => boolean;
   /** Output for packets that came in together and leave together; they are transmitted singly without it. */
   readonly transmitRun?: TransmitRun;
   readonly onEvent: (event: StackEvent) => void;

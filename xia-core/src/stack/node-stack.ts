@@ -208,6 +208,8 @@ export class NodeStack {
       bootstrap: (face, neighbour, payload, now) => {
         // What was under way to a face that is gone: whoever sent it cannot be answered, and what the face was for is not known.
         if (this.faces.get(face) === undefined) return this.mobility.counters.count('message:face-gone');
+        // It may go on sending for long to whom it has lost.
+        if (options.isFormer?.(face, neighbour) === true) return this.mobility.counters.count('message:former-peer');
         this.mobility.handleMessage(face, neighbour, payload, this.faces.isAccess(face), now, now + this.wallOffsetMs);
         this.#naming.lookForServer(now, now + this.wallOffsetMs);
       },
