@@ -30,7 +30,7 @@ describe('docs/threat-model.md', () => {
 
   it('names source files that there are', () => {
     const names = new Set(rows.flatMap((row) => [...row[3]!.matchAll(/`([\w-]+\.ts)`/g)].map((match) => match[1]!)));
-    const folders = ['bytes', 'wire', 'mobility', 'routing', 'transport', 'stack'];
+    const folders = ['bytes', 'wire', 'mobility', 'routing', 'transport', 'content', 'stack'];
     const missing = [...names].filter((name) => !folders.some((folder) => existsSync(new URL(`xia-core/src/${folder}/${name}`, root))));
     expect(missing).toEqual([]);
   });
