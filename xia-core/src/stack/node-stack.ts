@@ -1,21 +1,21 @@
 import { XiaError, type Gauge } from '../bytes/index.js';
 import type { Fetcher, LocalContent } from '../content/index.js';
 import type { Dag } from '../dag/index.js';
-import { ForwardingEngine, type NextHop } from '../forwarding/index.js';
-import { Mobility, type NameClient } from '../mobility/index.js';
-import { DatagramEndpoint, StreamEndpoint, flatStreamCounters } from '../transport/index.js';
+import type { ForwardingEngine, NextHop } from '../forwarding/index.js';
+import type { Mobility, NameClient } from '../mobility/index.js';
+import { flatStreamCounters, type DatagramEndpoint, type StreamEndpoint } from '../transport/index.js';
 import { encodeXip, NextHeader } from '../wire/index.js';
-import { Xid } from '../xid/index.js';
-import { EchoEndpoint } from './echo-endpoint.js';
+import type { Xid } from '../xid/index.js';
+import type { EchoEndpoint } from './echo-endpoint.js';
+import type { FaceTable, FaceSpec } from './face-table.js';
 import { isFenced } from './fenced-wire.js';
-import { FaceTable, type FaceSpec } from './face-table.js';
 import { DEFAULT_HOLD_LIMITS, type HoldLimits } from './hold-buffer.js';
-import { Rib } from './rib.js';
-import { RoutingPart } from './routing-part.js';
-import { leastMtu } from './role.js';
 import type { NodeStackOptions } from './node-stack-options.js';
-import { XcmpAnswers } from './xcmp-answers.js';
+import type { Rib } from './rib.js';
+import { leastMtu } from './role.js';
+import type { RoutingPart } from './routing-part.js';
 import { StackParts } from './stack-parts.js';
+import type { XcmpAnswers } from './xcmp-answers.js';
 
 /**
  * One XIA node, whatever its role: forwarding, transports, content and mobility over some faces.

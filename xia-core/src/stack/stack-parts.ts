@@ -13,14 +13,14 @@ import { EchoEndpoint } from './echo-endpoint.js';
 import { FaceTable } from './face-table.js';
 import { MtuPart } from './mtu-part.js';
 import { Naming } from './naming.js';
-import { Rib } from './rib.js';
-import { RoutingPart } from './routing-part.js';
-import { mobilityRole } from './role.js';
+import type { NodeStackOptions, StackEvent } from './node-stack-options.js';
 import { PacketPath } from './packet-path.js';
+import { Place } from './place.js';
+import { Rib } from './rib.js';
+import { mobilityRole } from './role.js';
+import { RoutingPart } from './routing-part.js';
 import { SourceMemo } from './source-memo.js';
 import { XcmpAnswers } from './xcmp-answers.js';
-import { Place } from './place.js';
-import type { NodeStackOptions, StackEvent } from './node-stack-options.js';
 
 /** Principal types that a host sends to its access point when it knows nothing better. */
 const DEFAULTED_TYPES = [PrincipalType.AD, PrincipalType.HID, PrincipalType.IP] as const;
