@@ -50,6 +50,10 @@ export class ChunkNetwork {
   /** What a meddler makes of each packet to the client. */
   meddle: (packet: Uint8Array, requested: Dag) => Uint8Array = (packet) => packet;
   dropped = 0;
+  /** Bytes that each request asked for, as it says them. */
+  readonly asked: number[] = [];
+  /** Requests for more bytes make no sense to the responder. */
+  mostUnderstoodBytes = Number.POSITIVE_INFINITY;
   /** Packets that were too large for the path. */
   swallowed = 0;
   now = 0;
@@ -116,6 +120,8 @@ export class ChunkNetwork {
     if (view.reset(packet) !== undefined) throw new Error('a request with a bad header');
     const request = parseChunk(view.payload());
     if (request.opcode !== 'request') throw new Error('not a request');
+    this.asked.push(request.length);
+    if (request.length > this.mostUnderstoodBytes) return;
     const chunk = this.store.find(requested.intent.id, this.now);
     if (chunk === undefined) return;
     this.responder.respond(view, request, chunk, this.impairments.mtu ?? 1400, hostDag(AD, SERVER), this.now, (head, data) => {

@@ -51,6 +51,33 @@ describe('on a clean path', () => {
     expect(net.fetcher.counters.segments).toBeLessThan(40 * 4 + 80);
   });
 
+  it('asks for several large segments at once, and for as many of what got lost as any responder understands', () => {
+    const net = new ChunkNetwork(2, { mtu: 65_507, delayMs: 0.5, loss: 0.02 });
+    const chunks = Array.from({ length: 12 }, () => net.publish(983_040));
+    const verify = () => true;
+    for (const [id, { dag, bytes }] of chunks.entries()) net.fetcher.fetch(dag, 0, { id, length: bytes.length, verify });
+    net.run();
+    for (const [id, { bytes }] of chunks.entries()) expectSame(doneBytes(net.events, id), bytes);
+    const { segments, requests } = net.fetcher.counters;
+    expect(segments / requests).toBeGreaterThan(1.5);
+    expect(Math.max(...net.asked)).toBeGreaterThan(200_000);
+    // In whole segments, as soon as it is known how large they are: what six nodes and two headers leave of a packet.
+    const segment = 65_507 - (8 + 6 * 28 + CHUNK_RESPONSE_BYTES);
+    expect(net.asked.filter((bytes) => bytes > 0xffff && bytes % segment !== 0).length).toBeLessThan(5);
+  });
+
+  it('asks for less where long ranges are not understood', () => {
+    const net = new ChunkNetwork(2, { mtu: 65_507, delayMs: 0.5 });
+    net.mostUnderstoodBytes = 0xffff;
+    const chunks = Array.from({ length: 12 }, () => net.publish(983_040));
+    const verify = () => true;
+    for (const [id, { dag, bytes }] of chunks.entries()) net.fetcher.fetch(dag, 0, { id, length: bytes.length, verify });
+    net.run();
+    for (const [id, { bytes }] of chunks.entries()) expectSame(doneBytes(net.events, id), bytes);
+    expect(net.asked.filter((bytes) => bytes > 0xffff)).toHaveLength(4);
+    expect(net.now).toBeLessThan(1000);
+  });
+
   it('opens the window up to its limit and no further', () => {
     const net = new ChunkNetwork(3, { mtu: 9000, delayMs: 20 }, { maxWindowBytes: 512 * 1024 });
     const chunks = Array.from({ length: 8 }, () => net.publish(1_000_000));

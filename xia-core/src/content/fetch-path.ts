@@ -54,7 +54,7 @@ export class FetchPath implements ChunkPath {
   }
 
   learnSegment(bytes: number, isWholeRange: boolean): void {
-    this.flights.learnSegment(bytes, isWholeRange);
+    this.flights.sizes.learnSegment(bytes, isWholeRange);
   }
 
   progress(flight: Flight, arrived: number, segmentEnd: number, segmentBytes: number, now: number): void {

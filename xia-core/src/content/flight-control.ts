@@ -1,33 +1,22 @@
 import type { RandomSource } from '../bytes/index.js';
+import { MAX_CHUNK_RANGE_BYTES } from '../wire/index.js';
 import { NOBODY, type ChunkFetch, type ChunkPath, type Flight, type NextRange } from './chunk-fetch.js';
 import type { FetchCounters, FetchLimits } from './fetch-options.js';
 import type { FetchSource } from './fetch-source.js';
+import { FlightDeadlines } from './flight-deadlines.js';
 import { FlightList } from './flight-list.js';
 import { NearCache } from './near-cache.js';
 import { PathCongestion, type RequestStamp } from './path-congestion.js';
+import { RangeSizes } from './range-sizes.js';
+import { ReorderPatience } from './reorder-patience.js';
 import { SAFE_RANGE_BYTES, SegmentLimit } from './segment-limit.js';
 
-/** Ranges get no smaller with a small window, unless a chunk ends. */
-const MIN_RANGE_BYTES = 4096;
-/** Of one window, so that several ranges are under way and a lost one is noticed by the others. */
-const RANGES_PER_WINDOW = 8;
 /** Later segments that must come before a range is given up. */
 const REORDER_SEGMENTS = 3;
 /** A timer that fires so late was held up by its own process: arrived packets are looked at first. */
 const LATE_TIMER_MS = 10;
-/** After so many of them, overtaken ranges are waited for half as long. */
-const PATIENT_LOSSES = 16;
-const SMALLEST_SEGMENT_BYTES = 1200;
-/** From such segments on, as local links carry them, more of them are asked for at once than a request of the usual form can say. */
-const LARGE_SEGMENT_BYTES = 32_768;
 /** The share of the last round trip that must have passed until a range can have been overtaken by something asked for again. */
 const DUE_SHARE = 0.9;
-/** A pause of a responder in the middle of its answer that is no loss yet. */
-const MIN_PAUSE_MS = 10;
-/** A path that has carried something before is tried at least so often during an outage, or once in so many of its timeouts. */
-const OUTAGE_PROBE_MS = 250;
-const OUTAGE_PROBE_TIMEOUTS = 4;
-
 export interface FlightControlOptions {
   readonly limits: Required<FetchLimits>;
   readonly rng: Pick<RandomSource, 'unit'>;
@@ -47,20 +36,15 @@ export class FlightControl {
   readonly #counters: FetchCounters;
   readonly #congestion: PathCongestion;
   readonly #segments: SegmentLimit;
+  /** How much to ask for at once. */
+  readonly sizes: RangeSizes;
+  /** How long an overtaken range may still come. */
+  readonly #patience = new ReorderPatience();
+  readonly #deadlines: FlightDeadlines;
   readonly #flights = new FlightList();
   #sequence = 0;
   #inFlightBytes = 0;
   #probes = 0;
-  /** What the path carries in one packet, as far as seen; 0 while no range had to be cut into segments. */
-  #segmentBytes = 0;
-  #largestSegmentBytes = SMALLEST_SEGMENT_BYTES;
-  /** How long an overtaken range may still come; 0 as long as nothing was seen to come out of order. */
-  #reorderMs = 0;
-  /** Ranges given up because later ones came, since one of them was found to be too early. */
-  #rightSinceHasty = 0;
-  /** When a range was last given up because later ones came, and when that was last found to be too early. */
-  #overtakenAt = Number.NEGATIVE_INFINITY;
-  #hastyAt = Number.NEGATIVE_INFINITY;
   /** Not later than the first deadline of a flight. */
   #alarmAt = Number.POSITIVE_INFINITY;
   #lateTimerExcused = false;
@@ -69,8 +53,6 @@ export class FlightControl {
   readonly #nearCache = new NearCache();
   /** Of the flight that answered last from as far as the source. */
   #farStamp: RequestStamp | undefined;
-  /** Bytes given up because later ones came, as far as they may come after all. */
-  #doubtedBytes = 0;
   /** A timeout passed in which nothing at all arrived, and nothing has since. */
   outage = false;
   /** More would have been asked for if window or pace had let it; only then does the window grow. */
@@ -81,6 +63,10 @@ export class FlightControl {
     this.#counters = options.counters;
     this.#congestion = new PathCongestion(options.limits);
     this.#segments = new SegmentLimit(options.counters);
+    const { limits, rng } = options;
+    const [rtt, patience, nearCache] = [this.#congestion.rtt, this.#patience, this.#nearCache];
+    this.#deadlines = new FlightDeadlines({ limits, rng, rtt, patience, nearCache });
+    this.sizes = new RangeSizes(limits, this.#congestion, this.#segments);
   }
 
   get windowBytes(): number {
@@ -111,40 +97,9 @@ export class FlightControl {
     return this.#congestion.rtt.measured;
   }
 
-  get segmentBytes(): number {
-    return this.#segmentBytes;
-  }
-
-  /** How much of the rest of a chunk to ask for at once: also a part of the window, but no more than responders give. */
-  get restBytes(): number {
-    return Math.min(this.#options.limits.maxRestBytes, this.#partBytes, this.#segments.rangeBytes);
-  }
-
-  /** How much to ask for at once: a part of the window, in whole segments of the path. */
-  get rangeBytes(): number {
-    const { maxRangeBytes, maxRestBytes } = this.#options.limits;
-    // Where a range of the usual size is a packet or two, a request would cost as much as what it brings.
-    const most = this.#largestSegmentBytes < LARGE_SEGMENT_BYTES ? maxRangeBytes : Math.max(maxRangeBytes, maxRestBytes);
-    return this.#wholeSegments(Math.min(most, this.#partBytes, this.#segments.rangeBytes));
-  }
-
-  /** How much of what got lost to ask for at once: never more than any responder understands. */
-  get repairBytes(): number {
-    return this.#wholeSegments(Math.min(this.#options.limits.maxRangeBytes, this.#partBytes, this.#segments.rangeBytes));
-  }
-
-  #wholeSegments(range: number): number {
-    const segment = this.#segmentBytes;
-    return segment > 0 && segment < range ? range - (range % segment) : range;
-  }
-
   /** How much to ask for next to try whether segments of that size come; 0 when that is not in doubt. */
   get testBytes(): number {
     return this.#segments.testBytes;
-  }
-
-  get #partBytes(): number {
-    return Math.max(MIN_RANGE_BYTES, Math.floor(Math.min(this.windowBytes / RANGES_PER_WINDOW, this.#congestion.burstBytes)));
   }
 
   /** Whether the window has room for a range. There is always room for one. */
@@ -187,9 +142,10 @@ export class FlightControl {
     };
     this.#flights.append(flight);
     chunk.asked(range, flight, now);
+    if (isLong(flight)) this.sizes.longAsked();
     if (probe) this.#probes++;
     else this.#inFlightBytes += length;
-    const deadline = now + (range.repeated ? this.#repairTimeoutMs(flight) : this.#timeoutMs(source));
+    const deadline = now + (range.repeated ? this.#deadlines.repairMs(flight) : this.#deadlines.answerMs(source));
     // Not after the chunk is to be given up.
     const giveUpAt = chunk.silentSince + this.#options.limits.giveUpMs;
     this.#setDeadline(flight, giveUpAt > now ? Math.min(deadline, giveUpAt) : deadline);
@@ -230,7 +186,7 @@ export class FlightControl {
         continue;
       }
       // Others still come that were asked for before: it may wait behind them in a queue that grows.
-      const patience = this.lastArrivalAt + (flight.answered ? this.#pauseMs : this.#timeoutMs(flight.source));
+      const patience = this.lastArrivalAt + (flight.answered ? this.#deadlines.pauseMs : this.#deadlines.answerMs(flight.source));
       if (flight.passed === 0 && !flight.repeated && !flight.endCame && patience > now) {
         this.#setDeadline(flight, patience);
         continue;
@@ -253,19 +209,11 @@ export class FlightControl {
     for (let flight = this.#flights.head; flight !== undefined; flight = flight.next) this.#giveUp(flight, now);
     this.#congestion.reset(now);
     this.#segments.reset();
-    this.#segmentBytes = 0;
-    this.#reorderMs = 0;
+    this.sizes.reset();
+    this.#patience.reset();
     this.#nearCache.forget();
     this.#farStamp = undefined;
     this.outage = false;
-  }
-
-  /** The first segment of a range is as large as the path allows, unless it is the whole range. */
-  learnSegment(bytes: number, isWholeRange: boolean): void {
-    if (bytes > this.#largestSegmentBytes) this.#largestSegmentBytes = bytes;
-    if (!isWholeRange) this.#segmentBytes = bytes;
-    else if (bytes > this.#segmentBytes) this.#segmentBytes = 0;
-    this.#congestion.setPacketBytes(this.#segmentBytes || this.#largestSegmentBytes);
   }
 
   /** New bytes of one flight, in segments of so many bytes of which the last one ends at `segmentEnd`. */
@@ -287,6 +235,7 @@ export class FlightControl {
     const isQuick = flight.repeated && rtt.measured && elapsedMs < rtt.minMs / 2;
     if (!flight.answered) {
       flight.answered = true;
+      if (isLong(flight)) this.sizes.longAnswered();
       if (!flight.repeated) rtt.sample(elapsedMs);
       else this.#judgeRepair(flight, isQuick, elapsedMs, now, arrived);
     }
@@ -301,8 +250,7 @@ export class FlightControl {
       return;
     }
     flight.passed = 0;
-    // A responder sends a range at once and in order: after its last segment only stragglers can come.
-    this.#setDeadline(flight, now + (flight.endCame ? Math.max(2, this.#reorderMs, rtt.smoothedMs / 8) : this.#pauseMs));
+    this.#setDeadline(flight, now + (flight.endCame ? this.#deadlines.stragglerMs : this.#deadlines.pauseMs));
   }
 
   /** What was asked for again begins to come: from a cache, from the source, or late from whoever was asked first. */
@@ -334,17 +282,14 @@ export class FlightControl {
       // A later range is here to its end: as good as any number of its segments.
       earlier.passed = flight.endCame ? Math.max(REORDER_SEGMENTS, before + segments) : before + segments;
       if (earlier.passed < REORDER_SEGMENTS || earlier.source.silent) continue;
-      if (this.#reorderMs === 0) this.#giveUpOvertaken(earlier, now);
-      else if (before < REORDER_SEGMENTS) this.#setDeadline(earlier, Math.min(earlier.deadline, now + this.#reorderMs));
+      if (this.#patience.waitMs === 0) this.#giveUpOvertaken(earlier, now);
+      else if (before < REORDER_SEGMENTS) this.#setDeadline(earlier, Math.min(earlier.deadline, now + this.#patience.waitMs));
     }
   }
 
   #giveUpOvertaken(flight: Flight, now: number): void {
     this.#counters.overtaken++;
-    if (++this.#rightSinceHasty % PATIENT_LOSSES === 0) this.#reorderMs = this.#reorderMs > 1 ? this.#reorderMs / 2 : 0;
-    if (now - this.#overtakenAt > this.#congestion.rtt.smoothedMs) this.#doubtedBytes = 0;
-    this.#overtakenAt = now;
-    this.#doubtedBytes += flight.missing;
+    this.#patience.gaveUp(flight.missing, this.#congestion.rtt.smoothedMs, now);
     this.#giveUp(flight, now);
     this.#tellLost(flight, now);
   }
@@ -365,14 +310,8 @@ export class FlightControl {
   /** Bytes came that had been given up. If that was because later ones came, more of those are waited for, once per round trip. */
   wasHasty(bytes: number, now: number): void {
     this.#counters.spurious++;
-    const rttMs = this.#congestion.rtt.smoothedMs;
-    if (now - this.#overtakenAt > 2 * rttMs) return;
-    this.#doubtedBytes -= bytes;
-    if (this.#doubtedBytes <= 0) this.#congestion.spurious(now);
-    if (now - this.#hastyAt < rttMs) return;
-    this.#hastyAt = now;
-    this.#rightSinceHasty = 0;
-    this.#reorderMs = Math.min(rttMs, Math.max(this.#congestion.rtt.minMs / 4, 2 * this.#reorderMs));
+    const { smoothedMs, minMs } = this.#congestion.rtt;
+    if (this.#patience.cameAfterAll(bytes, smoothedMs, minMs, now)) this.#congestion.spurious(now);
   }
 
   /** No cache answered in the short time that it takes one: says nothing of the path, but is asked for again. */
@@ -409,32 +348,9 @@ export class FlightControl {
     flight.deadline = deadline;
     if (deadline < this.#alarmAt) this.#alarmAt = deadline;
   }
+}
 
-  /** How long a range that has begun to come may pause while nothing else comes either. */
-  get #pauseMs(): number {
-    const { smoothedMs, varianceMs } = this.#congestion.rtt;
-    return Math.max(MIN_PAUSE_MS, smoothedMs / 4 + 2 * varianceMs) + this.#reorderMs;
-  }
-
-  /**
-   * What is asked for again is mostly short and mostly the last that a chunk waits for, with nothing behind it that would tell of its loss.
-   * To ask once too often costs little there.
-   */
-  #repairTimeoutMs(flight: Flight): number {
-    const { source } = flight;
-    const { smoothedMs, varianceMs } = this.#congestion.rtt;
-    if (source.silentRounds > 1) return this.#timeoutMs(source);
-    flight.isHoped = this.#nearCache.mayRepair(flight);
-    const quickMs = flight.isHoped ? this.#nearCache.hopeMs : 1.5 * smoothedMs + 2 * varianceMs + MIN_PAUSE_MS;
-    return Math.min(this.#timeoutMs(source), quickMs + this.#reorderMs);
-  }
-
-  #timeoutMs({ silentRounds, heard }: FetchSource<ChunkPath>): number {
-    const { timeoutMarginMs, maxTimeoutMs } = this.#options.limits;
-    const base = this.#congestion.rtt.timeoutMs() + timeoutMarginMs;
-    if (silentRounds === 0) return Math.min(maxTimeoutMs, base);
-    const longestMs = heard ? Math.max(OUTAGE_PROBE_MS, OUTAGE_PROBE_TIMEOUTS * base) : maxTimeoutMs;
-    // Spread, so that fetchers which lost the path together do not come back together.
-    return Math.min(maxTimeoutMs, longestMs, base * 2 ** Math.min(silentRounds, 16)) * (1 + this.#options.rng.unit() / 8);
-  }
+/** Whether the request had to say a length of more than 16 bits. */
+function isLong({ start, end, chunk }: Flight): boolean {
+  return end - start > MAX_CHUNK_RANGE_BYTES && end !== chunk.length;
 }

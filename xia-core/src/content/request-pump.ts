@@ -89,8 +89,8 @@ export class RequestPump {
     return chunk.nextRange(bytes, 0, 0, bytes);
   }
 
-  #range(chunk: ChunkFetch, { flights, queue }: FetchPath): NextRange | undefined {
-    return chunk.nextRange(flights.rangeBytes, flights.segmentBytes, flights.restBytes, queue.repairs(chunk) ? flights.repairBytes : 0);
+  #range(chunk: ChunkFetch, { flights: { sizes }, queue }: FetchPath): NextRange | undefined {
+    return chunk.nextRange(sizes.rangeBytes, sizes.segmentBytes, sizes.restBytes, queue.repairs(chunk) ? sizes.repairBytes : 0);
   }
 
   /**
