@@ -1,3 +1,4 @@
+import { concatBytes } from 'xia-core';
 import { abortReason, type ControlMessage } from './messages.js';
 import type { AbortCode } from './abort-code.js';
 import { encodeMessage, MessageReader } from './codec.js';
@@ -41,6 +42,13 @@ export class ControlChannel {
     if (!this.#open) return;
     this.#liveness.sent(now);
     this.#send(encodeMessage(message));
+  }
+
+  /** As `send` of each, in one piece: each write costs more than what it says. */
+  sendAll(messages: readonly ControlMessage[], now: number): void {
+    if (!this.#open || messages.length === 0) return;
+    this.#liveness.sent(now);
+    this.#send(messages.length === 1 ? encodeMessage(messages[0]!) : concatBytes(...messages.map(encodeMessage)));
   }
 
   sendAbort(code: AbortCode, reason: string, now: number): void {

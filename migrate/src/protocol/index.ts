@@ -22,4 +22,5 @@ export { HandoverInquiry, HandoverReply, type HandoverAnswer } from './handover-
 export type { OfferedChunk } from './piece-list.js';
 export type { OrderedChunk } from './hold-back-queue.js';
 export { Receiver, type DestinationMark, type ReceiverEvent, type ReceiverOptions, type ReceiverOutcome } from './receiver.js';
-export { Sender, type SenderEvent, type SenderOptions, type SenderOutcome, type SenderSink, type SourceMark } from './sender.js';
+export { Sender } from './sender.js';
+export type { SenderEvent, SenderOptions, SenderOutcome, SenderSink, SourceMark } from './sender-options.js';

@@ -1,76 +1,12 @@
 import type { AbortCode, Abortion } from './abort-code.js';
-import type { ChunkCipher, ContentSealer, RunningHash } from './chunk-cipher.js';
 import { ControlChannel } from './control-channel.js';
-import { agreeLimits, DEFAULT_CHUNK_BYTES, DEFAULT_HOLD_BACK_BYTES, defaultLimits, type TransferLimits } from './limits.js';
-import { defaultLiveness, unreached, type LivenessOptions } from './liveness.js';
+import { DEFAULT_CHUNK_BYTES, DEFAULT_HOLD_BACK_BYTES, defaultLimits } from './limits.js';
+import { defaultLiveness, unreached } from './liveness.js';
 import { agreeVersion, PROTOCOL_VERSIONS, type ControlMessage, type HelloMessage } from './messages.js';
-import { MIN_PAGE_CUTTER_CHUNK_BYTES, PageCutter } from './pages/page-cutter.js';
-import { digestPiece, type OfferedChunk } from './piece-list.js';
-import { PieceOffers } from './piece-offers.js';
+import { OutgoingStream } from './outgoing-stream.js';
 import { StreamEndWatch } from './qemu-stream-end.js';
-import { SendWindow } from './send-window.js';
-import { BlindCutter, type CutPiece, type CutUrgency, type StreamCutter } from './stream-cutter.js';
-
-/** What the source writes down before it takes the step: `handed-over` before COMMITTED leaves, `running` when it takes back. */
-export type SourceMark = 'handed-over' | 'running';
-
-/** How a transfer ended for the source. `in-doubt`: given up, but nobody confirmed that the destination has it. */
-export type SenderOutcome =
-  | { readonly kind: 'handed-over'; readonly bytes: number; readonly chunks: number; readonly sha256: Uint8Array }
-  | ({ readonly kind: 'aborted' } & Abortion)
-  | { readonly kind: 'in-doubt'; readonly reason: string };
-
-export type SenderEvent =
-  /** HELLOs exchanged; chunks may flow within these limits. */
-  | { readonly kind: 'ready'; readonly limits: TransferLimits; readonly chunkBytes: number }
-  /** The whole input is offered; what follows is downtime. */
-  | { readonly kind: 'input-sent'; readonly bytes: number; readonly chunks: number }
-  /** The destination has everything; from here nobody can abort. */
-  | { readonly kind: 'committing' }
-  /** The stream was lost in the commit: open another to the same destination and call `streamOpened`, or `streamClosed`. */
-  | { readonly kind: 'reconnect' }
-  | { readonly kind: 'finished'; readonly outcome: SenderOutcome };
-
-/** Where the machine puts what it wants done. Called from within its inputs; none may call back into the machine. */
-export interface SenderSink {
-  /** Bytes for the control stream. */
-  send(bytes: Uint8Array): void;
-  /**
-   * Makes a sealed chunk fetchable; its 20-byte CID, or undefined when there is no room for it. The bytes may be kept,
-   * nobody writes to them again.
-   */
-  publish(sequence: number, ciphertext: Uint8Array): Uint8Array | undefined;
-  unpublish(cid: Uint8Array): void;
-  /** Returns true when the mark is on disk. `reason` is empty or says why the attempt ended. */
-  persist(mark: SourceMark, reason: string): boolean;
-  onEvent(event: SenderEvent): void;
-}
-
-export interface SenderOptions {
-  readonly vm: string;
-  /** 16 random bytes: names this transfer when the source comes back on another stream. */
-  readonly transfer: Uint8Array;
-  readonly cipher: ChunkCipher;
-  readonly hash: RunningHash;
-  readonly sink: SenderSink;
-  /** Seals the guest's pages such that what was moved before is recognised. Without it the stream is cut blindly. */
-  readonly contents?: ContentSealer | undefined;
-  readonly limits?: TransferLimits;
-  /** Plain bytes per chunk. */
-  readonly chunkBytes?: number;
-  /** A chunk that is not full leaves when no input came for this long. */
-  readonly flushAfterMs?: number;
-  readonly liveness?: LivenessOptions;
-  /** How long to look for the destination again once the VM was given up. Longer than the destination waits. */
-  readonly decisionTimeoutMs?: number;
-}
-
-/** Pages of the guest: those that are zero, sent for the first time, and sent again. */
-export interface PageFigures {
-  readonly zero: number;
-  readonly fresh: number;
-  readonly again: number;
-}
+import type { SenderOptions, SenderOutcome } from './sender-options.js';
+import type { CutUrgency } from './stream-cutter.js';
 
 const RECONNECT_FIRST_MS = 200;
 const RECONNECT_LAST_MS = 2_000;
@@ -93,19 +29,13 @@ type State = 'new' | 'hello' | 'sending' | 'done' | 'committing' | 'in-doubt' | 
 export class Sender {
   readonly #o: Required<SenderOptions>;
   readonly #channel: ControlChannel;
-  readonly #offers = new PieceOffers();
+  readonly #outgoing: OutgoingStream;
   readonly #endWatch = new StreamEndWatch(DEFAULT_HOLD_BACK_BYTES);
-  #window: SendWindow;
-  #chunkBytes: number;
-  #cutter: StreamCutter;
-  #offeredBytes = 0;
   #state: State = 'new';
   #inputEnded = false;
   #lastInputAt = 0;
-  #sequence = 0;
-  #bytes = 0;
-  #acknowledgedChunks = 0;
-  #maxWindowBytes = 0;
+  /** Of the input at hand. */
+  #now = 0;
   #sha256: Uint8Array | undefined;
   #doubtUntil = Infinity;
   #reconnectAt = Infinity;
@@ -121,9 +51,13 @@ export class Sender {
       contents: undefined,
       ...options,
     };
-    this.#window = new SendWindow(this.#o.limits);
-    this.#chunkBytes = this.#o.chunkBytes;
-    this.#cutter = new BlindCutter(this.#chunkBytes);
+    const { sink } = this.#o;
+    this.#outgoing = new OutgoingStream({
+      ...this.#o,
+      publish: (sequence, ciphertext) => sink.publish(sequence, ciphertext),
+      unpublish: (cid) => sink.unpublish(cid),
+      say: (offers) => this.#channel.sendAll(offers, this.#now),
+    });
     this.#channel = new ControlChannel((bytes) => this.#o.sink.send(bytes), this.#o.liveness);
   }
 
@@ -133,7 +67,7 @@ export class Sender {
 
   /** Whether more input is welcome. False while the window is full, so that back-pressure reaches the writer. */
   get wantsInput(): boolean {
-    return this.#state === 'sending' && !this.#inputEnded && this.#cutter.wantsInput;
+    return this.#state === 'sending' && !this.#inputEnded && this.#outgoing.wantsInput;
   }
 
   /** Whether `abort` would still stop the migration. */
@@ -141,26 +75,8 @@ export class Sender {
     return this.#state === 'new' || this.#state === 'hello' || this.#state === 'sending' || this.#state === 'done';
   }
 
-  stats(): {
-    bytes: number;
-    chunks: number;
-    acknowledgedChunks: number;
-    windowBytes: number;
-    maxWindowBytes: number;
-    pendingBytes: number;
-    offeredBytes: number;
-    pages: PageFigures | undefined;
-  } {
-    return {
-      bytes: this.#bytes,
-      chunks: this.#sequence,
-      acknowledgedChunks: this.#acknowledgedChunks,
-      windowBytes: this.#window.bytes,
-      maxWindowBytes: this.#maxWindowBytes,
-      pendingBytes: this.#cutter.bytes,
-      offeredBytes: this.#offeredBytes + this.#offers.saidBytes,
-      pages: this.#cutter instanceof PageCutter ? this.#cutter.pages : undefined,
-    };
+  stats(): ReturnType<OutgoingStream['stats']> {
+    return this.#outgoing.stats();
   }
 
   streamOpened(now: number): void {
@@ -205,7 +121,7 @@ export class Sender {
   /** The next piece of the VM stream. Copied: the reader may use its memory again. */
   input(piece: Uint8Array, now: number): void {
     if (this.#state === 'finished' || this.#inputEnded || piece.length === 0) return;
-    this.#cutter.push(piece);
+    this.#outgoing.push(piece);
     this.#endWatch.push(piece);
     this.#lastInputAt = now;
     this.#pump(now);
@@ -252,11 +168,9 @@ export class Sender {
     if (now >= this.#flushAt()) this.#pump(now);
   }
 
-  /** When what is not full must leave; never while the window has no room for it anyway. */
+  /** When what is not full must leave. */
   #flushAt(): number {
-    if (this.#state !== 'sending') return Infinity;
-    const isPartial = this.#cutter.hasPartial && this.#window.hasRoom(Math.min(this.#cutter.bytes, this.#chunkBytes));
-    return isPartial || !this.#offers.isEmpty ? this.#lastInputAt + this.#o.flushAfterMs : Infinity;
+    return this.#state === 'sending' && this.#outgoing.wantsFlush ? this.#lastInputAt + this.#o.flushAfterMs : Infinity;
   }
 
   #message(message: ControlMessage, now: number): void {
@@ -271,7 +185,7 @@ export class Sender {
         break;
       case 'sending':
       case 'done':
-        if (message.type === 'ack' && message.sequence < this.#sequence) return this.#acknowledged(message.sequence, now);
+        if (message.type === 'ack' && this.#outgoing.hasSaid(message.sequence)) return this.#acknowledged(message.sequence, now);
         if (message.type === 'received' && this.#state === 'done') return this.#received(message.bytes, message.sha256, now);
         break;
       case 'committing':
@@ -298,12 +212,9 @@ export class Sender {
     } else if (!this.#isSameTransfer(message)) {
       this.abort('protocol', 'the answer to HELLO names another VM or transfer', now);
     } else {
-      const limits = agreeLimits(this.#o.limits, message.limits);
-      this.#window = new SendWindow(limits);
-      this.#chunkBytes = Math.min(this.#o.chunkBytes, limits.maxChunkBytes);
-      this.#chooseCutter();
+      const limits = this.#outgoing.agree(message.limits);
       this.#state = 'sending';
-      this.#o.sink.onEvent({ kind: 'ready', limits, chunkBytes: this.#chunkBytes });
+      this.#o.sink.onEvent({ kind: 'ready', limits, chunkBytes: this.#outgoing.chunkBytes });
       this.#pump(now);
     }
   }
@@ -314,75 +225,35 @@ export class Sender {
   }
 
   #acknowledged(sequence: number, now: number): void {
-    for (const chunk of this.#window.release(sequence)) {
-      this.#acknowledgedChunks += 1;
-      this.#unpublish(chunk.cid);
-    }
+    this.#outgoing.release(sequence);
     this.#pump(now);
   }
 
-  /** Pages are told apart where the owner wants it, and pieces may be as large as that takes. */
-  #chooseCutter(): void {
-    const early = this.#cutter;
-    const knowsPages = this.#o.contents !== undefined && this.#chunkBytes >= MIN_PAGE_CUTTER_CHUNK_BYTES;
-    this.#cutter = knowsPages ? new PageCutter(this.#chunkBytes) : new BlindCutter(this.#chunkBytes);
-    // Until here nothing was known of the stream, so that its pieces are their contents.
-    while (early.ready('end') > 0) this.#cutter.push(early.take().content);
-  }
-
-  /** Cuts, seals, publishes and offers as much as the window takes; DONE follows the last chunk at once. */
+  /** Offers as much as the window takes; DONE follows the last chunk at once. */
   #pump(now: number): void {
-    const isIdle = now >= this.#lastInputAt + this.#o.flushAfterMs;
-    const urgency: CutUrgency = this.#inputEnded ? 'end' : isIdle ? 'idle' : 'full';
-    let length = 0;
-    while (this.#state === 'sending') {
-      length = this.#cutter.ready(urgency);
-      if (length === 0 || !this.#window.hasRoom(length)) break;
-      this.#offer(this.#cutter.take(), now);
-      if (this.#offers.isFull) this.#sayOffers(now);
-    }
     if (this.#state !== 'sending') return;
-    // The destination acknowledges only what it has heard of.
-    if (urgency !== 'full' || length > 0) this.#sayOffers(now);
-    if (!this.#inputEnded || this.#cutter.bytes > 0) return;
-    this.#state = 'done';
-    this.#sha256 = this.#o.hash.digest();
-    this.#channel.send({ type: 'done', chunks: this.#sequence, bytes: this.#bytes, sha256: this.#sha256 }, now);
-    this.#o.sink.onEvent({ kind: 'input-sent', bytes: this.#bytes, chunks: this.#sequence });
-  }
-
-  #offer(piece: CutPiece, now: number): void {
-    const sequence = this.#sequence++;
-    const { length, content, layout } = piece;
-    const chunk = content.length === 0 ? undefined : this.#publish(sequence, piece);
-    if (chunk === 'full') {
-      this.abort('publish-failed', `no room for chunk ${sequence} of ${content.length} bytes; a smaller window needs less`, now);
+    // While a piece waits for the window nothing is read, which says nothing of what would come.
+    const isStalled = !this.#outgoing.wantsInput;
+    const isIdle = !isStalled && now >= this.#lastInputAt + this.#o.flushAfterMs;
+    const urgency: CutUrgency = this.#inputEnded ? 'end' : isIdle ? 'idle' : 'full';
+    this.#now = now;
+    const complaint = this.#outgoing.pump(urgency);
+    if (complaint !== undefined) {
+      this.abort('publish-failed', complaint, now);
       return;
     }
-    digestPiece(this.#o.hash, sequence, { length, chunk, layout });
-    this.#window.add({ sequence, cid: chunk?.cid, length });
-    this.#maxWindowBytes = Math.max(this.#maxWindowBytes, this.#window.bytes);
-    this.#bytes += length;
-    this.#offeredBytes += content.length;
-    if (this.#cutter instanceof PageCutter) this.#offers.add(sequence, { length, layout, chunk });
-    else this.#channel.send({ type: 'offer', sequence, cid: chunk!.cid, tag: chunk!.tag, length }, now);
-  }
-
-  #publish(sequence: number, { content, recurs }: CutPiece): OfferedChunk | 'full' {
-    const { cipher, contents, sink } = this.#o;
-    const keyed = recurs ? contents?.sealWithKey(content) : undefined;
-    const { ciphertext, tag } = keyed ?? cipher.seal(sequence, content);
-    const cid = sink.publish(sequence, ciphertext);
-    return cid === undefined ? 'full' : { cid, tag, length: content.length, key: keyed?.key };
-  }
-
-  #sayOffers(now: number): void {
-    if (!this.#offers.isEmpty) this.#channel.send(this.#offers.take(), now);
+    if (isStalled && this.#outgoing.wantsInput) this.#lastInputAt = now;
+    if (!this.#inputEnded || !this.#outgoing.isEmpty) return;
+    this.#state = 'done';
+    this.#sha256 = this.#o.hash.digest();
+    const { bytes, chunks } = this.#outgoing;
+    this.#channel.send({ type: 'done', chunks, bytes, sha256: this.#sha256 }, now);
+    this.#o.sink.onEvent({ kind: 'input-sent', bytes, chunks });
   }
 
   #received(bytes: number, sha256: Uint8Array, now: number): void {
     const ours = this.#sha256!;
-    if (bytes !== this.#bytes || !sha256.every((byte, index) => byte === ours[index])) {
+    if (bytes !== this.#outgoing.bytes || !sha256.every((byte, index) => byte === ours[index])) {
       this.abort('integrity', 'the destination received something else than was sent', now);
       return;
     }
@@ -391,13 +262,14 @@ export class Sender {
       return;
     }
     this.#state = 'committing';
-    this.#releaseAll();
+    this.#outgoing.clear();
     this.#channel.send({ type: 'committed' }, now);
     this.#o.sink.onEvent({ kind: 'committing' });
   }
 
   #taken(): void {
-    this.#finish({ kind: 'handed-over', bytes: this.#bytes, chunks: this.#sequence, sha256: this.#sha256! });
+    const { bytes, chunks } = this.#outgoing;
+    this.#finish({ kind: 'handed-over', bytes, chunks, sha256: this.#sha256! });
   }
 
   /**
@@ -428,16 +300,7 @@ export class Sender {
   #finish(outcome: SenderOutcome): void {
     this.#state = 'finished';
     this.#channel.close();
-    this.#releaseAll();
+    this.#outgoing.clear();
     this.#o.sink.onEvent({ kind: 'finished', outcome });
-  }
-
-  #releaseAll(): void {
-    this.#cutter.clear();
-    for (const chunk of this.#window.clear()) this.#unpublish(chunk.cid);
-  }
-
-  #unpublish(cid: Uint8Array | undefined): void {
-    if (cid !== undefined) this.#o.sink.unpublish(cid);
   }
 }

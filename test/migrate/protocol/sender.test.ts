@@ -16,6 +16,7 @@ let diskWorks: boolean;
 let room: boolean;
 let published: Set<string>;
 let sender: Sender;
+let sink: SenderSink;
 
 const say = (message: ControlMessage, now = 0) => sender.streamBytes(encodeMessage(message), now);
 const types = () => sent.map((message) => message.type);
@@ -29,7 +30,7 @@ beforeEach(() => {
   room = true;
   published = new Set();
   const reader = new MessageReader();
-  const sink: SenderSink = {
+  sink = {
     send(bytes) {
       reader.push(bytes);
       for (let next = reader.next(); next.kind === 'message'; next = reader.next()) sent.push(next.message);
@@ -47,10 +48,15 @@ beforeEach(() => {
     },
     onEvent: (event) => void events.push(event),
   };
-  sender = new Sender({ vm: 'vm1', transfer, cipher: fakeCipher, hash: sha256(), sink, chunkBytes: 1000, flushAfterMs: 2 });
+  makeSender();
+});
+
+function makeSender(wanted?: typeof limits): void {
+  const own = wanted === undefined ? {} : { limits: wanted };
+  sender = new Sender({ vm: 'vm1', transfer, cipher: fakeCipher, hash: sha256(), sink, chunkBytes: 1000, flushAfterMs: 2, ...own });
   sender.streamOpened(0);
   sent = [];
-});
+}
 
 /** Everything up to the commit, with 10 bytes of input. */
 function bringToDone(): void {
@@ -89,6 +95,64 @@ describe('the sender', () => {
     expect(sender.nextTimeout()).toBe(7);
     sender.handleTimeout(7);
     expect(types()).toEqual(['offer']);
+  });
+
+  it('does not take the time in which the window was full for a time without input', () => {
+    say(hello);
+    while (sender.wantsInput) sender.input(new Uint8Array(700), 0);
+    const { chunks, pendingBytes } = sender.stats();
+    expect(pendingBytes).toBeGreaterThan(1000);
+    say({ type: 'ack', sequence: 2 }, 50);
+    expect(sender.stats()).toMatchObject({ chunks: chunks + 1, pendingBytes: pendingBytes - 1000 });
+    say({ type: 'ack', sequence: 4 }, 51);
+    expect(sender.stats()).toMatchObject({ chunks: chunks + 1, windowBytes: 0 });
+    expect(sender.nextTimeout()).toBe(52);
+    sender.handleTimeout(52);
+    expect(sender.stats()).toMatchObject({ chunks: chunks + 2, pendingBytes: 0 });
+  });
+
+  it('keeps a piece that is not full as long as the destination has enough to do', () => {
+    say(hello);
+    for (let chunk = 0; chunk < 3; chunk++) sender.input(new Uint8Array(1000), 0);
+    sender.input(new Uint8Array(10), 0);
+    expect(sender.nextTimeout()).toBeGreaterThan(2);
+    say({ type: 'ack', sequence: 1 }, 50);
+    expect(sender.stats()).toMatchObject({ chunks: 3, windowBytes: 1000, pendingBytes: 10 });
+    say({ type: 'ack', sequence: 2 }, 60);
+    expect(sender.stats()).toMatchObject({ chunks: 4, windowBytes: 10, pendingBytes: 0 });
+  });
+
+  it('says several offers together while the destination has enough to do, and one at once otherwise', () => {
+    const wide = { windowBytes: 64_000, windowChunks: 1024, maxChunkBytes: 1000 };
+    makeSender(wide);
+    say({ ...hello, limits: wide });
+    const offers = () => types().filter((type) => type === 'offer').length;
+    for (let chunk = 1; chunk <= 16; chunk++) {
+      sender.input(new Uint8Array(1000), 0);
+      expect(offers()).toBe(chunk);
+    }
+    for (let chunk = 17; chunk <= 23; chunk++) sender.input(new Uint8Array(1000), 0);
+    expect(offers()).toBe(16);
+    sender.input(new Uint8Array(1000), 0);
+    expect(offers()).toBe(24);
+    sender.input(new Uint8Array(1000), 0);
+    expect(offers()).toBe(24);
+    say({ type: 'ack', sequence: 8 });
+    expect(offers()).toBe(25);
+    for (let chunk = 26; chunk <= 30; chunk++) sender.input(new Uint8Array(1000), 0);
+    expect(offers()).toBeLessThan(30);
+    sender.inputEnded(0);
+    expect(types().slice(-2)).toEqual(['offer', 'done']);
+    expect(offers()).toBe(30);
+  });
+
+  it('refuses an ACK of a chunk that it has not told of yet', () => {
+    const wide = { windowBytes: 64_000, windowChunks: 1024, maxChunkBytes: 1000 };
+    makeSender(wide);
+    say({ ...hello, limits: wide });
+    for (let chunk = 1; chunk <= 17; chunk++) sender.input(new Uint8Array(1000), 0);
+    say({ type: 'ack', sequence: 16 });
+    expect(outcome()).toMatchObject({ kind: 'aborted', code: 'protocol' });
   });
 
   it('lets the last piece and DONE leave at once', () => {
