@@ -1,0 +1,1 @@
+export async function warmUp(_times: number, _signal: AbortSignal): Promise<void> {}
