@@ -99,7 +99,7 @@ export class StandbyService {
       if (isWanted) this.#hand(id, this.#waiting.shift()!);
       this.#staff();
     };
-    const worker = new WorkerProcess(how === 'warm' ? settings : { ...settings, warmUps: 0 }, {
+    const worker = new WorkerProcess(how === 'warm' ? settings : { ...settings, warmUps: [] }, {
       onMessage: ({ kind, ...rest }) => {
         if (kind === 'leaving') {
           ({ reason } = rest as { reason: string });

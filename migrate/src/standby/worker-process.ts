@@ -22,7 +22,7 @@ export class WorkerProcess {
 
   constructor({ xmigrate, warmUps, maxPrograms, maxRssMb }: WorkerSettings, listeners: WorkerListeners) {
     const [file = '', ...words] = xmigrate;
-    const figures = ['--warm-ups', warmUps, '--max-programs', maxPrograms, '--max-memory', maxRssMb].map(String);
+    const figures = ['--warm-ups', warmUps.join(','), '--max-programs', maxPrograms, '--max-memory', maxRssMb].map(String);
     this.#child = spawn(file, [...words, 'standby', '--worker', ...figures], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       detached: true,

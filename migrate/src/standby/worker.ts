@@ -3,13 +3,14 @@ import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExitCode, XiaError } from 'xia-core';
 import { LineLink, ParentChannel, readOrder, type Upward } from '../channel/index.js';
+import { collector, keepCode } from './memory.js';
 import { runOrder } from './run-order.js';
 import { warmUp } from './warm-up.js';
 import type { WorkerMessage } from './worker-messages.js';
 
 export interface WorkerOptions {
-  /** How many transfers it plays before it says that it is ready; 0: none. */
-  readonly warmUps: number;
+  /** MB of the stream of each move that it plays before it says that it is ready. */
+  readonly warmUps: readonly number[];
   /** Programs that it runs before it is replaced. */
   readonly maxPrograms: number;
   /** MB of memory with which it is replaced. */
@@ -31,6 +32,7 @@ class Worker {
   readonly #options: WorkerOptions;
   readonly #signal: AbortSignal;
   readonly #orphaned = new AbortController();
+  readonly #collect = collector();
   #resources: readonly string[] = [];
   #programs = 0;
 
@@ -49,7 +51,9 @@ class Worker {
       wake();
     });
     ended.addEventListener('abort', () => wake(), { once: true });
+    keepCode();
     await warmUp(this.#options.warmUps, ended);
+    this.#collect();
     this.#resources = openResources();
     this.#say({ kind: 'ready', cpuSeconds: usedCpuSeconds(), rssMb: rssMb() });
     while (!ended.aborted) {
@@ -102,14 +106,18 @@ class Worker {
   async #unfit(): Promise<string | undefined> {
     const { maxPrograms, maxRssMb } = this.#options;
     if (this.#programs >= maxPrograms) return `it has run ${this.#programs} programs`;
-    if (rssMb() > maxRssMb) return `it has ${rssMb()} MB of memory`;
     const deadline = performance.now() + CLEAN_TIMEOUT_MS;
-    for (;;) {
-      const left = leftOver(this.#resources, openResources());
-      if (left.length === 0) return undefined;
+    for (let left = this.#left(); left.length > 0; left = this.#left()) {
       if (performance.now() > deadline) return `its program left something open: ${left.join(', ')}`;
       await sleep(LOOK_AGAIN_MS);
     }
+    this.#collect();
+    return rssMb() > maxRssMb ? `it has ${rssMb()} MB of memory` : undefined;
+  }
+
+  /** What is open now and was not before the first program. */
+  #left(): string[] {
+    return leftOver(this.#resources, openResources());
   }
 
   #say(message: WorkerMessage): void {

@@ -10,7 +10,7 @@ interface StandbyCommandOptions {
   readonly maxWorkers: number;
   readonly maxPrograms: number;
   readonly maxMemory: number;
-  readonly warmUps: number;
+  readonly warmUps: readonly number[];
   readonly json?: boolean;
   readonly worker?: boolean;
 }
@@ -19,7 +19,13 @@ const DEFAULT_WORKERS = 1;
 const DEFAULT_MAX_WORKERS = 4;
 const DEFAULT_MAX_PROGRAMS = 100;
 const DEFAULT_MAX_MEMORY_MB = 400;
-const DEFAULT_WARM_UPS = 2;
+const DEFAULT_WARM_UPS = '24,24';
+
+/** Megabytes, separated by commas. @throws InvalidArgumentError */
+function sizesArgument(text: string): number[] {
+  const size = integerArgument(1, 1000);
+  return text.split(',').flatMap((word) => (word.trim() === '' ? [] : [size(word)]));
+}
 
 function words(event: StandbyEvent): string {
   switch (event.event) {
@@ -69,7 +75,11 @@ export function standbyCommand(signal: AbortSignal): Command {
     .option('--max-workers <n>', 'the most there may be, when more moves come; others are sent away', count(64), DEFAULT_MAX_WORKERS)
     .option('--max-programs <n>', 'a worker that has run so many is replaced', count(1_000_000), DEFAULT_MAX_PROGRAMS)
     .option('--max-memory <MB>', 'a worker that has more than this after a move is replaced', count(1_000_000), DEFAULT_MAX_MEMORY_MB)
-    .option('--warm-ups <n>', 'transfers that a new worker plays before it is ready', integerArgument(0, 100), DEFAULT_WARM_UPS)
+    .addOption(
+      new Option('--warm-ups <MB,...>', 'moves that a new worker plays before it is ready, so many MB each')
+        .argParser(sizesArgument)
+        .default(sizesArgument(DEFAULT_WARM_UPS), DEFAULT_WARM_UPS),
+    )
     .option('--json', 'one JSON object a line on stdout')
     .addOption(new Option('--worker', 'a process that a standby has started').hideHelp())
     .addHelpText(

@@ -77,7 +77,6 @@ export class Standbys implements AsyncDisposable {
     this.#children.set(host, child);
     this.#free.set(host, free);
     createInterface({ input: child.stdout }).on('line', (line) => {
-      if (process.env['XDBG']) process.stderr.write(line+'\n');
       const { event, pid } = v.parse(eventSchema, JSON.parse(line));
       if (event === 'ready' || event === 'free') free.add(pid);
       if (event === 'taken' || event === 'left') free.delete(pid);
