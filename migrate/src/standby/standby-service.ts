@@ -8,7 +8,7 @@ import { WorkerProcess, type WorkerSettings } from './worker-process.js';
 
 /** What a standby tells of its workers, for logs. */
 export type StandbyEvent =
-  | { readonly event: 'ready'; readonly pid: number; readonly cpuSeconds: number; readonly rssMb: number }
+  | { readonly event: 'ready'; readonly pid: number; readonly cpuSeconds: number; readonly rssMb: number; readonly fault: string }
   | { readonly event: 'taken'; readonly pid: number }
   | { readonly event: 'free'; readonly pid: number; readonly programs: number; readonly rssMb: number }
   | { readonly event: 'left'; readonly pid: number; readonly reason: string }
@@ -71,6 +71,7 @@ export class StandbyService {
     }
     if (grant === 'wait') {
       this.#waiting.push(socket);
+      for (const worker of this.#workers.values()) worker.hurry();
       this.#staff();
     } else this.#hand(grant, socket);
   }
@@ -126,7 +127,9 @@ async function makePrivate(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const { mode, uid } = await lstat(folder);
   if (uid === process.getuid?.() && (mode & 0o077) === 0) return;
-  throw new XiaError('refused', `${folder}: others may enter this folder; a standby's socket needs one of its own with mode 0700`, { folder });
+  throw new XiaError('refused', `${folder}: others may enter this folder; a standby's socket needs one of its own with mode 0700`, {
+    folder,
+  });
 }
 
 function refuse(socket: Socket, reason: string): void {

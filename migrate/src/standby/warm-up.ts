@@ -13,7 +13,8 @@ const LOOPBACK = '127.0.0.1:0';
 const MTU = 65_507;
 const VM = 'warm-up';
 const PIECE_BYTES = 64 * 1024;
-const TIMEOUT_MS = 60_000;
+/** On a machine that has no time for it, it is given up. */
+const TIMEOUT_MS = 30_000;
 const A_DAY_MS = 86_400_000;
 
 type Role = 'send' | 'recv';
@@ -23,13 +24,12 @@ type Role = 'send' | 'recv';
  * chunks, state files, the conversations with QEMU and with `run`), so that the code of the next move is compiled by what it will do.
  *
  * @param megabytes of the stream
- * @throws XiaError `timeout`, `refused` when the move does not succeed
+ * @throws XiaError `refused` when the move does not succeed
  */
 async function playMove(folder: string, host: string, megabytes: number, signal: AbortSignal): Promise<void> {
   const stop = new AbortController();
   const onAbort = () => stop.abort(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
-  const timer = setTimeout(() => stop.abort(new XiaError('timeout', 'a warm-up took too long')), TIMEOUT_MS);
   const said = new Map<string, Readonly<Record<string, unknown>>>();
   const piece = randomBytes(PIECE_BYTES);
   const advance = async (what: string) => {
@@ -58,16 +58,16 @@ async function playMove(folder: string, host: string, megabytes: number, signal:
       advance(`${role} ${message.event}`).catch((error: unknown) => stop.abort(error));
     });
     const words = ['--vm', VM, '--host', host, '--state', join(folder, role), '--under-run', '--qmp', join(folder, `${role}.qmp`)];
-    return { link, end: runOrder({ role, words: [...words, '--nice', '0'] }, new ParentChannel(link, 0), stop.signal) };
+    return { link, end: runOrder({ role, words: [...words, '--nice', '0', '--window', '4M'] }, new ParentChannel(link, 0), stop.signal) };
   };
   const receiver = start('recv');
   const sender = start('send');
   try {
     for (const { exitCode, text } of await Promise.all([sender.end, receiver.end])) {
-      if (exitCode !== ExitCode.OK && !signal.aborted) throw new XiaError('refused', `a warm-up did not succeed: ${text.trim() || String(exitCode)}`);
+      if (exitCode !== ExitCode.OK && !signal.aborted)
+        throw new XiaError('refused', `a warm-up did not succeed: ${text.trim() || String(exitCode)}`);
     }
   } finally {
-    clearTimeout(timer);
     signal.removeEventListener('abort', onAbort);
   }
 }
@@ -85,17 +85,24 @@ async function startRouter(): Promise<XiaNode> {
   });
 }
 
-/** Plays moves of so many megabytes, one after the other; nothing of them is left but a warm process. */
+/**
+ * Plays moves of so many megabytes, one after the other; nothing of them is left but a warm process.
+ * @param signal ends it early
+ * @throws XiaError `timeout`, `refused`, what the system says where there is no port or folder
+ */
 export async function warmUp(moves: readonly number[], signal: AbortSignal): Promise<void> {
   if (moves.length === 0) return;
+  const late = AbortSignal.timeout(TIMEOUT_MS);
+  const given = AbortSignal.any([signal, late]);
   const folder = makePrivateFolder('warm-up');
   const router = await startRouter();
   try {
     for (const megabytes of moves) {
-      if (signal.aborted) break;
-      await playMove(folder, router.faceAddresses()['access']!, megabytes, signal);
+      if (given.aborted) break;
+      await playMove(folder, router.faceAddresses()['access']!, megabytes, given);
       rmSync(folder, { recursive: true, force: true });
     }
+    if (late.aborted) throw new XiaError('timeout', `the warm-up took more than ${TIMEOUT_MS / 1000} s`);
   } finally {
     await router.close();
     rmSync(folder, { recursive: true, force: true });

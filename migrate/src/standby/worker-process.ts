@@ -26,12 +26,15 @@ export class WorkerProcess {
     this.#child = spawn(file, [...words, 'standby', '--worker', ...figures], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       detached: true,
+      env: withoutDefaults(process.env),
     });
     this.#child.on('message', (value) => {
       const message = readWorkerMessage(value);
       if (message !== undefined) listeners.onMessage(message);
     });
-    this.#child.once('exit', (code, signal) => listeners.onEnd(signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`));
+    this.#child.once('exit', (code, signal) =>
+      listeners.onEnd(signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`),
+    );
     this.#child.once('error', ({ message }) => listeners.onEnd(message));
     this.#ended = Promise.race([once(this.#child, 'exit'), once(this.#child, 'error')]);
     this.#ended.catch(() => undefined);
@@ -48,10 +51,21 @@ export class WorkerProcess {
     });
   }
 
+  /** Somebody waits: it is to be ready as soon as it can. */
+  hurry(): void {
+    if (this.#child.connected) this.#child.send({ kind: 'hurry' }, () => undefined);
+  }
+
   /** As a signal to `xmigrate`: a program before its commit aborts, one in it finishes. Resolves when the process has gone. */
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null || this.#child.pid === undefined) return;
     this.#child.kill('SIGTERM');
     await this.#ended.catch(() => undefined);
   }
+}
+
+/** What a program is to do is what `xmigrate run` says: no option of it comes from whoever started the standby. */
+function withoutDefaults(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const defaults = new Set(['XIA_HOST', 'XIA_KEY', 'XIA_TRUST', 'XMIGRATE_STATE']);
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !defaults.has(name)));
 }

@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExitCode, XiaError } from 'xia-core';
 import { LineLink, ParentChannel, readOrder, type Upward } from '../channel/index.js';
+import { atLowPriority } from './low-priority.js';
 import { collector, keepCode } from './memory.js';
 import { runOrder } from './run-order.js';
 import { warmUp } from './warm-up.js';
@@ -46,30 +47,42 @@ class Worker {
     const ended = AbortSignal.any([this.#signal, this.#orphaned.signal]);
     const connections: Socket[] = [];
     let wake = () => {};
+    const hurry = new AbortController();
     process.on('message', (_, handle) => {
       if (handle instanceof Socket) connections.push(handle);
+      else hurry.abort();
       wake();
     });
     ended.addEventListener('abort', () => wake(), { once: true });
     keepCode();
-    await warmUp(this.#options.warmUps, ended);
+    const fault = await this.#warmUp(AbortSignal.any([ended, hurry.signal]));
     this.#collect();
     this.#resources = openResources();
-    this.#say({ kind: 'ready', cpuSeconds: usedCpuSeconds(), rssMb: rssMb() });
+    this.#say({ kind: 'ready', cpuSeconds: usedCpuSeconds(), rssMb: rssMb(), fault });
     while (!ended.aborted) {
       const connection = connections.shift();
       if (connection === undefined) {
         await new Promise<void>((resolve) => (wake = resolve));
         continue;
       }
-      const fault = await this.#serve(connection);
-      if (fault !== undefined) {
-        this.#say({ kind: 'leaving', reason: fault });
+      const reason = await this.#serve(connection);
+      if (reason !== undefined) {
+        this.#say({ kind: 'leaving', reason });
         return;
       }
       this.#say({ kind: 'free', programs: this.#programs, rssMb: rssMb() });
     }
     for (const connection of connections) connection.destroy();
+  }
+
+  /** Returns what went wrong, which costs warmth only; empty when nothing did. */
+  async #warmUp(signal: AbortSignal): Promise<string> {
+    try {
+      await atLowPriority(() => warmUp(this.#options.warmUps, signal));
+      return '';
+    } catch (error) {
+      return (error as Error).message;
+    }
   }
 
   /** Runs one program. Returns why this process is not to be used again, if so. */

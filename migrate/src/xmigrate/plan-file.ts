@@ -4,7 +4,16 @@ import { parseHostPort, parseYaml, PrincipalType, readConfigText, Xid } from 'xi
 import { diskModes } from '../disk/index.js';
 import { vmNameSchema } from '../protocol/index.js';
 import { parseSize, sizeWanted, type SizeBounds } from './byte-size.js';
-import { BANDWIDTH, CHUNK, MAX_DOWNTIME_MS, MAX_TIMEOUT_SECONDS, REQUIRED_SETTINGS, STANDBY_NEEDS_UNIX, WINDOW, type MoveSettings } from './run-options.js';
+import {
+  BANDWIDTH,
+  CHUNK,
+  MAX_DOWNTIME_MS,
+  MAX_TIMEOUT_SECONDS,
+  REQUIRED_SETTINGS,
+  STANDBY_NEEDS_UNIX,
+  WINDOW,
+  type MoveSettings,
+} from './run-options.js';
 
 const MAX_VMS = 1000;
 const MAX_CONCURRENCY = 64;

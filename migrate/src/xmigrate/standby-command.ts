@@ -30,7 +30,7 @@ function sizesArgument(text: string): number[] {
 function words(event: StandbyEvent): string {
   switch (event.event) {
     case 'ready':
-      return `worker ${event.pid} is ready (${event.cpuSeconds.toFixed(1)} s of CPU, ${event.rssMb} MB)`;
+      return `worker ${event.pid} is ready (${event.cpuSeconds.toFixed(1)} s of CPU, ${event.rssMb} MB)${event.fault === '' ? '' : `, not warm: ${event.fault}`}`;
     case 'taken':
       return `worker ${event.pid} was taken`;
     case 'free':
@@ -48,7 +48,9 @@ async function standby(options: StandbyCommandOptions, signal: AbortSignal): Pro
   if (socket === undefined) throw new XiaError('usage', '--socket is needed: where "xmigrate run" finds this standby');
   if (maxWorkers < workers) throw new XiaError('usage', `--max-workers ${maxWorkers}: less than --workers ${workers}`);
   const say = (event: object, text: string) => {
-    process.stdout.write(json === true ? `${JSON.stringify({ time: new Date().toISOString(), ...event })}\n` : `xmigrate standby: ${text}\n`);
+    process.stdout.write(
+      json === true ? `${JSON.stringify({ time: new Date().toISOString(), ...event })}\n` : `xmigrate standby: ${text}\n`,
+    );
   };
   const service = await StandbyService.open({
     socket: resolve(socket),

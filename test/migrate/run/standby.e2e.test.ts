@@ -154,6 +154,18 @@ describe('a standby that cannot be had', () => {
     expect((await states())[0]).toBe('running');
   });
 
+  it('does not let anybody wait until it is warm', async () => {
+    const socket = join(pair.directory, 'slow', 'socket');
+    const slow = xmigrate('standby', '--socket', socket, '--warm-ups', '1000,1000,1000');
+    await slow.said(/listening/);
+    const somebody = connect(socket);
+    await slow.said(/was taken/);
+    somebody.destroy();
+    await slow.said(/is free again \(0 programs/);
+    slow.kill('SIGTERM');
+    expect((await slow.ended).code).toBe(143);
+  });
+
   it('does not listen where others may come', async () => {
     const folder = join(pair.directory, 'open');
     mkdirSync(folder, { mode: 0o755 });
