@@ -129,7 +129,9 @@ export function usedCpu(
       if (kind !== undefined) parts[part] = (parts[part] ?? 0) + cpuSum(used(name));
     }
     // Their workers tell what the two programs are of it.
-    if (parts['standby'] !== undefined) parts['standby'] -= Object.values(programs).reduce((sum, seconds) => sum + seconds, 0);
+    const { standby } = parts;
+    // Ticks are coarser than what programs say.
+    if (standby !== undefined) parts['standby'] = Math.max(0, standby - Object.values(programs).reduce((sum, seconds) => sum + seconds, 0));
   }
   return Object.fromEntries(Object.entries(parts).map(([name, seconds]) => [name, Math.round(seconds * 100) / 100]));
 }
