@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExitCode, XiaError } from 'xia-core';
@@ -88,7 +87,9 @@ class Worker {
   /** Runs one program. Returns why this process is not to be used again, if so. */
   async #serve(connection: Socket): Promise<string | undefined> {
     const link = new LineLink(connection);
-    const closed = once(connection, 'close');
+    // Also behind an error, which is no matter of its own: a run that was killed is followed by one.
+    const closed = new Promise<void>((resolve) => connection.once('close', () => resolve()));
+    if (connection.closed) return undefined;
     const order = readOrder(await link.first(ORDER_TIMEOUT_MS));
     if (order === undefined) {
       connection.destroy();
