@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { XiaError } from 'xia-core';
 import { readDownward, type Downward, type GoMessage, type Upward } from './messages.js';
+import { processLink, type ParentLink } from './parent-link.js';
 
 interface ParentChannelEvents {
   message: [Downward];
@@ -8,10 +9,14 @@ interface ParentChannelEvents {
   gone: [];
 }
 
-/** A program's side of the channel to the `xmigrate run` that has started it. */
+/** A program's side of the channel to the `xmigrate run` that has started it, or has taken it from a standby. */
 export class ParentChannel extends EventEmitter<ParentChannelEvents> {
+  /** Processor time in seconds that this process had used for other things before the channel was there. */
+  readonly earlierCpuSeconds: number;
+  readonly #link: ParentLink;
   readonly #gone = new AbortController();
   #go: GoMessage | undefined;
+  #isClosed = false;
 
   /**
    * The channel of this process, where whoever started it says that there is one: other programs open channels too.
@@ -20,24 +25,27 @@ export class ParentChannel extends EventEmitter<ParentChannelEvents> {
   static ofThisProcess(isTold: boolean | undefined): ParentChannel | undefined {
     if (isTold !== true) return undefined;
     if (!process.connected) throw new XiaError('usage', '--under-run is for programs that "xmigrate run" starts');
-    return new ParentChannel();
+    return new ParentChannel(processLink, 0);
   }
 
-  private constructor() {
+  constructor(link: ParentLink, earlierCpuSeconds: number) {
     super();
-    process.on('message', (value) => {
+    this.#link = link;
+    this.earlierCpuSeconds = earlierCpuSeconds;
+    const hear = (value: unknown) => {
       const message = readDownward(value);
       if (message?.kind === 'go') this.#go = message;
       if (message !== undefined) this.emit('message', message);
-    });
-    process.once('disconnect', () => {
+    };
+    link.listen(hear, () => {
+      if (this.#isClosed) return;
       this.#gone.abort();
       this.emit('gone');
     });
   }
 
   get connected(): boolean {
-    return process.connected;
+    return this.#link.connected;
   }
 
   /** Aborted when the parent has gone. */
@@ -68,9 +76,13 @@ export class ParentChannel extends EventEmitter<ParentChannelEvents> {
     });
   }
 
+  /** The program has ended: that the parent goes now means nothing to it. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
   /** Says it unless the parent has gone. */
   say(message: Upward): void {
-    // A parent that dies in this moment is noticed by `disconnect`; the error of this one message says nothing more.
-    if (process.connected) process.send?.(message, undefined, {}, () => undefined);
+    this.#link.send(message);
   }
 }

@@ -15,6 +15,8 @@ export interface MigrationSide {
   readonly keyFile?: string;
   /** Control socket of the `xrouter` of that host, which is told what becomes of the guest; needs `guest`. */
   readonly control?: string;
+  /** Socket of the standby whose program is used on this side (`qemuStream: unix`); default: a program is started. */
+  readonly standby?: string;
 }
 
 /** What `runMigration` needs to know. Sizes in bytes, times in milliseconds. */
@@ -122,7 +124,7 @@ export interface RunResult {
   /** Every disk of the VM that was looked at, and what became of it. */
   readonly disks: readonly DiskResult[];
   readonly peakRssMb: { readonly source: number | undefined; readonly destination: number | undefined };
-  /** Processor time of the two programs, user and system, from their start to their summary. */
+  /** Processor time of the two programs, user and system, from their start (or from when they were taken from a standby) to their summary. */
   readonly cpuSeconds: { readonly source: number | undefined; readonly destination: number | undefined };
 }
 

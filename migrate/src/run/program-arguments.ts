@@ -14,18 +14,28 @@ function commonArguments(options: RunMigrationOptions, side: MigrationSide, even
   return words;
 }
 
-/** The command line of the program at the source. `to`: where, unless it is told later. */
-export function sendArguments(options: RunMigrationOptions, eventsFile: string | undefined, to?: string): string[] {
-  const words = [...(options.xmigrate ?? ownXmigrate()), 'send', ...commonArguments(options, options.source, eventsFile)];
+/** What follows `xmigrate send` at the source. `to`: where, unless it is told later. */
+export function sendWords(options: RunMigrationOptions, eventsFile: string | undefined, to?: string): string[] {
+  const words = commonArguments(options, options.source, eventsFile);
   if (to !== undefined) words.push('--to', to);
   if (options.secretFile !== undefined) words.push('--secret', resolve(options.secretFile));
   if (options.chunkBytes !== undefined) words.push('--chunk', String(options.chunkBytes));
   return words;
 }
 
-/** The command line of the program at the destination. */
-export function receiveArguments(options: RunMigrationOptions, eventsFile: string | undefined): string[] {
-  const words = [...(options.xmigrate ?? ownXmigrate()), 'recv', ...commonArguments(options, options.destination, eventsFile)];
+/** What follows `xmigrate recv` at the destination. */
+export function receiveWords(options: RunMigrationOptions, eventsFile: string | undefined): string[] {
+  const words = commonArguments(options, options.destination, eventsFile);
   if (options.holdBackBytes !== undefined) words.push('--hold-back', String(options.holdBackBytes));
   return words;
+}
+
+/** The command line of the program at the source. */
+export function sendArguments(options: RunMigrationOptions, eventsFile: string | undefined, to?: string): string[] {
+  return [...(options.xmigrate ?? ownXmigrate()), 'send', ...sendWords(options, eventsFile, to)];
+}
+
+/** The command line of the program at the destination. */
+export function receiveArguments(options: RunMigrationOptions, eventsFile: string | undefined): string[] {
+  return [...(options.xmigrate ?? ownXmigrate()), 'recv', ...receiveWords(options, eventsFile)];
 }

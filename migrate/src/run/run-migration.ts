@@ -10,6 +10,7 @@ import { preflight } from './preflight.js';
 import { prefaultAdvice, prefaultMemory, queryMemdevs } from './prefault.js';
 import { settle, type Settlement } from './settle.js';
 import { StragglerWatch } from './straggler-watch.js';
+import { OwnershipFile } from '../state/index.js';
 import { UnixPair } from './unix-pair.js';
 import {
   ownXmigrate,
@@ -93,6 +94,7 @@ class MigrationRun {
       }
       await hosts.open();
       hosts.coming();
+      const earlier = new OwnershipFile(this.#o.destination.stateDirectory, this.#o.vm).read();
       const pair = await this.#openPair(sourceQmp, destinationQmp, wasRunning);
       this.#pair = pair;
       await pair.prepare();
@@ -103,7 +105,7 @@ class MigrationRun {
       this.#moment('started');
       await pair.start();
       await this.#follow(pair, sourceQmp);
-      const settlement = await settle({ options: this.#o, source, destination, pair, wasRunning });
+      const settlement = await settle({ options: this.#o, source, destination, pair, wasRunning, earlier });
       this.#qemu = await queryMigration(sourceQmp).catch(() => this.#qemu);
       this.#moment('settled');
       if (settlement.outcome === 'stayed') hosts.stays();

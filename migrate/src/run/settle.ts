@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { discardGuest, goOn, startGuest } from '../machine/index.js';
 import { queryRunState } from '../qemu/index.js';
-import { GuestFence, isProcessAlive, noteStays, OwnershipFile } from '../state/index.js';
+import { GuestFence, isProcessAlive, noteStays, OwnershipFile, type OwnershipRecord } from '../state/index.js';
 import type { GuestWatch } from './guest-watch.js';
 import type { ProgramPair } from './program-pair.js';
 import type { RunMigrationOptions, RunResult } from './migration-plan.js';
@@ -13,6 +13,8 @@ export interface SettleInput {
   readonly pair: Pick<ProgramPair, 'sender' | 'receiver'>;
   /** Whether the guest ran before; a paused one stays paused. */
   readonly wasRunning: boolean;
+  /** What the destination's state file said before the programs began; undefined: it was not there. */
+  readonly earlier: OwnershipRecord | undefined;
 }
 
 export type Settlement = Pick<RunResult, 'outcome' | 'runner' | 'reason'> & Partial<Pick<RunResult, 'isUnreachable'>>;
@@ -39,7 +41,9 @@ export async function settle(input: SettleInput): Promise<Settlement> {
   await endNow(sender.summary === undefined ? sender.pid : undefined);
   const file = new OwnershipFile(options.destination.stateDirectory, options.vm);
   const record = file.read();
-  const isOurs = record !== undefined && record.pid === receiver.pid && record.role === 'destination';
+  // A process of a standby may have written the earlier one as well.
+  const isNew = record?.sequence !== input.earlier?.sequence || record?.updatedAt !== input.earlier?.updatedAt;
+  const isOurs = record !== undefined && isNew && record.pid === receiver.pid && record.role === 'destination';
   if (!isOurs || record.phase !== 'running') {
     // The promise never to run it, in place of the one who would have made it.
     if (isOurs && (record.phase === 'receiving' || record.phase === 'received')) {

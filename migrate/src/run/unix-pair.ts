@@ -2,25 +2,28 @@ import { mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Dag, PrincipalType, XiaError } from 'xia-core';
+import type { Order } from '../channel/index.js';
 import { listenIncoming, startOutgoing } from '../machine/index.js';
 import type { QmpClient } from '../qemu/index.js';
 import { ChildProgram } from './child-program.js';
-import type { RunMigrationOptions } from './migration-plan.js';
-import { receiveArguments, sendArguments } from './program-arguments.js';
+import type { DrivenProgram } from './driven-program.js';
+import { ownXmigrate, type RunMigrationOptions } from './migration-plan.js';
+import { receiveWords, sendWords } from './program-arguments.js';
 import { refusedIncoming } from './refused-incoming.js';
 import { errorCodeOf, type EventListener, type Program } from './program-log.js';
 import type { PairListeners, ProgramPair } from './program-pair.js';
+import { StandbyProgram } from './standby-program.js';
 
 /** For an end without a word, which no event tells. */
 const LOOK_AGAIN_MS = 100;
 
 /**
- * Programs that this process starts before either QEMU is told anything: attached, connected to each other, and each with a private
+ * Programs that this process starts, or takes from a standby, before either QEMU is told anything: attached, connected to each other, and each with a private
  * UNIX socket for its QEMU. Each accepts the other's identity and nobody else's.
  */
 export class UnixPair implements ProgramPair {
-  readonly sender: ChildProgram;
-  readonly receiver: ChildProgram;
+  readonly sender: DrivenProgram;
+  readonly receiver: DrivenProgram;
   readonly #options: RunMigrationOptions;
   readonly #source: QmpClient;
   readonly #destination: QmpClient;
@@ -45,10 +48,15 @@ export class UnixPair implements ProgramPair {
         listener(event, fields);
         for (const wake of this.#waiting) wake();
       };
-    const receive = [...receiveArguments(options, path('recv', 'jsonl')), '--under-run', '--qmp', resolve(destination.path)];
-    const send = [...sendArguments(options, path('send', 'jsonl')), '--under-run', '--qmp', resolve(source.path)];
-    this.receiver = new ChildProgram(receive, destination, noted('recv', listeners.onReceiver), path('recv', 'stderr'));
-    this.sender = new ChildProgram(send, source, noted('send', listeners.onSender), path('send', 'stderr'));
+    const program = (role: Order['role'], qmp: QmpClient, onEvent: EventListener): DrivenProgram => {
+      const [side, wordsOf] = role === 'send' ? [options.source, sendWords] : [options.destination, receiveWords];
+      const words = [...wordsOf(options, path(role, 'jsonl')), '--under-run', '--qmp', resolve(qmp.path)];
+      const stderr = path(role, 'stderr');
+      if (side.standby !== undefined) return new StandbyProgram(resolve(side.standby), { role, words }, qmp, noted(role, onEvent), stderr);
+      return new ChildProgram([...(options.xmigrate ?? ownXmigrate()), role, ...words], qmp, noted(role, onEvent), stderr);
+    };
+    this.receiver = program('recv', destination, listeners.onReceiver);
+    this.sender = program('send', source, listeners.onSender);
   }
 
   async prepare(): Promise<void> {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { isProcessAlive } from './process-alive.js';
 
 /** What a folder is for. */
-export type PrivateFolderUse = 'disk' | 'qemu';
+export type PrivateFolderUse = 'disk' | 'qemu' | 'warm-up';
 
 const prefixOf = (use: PrivateFolderUse) => `xmigrate-${use}-`;
 

@@ -26,8 +26,10 @@ const STOP_TIMEOUT_MS = 20_000;
 const LOOK_AGAIN_MS = 20;
 
 /** Asks a transfer that is under way to stop. After its commit it goes on to its end all the same. */
-async function stopTransfer({ pid }: OwnershipRecord): Promise<void> {
+async function stopTransfer({ pid, phase }: OwnershipRecord): Promise<void> {
   if (pid === process.pid || !isProcessAlive(pid) || !isXmigrate(pid)) return;
+  // A worker of a standby outlives its transfers, and may be in one of another VM.
+  if (isStandbyWorker(pid) && (phase === 'running' || phase === 'gone')) return;
   process.kill(pid, 'SIGTERM');
   const deadline = performance.now() + STOP_TIMEOUT_MS;
   while (isProcessAlive(pid) && performance.now() < deadline) await sleep(LOOK_AGAIN_MS);
@@ -35,10 +37,19 @@ async function stopTransfer({ pid }: OwnershipRecord): Promise<void> {
 
 /** A process id is given again after a while: what it is now must not be ended. */
 function isXmigrate(pid: number): boolean {
+  return commandLine(pid).includes('xmigrate');
+}
+
+function isStandbyWorker(pid: number): boolean {
+  return /\0standby\0--worker\0/.test(commandLine(pid));
+}
+
+/** Its words end with a zero byte each. */
+function commandLine(pid: number): string {
   try {
-    return /xmigrate/.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1'));
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
   } catch {
-    return false;
+    return '';
   }
 }
 

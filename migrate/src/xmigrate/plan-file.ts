@@ -4,7 +4,16 @@ import { parseHostPort, parseYaml, PrincipalType, readConfigText, Xid } from 'xi
 import { diskModes } from '../disk/index.js';
 import { vmNameSchema } from '../protocol/index.js';
 import { parseSize, sizeWanted, type SizeBounds } from './byte-size.js';
-import { BANDWIDTH, CHUNK, MAX_DOWNTIME_MS, MAX_TIMEOUT_SECONDS, REQUIRED_SETTINGS, WINDOW, type MoveSettings } from './run-options.js';
+import {
+  BANDWIDTH,
+  CHUNK,
+  MAX_DOWNTIME_MS,
+  MAX_TIMEOUT_SECONDS,
+  REQUIRED_SETTINGS,
+  STANDBY_NEEDS_UNIX,
+  WINDOW,
+  type MoveSettings,
+} from './run-options.js';
 
 const MAX_VMS = 1000;
 const MAX_CONCURRENCY = 64;
@@ -54,6 +63,8 @@ const settings = {
   destinationKey: v.optional(text),
   sourceControl: v.optional(text),
   destinationControl: v.optional(text),
+  sourceStandby: v.optional(text),
+  destinationStandby: v.optional(text),
   watch: v.optional(v.array(text)),
   trust: v.optional(text),
   downtimeLimit: v.optional(milliseconds),
@@ -101,6 +112,7 @@ const planSchema = v.pipe(
       const whole: Record<string, unknown> = { ...plan.defaults, ...entry };
       const missing = REQUIRED_SETTINGS.filter((name) => whole[name] === undefined);
       if (missing.length > 0) at(`${missing.join(', ')}: missing, and not in "defaults"`);
+      if (whole['qemuStream'] === 'exec' && (whole['sourceStandby'] ?? whole['destinationStandby']) !== undefined) at(STANDBY_NEEDS_UNIX);
       if (seen.has(entry.vm)) at(`${entry.vm} is there twice`);
       seen.add(entry.vm);
     }
@@ -124,6 +136,8 @@ const PATHS = [
   'destinationKey',
   'sourceControl',
   'destinationControl',
+  'sourceStandby',
+  'destinationStandby',
   'secret',
   'eventsDir',
 ] as const satisfies readonly (keyof MoveSettings)[];

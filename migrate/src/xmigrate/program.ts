@@ -5,6 +5,7 @@ const COMMANDS: Readonly<Record<string, (signal: AbortSignal) => Promise<Command
   run: async (signal) => (await import('./run-command.js')).runCommand(signal),
   send: async (signal) => (await import('./send-command.js')).sendCommand(signal),
   recv: async (signal) => (await import('./recv-command.js')).recvCommand(signal),
+  standby: async (signal) => (await import('./standby-command.js')).standbyCommand(signal),
   agent: async (signal) => (await import('./agent-command.js')).agentCommand(signal),
   'disk-listen': async (signal) => (await import('../disk/disk-listen-command.js')).diskListenCommand(signal),
   'disk-connect': async (signal) => (await import('../disk/disk-connect-command.js')).diskConnectCommand(signal),

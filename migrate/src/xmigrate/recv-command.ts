@@ -39,9 +39,9 @@ function describe(outcome: ReceiverOutcome, vm: string): string {
   }
 }
 
-async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<void> {
+async function receive(options: RecvCommandOptions, stop: AbortSignal, lent: ParentChannel | undefined): Promise<void> {
   giveWay(options);
-  const channel = ParentChannel.ofThisProcess(options.underRun);
+  const channel = lent ?? ParentChannel.ofThisProcess(options.underRun);
   if (options.qmp === undefined && process.stdout.isTTY)
     throw new XiaError('usage', 'stdout is a terminal; the VM stream goes to QEMU (see "xmigrate recv --help")');
   const orphan = new AbortController();
@@ -151,8 +151,11 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal): Promise<
   if (code !== ExitCode.OK) throw new ExitRequest(code);
 }
 
-/** `xmigrate recv`: what QEMU runs by `-incoming exec:` or `migrate-incoming exec:`, or what drives QEMU by `--qmp`. */
-export function recvCommand(signal: AbortSignal): Command {
+/**
+ * `xmigrate recv`: what QEMU runs by `-incoming exec:` or `migrate-incoming exec:`, or what drives QEMU by `--qmp`.
+ * @param channel to whoever has taken this program from a standby
+ */
+export function recvCommand(signal: AbortSignal, channel?: ParentChannel): Command {
   const command = new Command('recv').description('wait for "xmigrate send" and give the VM stream to QEMU');
   addTransferOptions(command);
   return command
@@ -178,5 +181,5 @@ Examples:
 As an option of the destination QEMU:
   -incoming "exec:xmigrate recv --vm vm1 --host 127.0.0.1:7002 --register vm1.move.xia"`,
     )
-    .action((options: RecvCommandOptions) => receive(options, signal));
+    .action((options: RecvCommandOptions) => receive(options, signal, channel));
 }

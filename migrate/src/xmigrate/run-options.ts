@@ -31,6 +31,8 @@ export interface MoveSettings {
   readonly name?: string | undefined;
   readonly sourceControl?: string | undefined;
   readonly destinationControl?: string | undefined;
+  readonly sourceStandby?: string | undefined;
+  readonly destinationStandby?: string | undefined;
   readonly watch?: readonly string[] | undefined;
   readonly trust?: string | undefined;
   /** Milliseconds. */
@@ -65,6 +67,8 @@ export const REQUIRED_SETTINGS = [
   'destinationState',
 ] as const satisfies readonly (keyof MoveSettings)[];
 
+export const STANDBY_NEEDS_UNIX = 'a standby goes with --qemu-stream unix: with exec each QEMU starts its own program';
+
 export function optionName(setting: string): string {
   return `--${setting.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
@@ -92,6 +96,8 @@ export function addMoveOptions(command: Command): Command {
       "control socket of the XIA host that the VM's network card is plugged into at the source (with --guest)",
     )
     .option('--destination-control <socket>', 'the same at the destination')
+    .option('--source-standby <socket>', 'take the program at the source from this standby in place of starting one')
+    .option('--destination-standby <socket>', 'the same at the destination')
     .option('--name <name>', "the VM's name: how long its record needs to show the new place is measured")
     .option(
       '--watch <socket...>',
@@ -159,6 +165,8 @@ export function settingsOf(options: Partial<MoveSettings> & { readonly maxBandwi
       `${missing.map(optionName).join(', ')}: missing ("xmigrate run --help" has an example; --plan takes a file)`,
     );
   }
+  const { qemuStream, sourceStandby, destinationStandby } = options;
+  if (qemuStream === 'exec' && (sourceStandby ?? destinationStandby) !== undefined) throw new XiaError('usage', STANDBY_NEEDS_UNIX);
   const { bandwidth, maxBandwidth, ...rest } = options as MoveSettings & { readonly maxBandwidth?: number };
   if (bandwidth !== undefined && maxBandwidth !== undefined) {
     throw new XiaError('usage', '--max-bandwidth is the former name of --bandwidth: give one of them');
@@ -173,7 +181,7 @@ export function moveOptions(settings: MoveSettings, signal: AbortSignal): MoveOp
     qmp: settings[`${end}Qmp`],
     host: settings[`${end}Host`],
     stateDirectory: settings[`${end}State`],
-    ...given({ keyFile: settings[`${end}Key`], control: settings[`${end}Control`] }),
+    ...given({ keyFile: settings[`${end}Key`], control: settings[`${end}Control`], standby: settings[`${end}Standby`] }),
   });
   return {
     vm,

@@ -152,9 +152,9 @@ async function transferOut(
   return { outcome, figures: figures() };
 }
 
-async function send(options: SendCommandOptions, signal: AbortSignal): Promise<void> {
+async function send(options: SendCommandOptions, signal: AbortSignal, lent: ParentChannel | undefined): Promise<void> {
   giveWay(options);
-  const channel = ParentChannel.ofThisProcess(options.underRun);
+  const channel = lent ?? ParentChannel.ofThisProcess(options.underRun);
   if (channel === undefined && options.to === undefined) throw new XiaError('usage', NO_GOAL);
   if (options.qmp === undefined && isatty(STDIN))
     throw new XiaError('usage', 'stdin is a terminal; the VM stream comes from QEMU (see "xmigrate send --help")');
@@ -186,8 +186,11 @@ async function send(options: SendCommandOptions, signal: AbortSignal): Promise<v
   if (code !== ExitCode.OK) throw new ExitRequest(code);
 }
 
-/** `xmigrate send`: what QEMU runs by `migrate exec:`, or what drives QEMU by `--qmp`. */
-export function sendCommand(signal: AbortSignal): Command {
+/**
+ * `xmigrate send`: what QEMU runs by `migrate exec:`, or what drives QEMU by `--qmp`.
+ * @param channel to whoever has taken this program from a standby
+ */
+export function sendCommand(signal: AbortSignal, channel?: ParentChannel): Command {
   const command = new Command('send').description('read a VM stream from QEMU and hand it to "xmigrate recv"');
   addTransferOptions(command);
   return command
@@ -209,5 +212,5 @@ Examples:
 In the monitor of the source QEMU:
   migrate "exec:xmigrate send --vm vm1 --host 127.0.0.1:7001 --to vm1.move.xia"`,
     )
-    .action((options: SendCommandOptions) => send(options, signal));
+    .action((options: SendCommandOptions) => send(options, signal, channel));
 }

@@ -66,7 +66,8 @@ export class TransferReport {
     const totalTimeMs = this.#events.elapsedMs;
     // ru_maxrss is in kilobytes.
     const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
-    const [peakRssMb, cpuSeconds] = [Math.round(maxRSS / 1024), Math.round((userCPUTime + systemCPUTime) / 1e4) / 100];
+    const usedSeconds = (userCPUTime + systemCPUTime) / 1e6 - (this.#options.channel?.earlierCpuSeconds ?? 0);
+    const [peakRssMb, cpuSeconds] = [Math.round(maxRSS / 1024), Math.round(usedSeconds * 100) / 100];
     this.#record('summary', { bytes, chunks, totalTimeMs, peakRssMb, cpuSeconds, ...fields });
     if (!this.#isQuiet) process.stderr.write(`xmigrate ${this.#options.role}: ${words}\n`);
     this.#events.close();

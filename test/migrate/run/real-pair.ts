@@ -27,8 +27,13 @@ export class RealPair {
     return this.#machines.start(name, ...extra);
   }
 
+  /** Goes with the machines. */
+  get directory(): string {
+    return this.#machines.folder;
+  }
+
   state(end: 'a' | 'b'): string {
-    return join(this.#machines.folder, `state-${end}`);
+    return join(this.directory, `state-${end}`);
   }
 
   plan(a: string, b: string): RunMigrationOptions {

@@ -29,6 +29,17 @@ describe('a plan of several moves', () => {
     expect(moves[0]).toMatchObject({ bandwidth: 10 << 20, adapt: true });
   });
 
+  it('has a standby for all VMs, or for one', async () => {
+    const head = HEAD.replace('{ ', '{ sourceStandby: run/a.sock, ');
+    const { moves } = await parse(`${head}${ONE}  - { vm: vm2, sourceQmp: u, destinationQmp: w, destinationStandby: /b.sock }\n`);
+    const standbys = moves.map(({ sourceStandby, destinationStandby }) => [sourceStandby, destinationStandby]);
+    expect(standbys).toEqual([
+      [resolve('/plans/run/a.sock'), undefined],
+      [resolve('/plans/run/a.sock'), '/b.sock'],
+    ]);
+    await expect(parse(`${head.replace('{ ', '{ qemuStream: exec, ')}${ONE}`)).rejects.toThrow(/vms\[0\]: a standby goes with/);
+  });
+
   it.each([
     [
       'an unknown key',

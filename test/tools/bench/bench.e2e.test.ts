@@ -36,7 +36,7 @@ test('one small round measures each mode, and says where its figures are', async
   expect(Object.keys(one?.modes ?? {})).toEqual(['tcp', 'tls', 'xia']);
   expect(one?.modes.xia?.streamBytes).toBeGreaterThan(20e6);
   expect(one?.modes.xia?.fromRunMs).toBeGreaterThan(one?.modes.xia?.totalTimeMs ?? 0);
-  expect(Object.keys(one?.modes.xia?.cpuParts ?? {})).toEqual(['qemu', 'sender', 'receiver', 'routers', 'hosts', 'others']);
+  expect(Object.keys(one?.modes.xia?.cpuParts ?? {})).toEqual(['qemu', 'sender', 'receiver', 'routers', 'hosts', 'others', 'standby']);
   for (const part of ['qemu', 'sender', 'receiver', 'routers', 'hosts']) expect(one?.modes.xia?.cpuParts[part]).toBeGreaterThan(0);
   expect(one?.ratios.tls?.totalTime).toBeGreaterThan(0);
   expect(await readdir(runDir)).toEqual(expect.arrayContaining(['bench.html', 'bench.json']));

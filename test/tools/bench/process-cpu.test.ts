@@ -51,5 +51,9 @@ describe('processor time', () => {
       hosts: 3,
       others: 0.5,
     });
+    // What the workers did beside the two programs.
+    const kept = new Map([...after, ['standby/HOST_A', { own: 1, children: 0 }], ['standby/HOST_B', { own: 0.5, children: 0 }]]);
+    expect(usedCpu('xia', before, kept, { sender: 1, receiver: 0.25 })).toMatchObject({ sender: 1, receiver: 0.25, standby: 0.25 });
+    expect(usedCpu('xia', before, kept, { sender: 1, receiver: 0.75 })).toMatchObject({ standby: 0 });
   });
 });

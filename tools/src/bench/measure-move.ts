@@ -3,12 +3,13 @@ import { XiaError } from 'xia-core';
 import { moveVm } from '../demo/move-vm.js';
 import { Client, pingResult, VM_NAME, type Lab, type PlacedVm } from '../lab/index.js';
 import type { BenchRun } from './bench-run.js';
-import type { BenchMode } from './modes.js';
+import { isXia, type BenchMode, type XiaMode } from './modes.js';
 import { MoveWatch } from './move-watch.js';
 import { plainMove, setTransport } from './plain-move.js';
 import { childrenCounted, cpuBetween, cpuSum, readCpu, type CpuReading } from './process-cpu.js';
 import { profiledXmigrate } from './profiles.js';
 import type { Rivals } from './rivals.js';
+import type { Standbys } from './standbys.js';
 
 const OBSERVER = 'HOST_C';
 const PING_INTERVAL_MS = 10;
@@ -22,6 +23,8 @@ const AFTER_MS = 2000;
 export interface MeasuredMove {
   readonly lab: Lab;
   readonly rivals: Rivals;
+  /** Of the mode `xia`. */
+  readonly standbys: Standbys | undefined;
   readonly mode: BenchMode;
   readonly vm: PlacedVm;
   readonly destination: PlacedVm;
@@ -55,7 +58,7 @@ export async function measureMove(move: MeasuredMove, options: MeasureOptions): 
   await ping.waitUntilFast({ answers: 100, rttMs: 100, timeoutMs: SETTLE_TIMEOUT_MS, signal });
   await delay(BEFORE_MS, undefined, { signal });
   // Who moves a machine by other means than xmigrate has to say himself that it comes back to where it was given away.
-  if (mode !== 'xia') await lab.testbed.control(destination.host, 'unfence', { hid: lab.vmHid.toString() });
+  if (!isXia(mode)) await lab.testbed.control(destination.host, 'unfence', { hid: lab.vmHid.toString() });
   const figures = await measureTransfer(move, options);
   await delay(AFTER_MS, undefined, { signal });
   const { downtimeMs, lost } = pingResult(await ping.stop());
@@ -63,18 +66,21 @@ export async function measureMove(move: MeasuredMove, options: MeasureOptions): 
 }
 
 async function measureTransfer(move: MeasuredMove, options: MeasureOptions): Promise<Figures> {
-  const { mode, vm, destination, rivals } = move;
+  const { mode, vm, destination, rivals, standbys } = move;
   const [source, target] = [vm.qemu.qmp, destination.qemu.qmp];
   await setTransport(source, 'client', mode, rivals);
   await setTransport(target, 'server', mode, rivals);
   const watch = new MoveWatch(source, target);
   try {
+    await standbys?.ready(options.signal);
     const before = await readProcesses(move);
-    const { programSeconds, ...outcome } = mode === 'xia' ? await xiaMove(move, options) : await otherMove(mode, move, options);
+    const { programSeconds, ...outcome } = isXia(mode) ? await xiaMove(mode, move, options) : await otherMove(mode, move, options);
     const { totalTimeMs, pausedMs } = await watch.times({ timeoutMs: RESUME_TIMEOUT_MS, signal: options.signal });
     const waitedFor = [vm.qemu.pid, destination.qemu.pid, ...(rivals.ssh === undefined ? [] : [rivals.ssh.pid])];
     if (!(await childrenCounted(waitedFor, CHILDREN_TIMEOUT_MS)))
       throw new XiaError('timeout', `${mode}: a helper of the move does not end`);
+    // What a worker does behind a move is part of its price.
+    await standbys?.ready(options.signal);
     const cpuSeconds = usedCpu(mode, before, await readProcesses(move), programSeconds);
     const round = (ms: number) => Math.round(ms * 10) / 10;
     return { ...outcome, totalTimeMs: round(totalTimeMs), pausedMs: round(pausedMs), cpuSeconds };
@@ -84,14 +90,15 @@ async function measureTransfer(move: MeasuredMove, options: MeasureOptions): Pro
 }
 
 /** Every process that may take part, by what it is. */
-async function readProcesses({ lab, vm, destination, rivals }: MeasuredMove): Promise<Map<string, CpuReading>> {
+async function readProcesses({ lab, mode, vm, destination, rivals, standbys }: MeasuredMove): Promise<Map<string, CpuReading>> {
   const readings = new Map([
     ['source', await readCpu(vm.qemu.pid)],
     ['destination', await readCpu(destination.qemu.pid)],
     ['sshd', await readCpu(rivals.ssh?.pid)],
   ]);
   for (const { name, kind, process } of lab.testbed.state.nodes) readings.set(`${kind}/${name}`, await readCpu(process?.pid));
-  return readings;
+  if (mode !== 'xia' || standbys === undefined) return readings;
+  return new Map([...readings, ...(await standbys.readCpu())]);
 }
 
 /** What the children of the two QEMUs are in a mode that has some. */
@@ -115,22 +122,26 @@ export function usedCpu(
   if (out !== undefined) parts[out] = used('source').children;
   if (into !== undefined) parts[into] = used('destination').children;
   if (mode === 'ssh' || mode === 'sshGcm') parts['sshd'] = cpuSum(used('sshd'));
-  if (mode === 'xia') {
+  if (isXia(mode)) {
     for (const name of after.keys()) {
       const kind = /^(\w+)\//.exec(name)?.[1];
-      const part = kind === 'router' || kind === 'host' ? `${kind}s` : 'others';
+      const part = kind === 'standby' ? kind : kind === 'router' || kind === 'host' ? `${kind}s` : 'others';
       if (kind !== undefined) parts[part] = (parts[part] ?? 0) + cpuSum(used(name));
     }
+    // Their workers tell what the two programs are of it.
+    const { standby } = parts;
+    // Ticks are coarser than what programs say.
+    if (standby !== undefined) parts['standby'] = Math.max(0, standby - Object.values(programs).reduce((sum, seconds) => sum + seconds, 0));
   }
   return Object.fromEntries(Object.entries(parts).map(([name, seconds]) => [name, Math.round(seconds * 100) / 100]));
 }
 
-async function otherMove(mode: Exclude<BenchMode, 'xia'>, move: MeasuredMove, options: MeasureOptions): Promise<Outcome> {
+async function otherMove(mode: Exclude<BenchMode, XiaMode>, move: MeasuredMove, options: MeasureOptions): Promise<Outcome> {
   const { downtimeMs, transferredBytes } = await plainMove(mode, move.vm, move.destination, { rivals: move.rivals, ...options });
   return { qemuDowntimeMs: downtimeMs ?? 0, streamBytes: transferredBytes };
 }
 
-async function xiaMove({ lab, vm, destination, number }: MeasuredMove, options: MeasureOptions): Promise<Outcome> {
+async function xiaMove(mode: XiaMode, { lab, vm, destination, number, standbys }: MeasuredMove, options: MeasureOptions): Promise<Outcome> {
   const { downtimeLimitMs, profileFolder, signal } = options;
   const { result } = await moveVm({
     lab,
@@ -139,6 +150,7 @@ async function xiaMove({ lab, vm, destination, number }: MeasuredMove, options: 
     downtimeLimitMs,
     // The other modes move it behind the back of the ownership files.
     name: `vm-${number}`,
+    ...(mode === 'xia' && standbys !== undefined ? { standby: (host: string) => standbys.socket(host) } : {}),
     ...(profileFolder === undefined ? {} : { xmigrate: profiledXmigrate(profileFolder) }),
     signal,
     onProgress: () => {},

@@ -1,6 +1,12 @@
 /** The ways to move a guest that are compared, in the order of the tables. */
-export const benchModes = ['tcp', 'multifd', 'socat', 'sshGcm', 'ssh', 'tls', 'xia'] as const;
+export const benchModes = ['tcp', 'multifd', 'socat', 'sshGcm', 'ssh', 'tls', 'xiaCold', 'xia'] as const;
 export type BenchMode = (typeof benchModes)[number];
+/** Those by `xmigrate`. */
+export type XiaMode = 'xia' | 'xiaCold';
+
+export function isXia(mode: BenchMode): mode is XiaMode {
+  return mode === 'xia' || mode === 'xiaCold';
+}
 
 export const modeTitles: Readonly<Record<BenchMode, string>> = {
   tcp: 'QEMU tcp:',
@@ -9,6 +15,7 @@ export const modeTitles: Readonly<Record<BenchMode, string>> = {
   sshGcm: 'exec:ssh, aes128-gcm',
   ssh: 'exec:ssh, its own cipher',
   tls: 'QEMU TLS, x509',
+  xiaCold: 'XIA, programs started anew',
   xia: 'XIA, two routers, encrypted',
 };
 

@@ -11,7 +11,7 @@ import {
 } from 'xmigrate';
 import type { PlacedVm } from '../lab/index.js';
 import { freeTcpPort } from './free-tcp-port.js';
-import type { BenchMode } from './modes.js';
+import type { BenchMode, XiaMode } from './modes.js';
 import type { Rivals } from './rivals.js';
 import { TLS_HOST_NAME } from './tls-certificates.js';
 
@@ -28,7 +28,7 @@ interface Route {
   readonly outgoing: string;
 }
 
-function route(mode: Exclude<BenchMode, 'xia'>, port: number, ssh: Rivals['ssh']): Route {
+function route(mode: Exclude<BenchMode, XiaMode>, port: number, ssh: Rivals['ssh']): Route {
   const tcp = `tcp:127.0.0.1:${port}`;
   switch (mode) {
     case 'tcp':
@@ -68,7 +68,7 @@ export async function setTransport(qmp: QmpClient, end: 'client' | 'server', mod
  * @throws XiaError `qmp-error` when the move fails
  */
 export async function plainMove(
-  mode: Exclude<BenchMode, 'xia'>,
+  mode: Exclude<BenchMode, XiaMode>,
   vm: PlacedVm,
   destination: PlacedVm,
   { rivals, downtimeLimitMs, signal }: { rivals: Pick<Rivals, 'ssh'>; downtimeLimitMs: number; signal: AbortSignal },

@@ -11,6 +11,7 @@ import { measureMove } from './measure-move.js';
 import { modeTitles, rotated, type BenchMode, type MemoryCase } from './modes.js';
 import { endsByPid, nameProfiles, profileOptions } from './profiles.js';
 import { Rivals } from './rivals.js';
+import { Standbys } from './standbys.js';
 
 export interface BenchOptions {
   readonly runDir: string;
@@ -69,7 +70,8 @@ async function measureAll(options: BenchOptions, onDaemon: (name: string, pid: n
   );
   for (const { name, process } of lab.testbed.state.nodes) if (process !== undefined) onDaemon(name, process.pid);
   const measured = modes.filter((mode) => !rivals.missing.has(mode));
-  const series = new Series(options, lab, rivals, measured);
+  const standbys = measured.includes('xia') ? stack.use(await Standbys.start(SITES, profileOptions(profileFolder))) : undefined;
+  const series = new Series(options, lab, rivals, standbys, measured);
   const cases: BenchCase[] = [];
   for (const dirtyMbPerSecond of options.dirtyMbPerSecond) {
     let vm = await lab.boot(SITES[0], dirtyMbPerSecond * 1e6);
@@ -107,13 +109,15 @@ class Series {
   readonly #options: BenchOptions;
   readonly #lab: Lab;
   readonly #rivals: Rivals;
+  readonly #standbys: Standbys | undefined;
   readonly #modes: readonly BenchMode[];
   #number = 0;
 
-  constructor(options: BenchOptions, lab: Lab, rivals: Rivals, modes: readonly BenchMode[]) {
+  constructor(options: BenchOptions, lab: Lab, rivals: Rivals, standbys: Standbys | undefined, modes: readonly BenchMode[]) {
     this.#options = options;
     this.#lab = lab;
     this.#rivals = rivals;
+    this.#standbys = standbys;
     this.#modes = modes;
   }
 
@@ -132,7 +136,7 @@ class Series {
     const { onNote, signal } = this.#options;
     const destination = await this.#lab.destination(vm.host === SITES[0] ? SITES[1] : SITES[0], which.memory === 'pre-faulted');
     try {
-      const move = { lab: this.#lab, rivals: this.#rivals, mode, vm, destination, number: ++this.#number };
+      const move = { lab: this.#lab, rivals: this.#rivals, standbys: this.#standbys, mode, vm, destination, number: ++this.#number };
       const bound = AbortSignal.any([signal, AbortSignal.timeout(MOVE_TIMEOUT_MS)]);
       const figures = await measureMove(move, { ...this.#options, signal: bound });
       const run = { mode, ...which, round, from: vm.host, to: destination.host, ...figures };

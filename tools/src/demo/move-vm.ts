@@ -12,6 +12,8 @@ export interface MoveOptions {
   readonly name?: string;
   /** The command that starts `xmigrate`; default: this installation's. */
   readonly xmigrate?: readonly string[];
+  /** The standby of a host, whose program is used; default: programs are started. */
+  readonly standby?: (host: string) => string;
   readonly onProgress: (progress: RunProgress) => void;
   readonly signal: AbortSignal;
 }
@@ -35,11 +37,12 @@ function between(result: RunResult, from: string, to: string): number {
 
 /** Moves the VM by `xmigrate send` and `recv`, each attached to the XIA host on its side. */
 export async function moveVm(options: MoveOptions): Promise<Move> {
-  const { lab, vm, destination, downtimeLimitMs, name = 'vm', xmigrate, onProgress, signal } = options;
+  const { lab, vm, destination, downtimeLimitMs, name = 'vm', xmigrate, standby, onProgress, signal } = options;
   const { testbed } = lab;
   const side = (place: PlacedVm) => {
     const { access = '', control } = testbed.node(place.host);
-    return { qmp: place.qemu.files.qmpSocket, host: access, control, stateDirectory: lab.stateDirectory(place.host) };
+    const where = { qmp: place.qemu.files.qmpSocket, host: access, control, stateDirectory: lab.stateDirectory(place.host) };
+    return { ...where, ...(standby === undefined ? {} : { standby: standby(place.host) }) };
   };
   let zeroWallMs: number | undefined;
   const result = await runMigration(

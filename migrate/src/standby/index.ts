@@ -1,0 +1,2 @@
+export { StandbyService, type StandbyEvent } from './standby-service.js';
+export { runWorker } from './worker.js';
