@@ -8,12 +8,10 @@ export interface BufferSource {
   give(bytes: Uint8Array): void;
 }
 
-/** Buffers are made in multiples of this, so that chunks of nearly equal size share them. */
-const GRAIN_BYTES = 16_384;
-/** The same for those of less than four grains, which would waste too much otherwise. */
-const SMALL_GRAIN_BYTES = 4096;
+/** Sizes of buffers between one power of two and the next, so that chunks of nearly equal size share them. */
+const SIZES_PER_OCTAVE = 4;
 /** Smaller buffers are cheap to make. */
-const LEAST_BYTES = 4 * SMALL_GRAIN_BYTES;
+const LEAST_BYTES = 16_384;
 
 /** Makes a buffer for each taker and keeps none. */
 export const freshBuffers: BufferSource = {
@@ -56,7 +54,7 @@ export class BufferPool implements BufferSource {
   give(bytes: Uint8Array): void {
     const size = bytes.buffer.byteLength;
     if (bytes.byteOffset !== 0 || size < LEAST_BYTES || size !== sizeFor(size)) return;
-    if (this.#idleBytes + size > this.#maxIdleBytes) {
+    if (!this.#makeRoom(size)) {
       this.#refused++;
       return;
     }
@@ -68,6 +66,14 @@ export class BufferPool implements BufferSource {
     this.#highWater = Math.max(this.#highWater, this.#idleBytes);
   }
 
+  /** Lets go of buffers of other sizes, which nobody has taken instead of this one. */
+  #makeRoom(size: number): boolean {
+    for (const [otherSize, others] of this.#idle) {
+      while (otherSize !== size && this.#idleBytes + size > this.#maxIdleBytes && others.pop() !== undefined) this.#idleBytes -= otherSize;
+    }
+    return this.#idleBytes + size <= this.#maxIdleBytes;
+  }
+
   gauges(): Gauge[] {
     const [used, highWater, bound, refused] = [this.#idleBytes, this.#highWater, this.#maxIdleBytes, this.#refused];
     return [{ name: 'idle buffers', unit: 'bytes', used, highWater, bound, refused }];
@@ -76,6 +82,6 @@ export class BufferPool implements BufferSource {
 
 /** Bytes of the buffer for `length` bytes: at most a quarter more. */
 function sizeFor(length: number): number {
-  const grain = length < 4 * GRAIN_BYTES ? SMALL_GRAIN_BYTES : GRAIN_BYTES;
+  const grain = 2 ** (31 - Math.clz32(length)) / SIZES_PER_OCTAVE;
   return Math.ceil(length / grain) * grain;
 }
