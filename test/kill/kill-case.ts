@@ -66,7 +66,8 @@ class Trial {
     const word = code === undefined || move.run === undefined ? '' : this.#lastWord(move.run, code);
     const advice = await this.#followAdvice();
     const end = await this.#look();
-    for (const machine of Object.values(move.machines)) this.#faults.push(...(await machine.diskLeftovers()));
+    // Whose run was killed has its disks tidied up by the next one.
+    for (const machine of victim === 'run' ? [] : Object.values(move.machines)) this.#faults.push(...(await machine.diskLeftovers()));
     this.#judge(end, code);
     if (advice.length > 0 && code !== undefined && !word.includes('in doubt'))
       this.#faults.push(`run did not say that ${advice.join(', ')} was to be done`);
@@ -117,7 +118,7 @@ class Trial {
     if (command === '') return [];
     const words = command
       .replace('DESTINATION_DIR', this.#move.state('b'))
-      .replace(/SOCKET$/, this.#move.machines[end].qmp)
+      .replace(/ SOCKET\b/, ` ${this.#move.machines[end].qmp}`)
       .split(' ')
       .slice(1);
     const mending = xmigrate(this.#move.environment, words);

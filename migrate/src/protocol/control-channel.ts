@@ -68,6 +68,11 @@ export class ControlChannel {
     }
   }
 
+  /** As that of `Liveness`. */
+  silentMs(now: number): number {
+    return this.#liveness.silentMs(now);
+  }
+
   nextTimeout(): number {
     return this.#liveness.nextTimeout();
   }

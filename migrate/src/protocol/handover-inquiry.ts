@@ -69,7 +69,7 @@ export class HandoverInquiry {
 
   handleTimeout(now: number): void {
     if (this.#channel.handleTimeout(now))
-      this.#finish({ kind: 'unanswered', reason: unreached('destination', this.#o.liveness ?? defaultLiveness) });
+      this.#finish({ kind: 'unanswered', reason: unreached('destination', (this.#o.liveness ?? defaultLiveness).idleTimeoutMs) });
   }
 
   #message(message: ControlMessage, now: number): void {

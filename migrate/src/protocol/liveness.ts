@@ -9,11 +9,14 @@ export interface LivenessOptions {
   readonly idleTimeoutMs: number;
 }
 
+/** So many words in a row are not lost by chance. */
+const MISSED_WORDS = 3;
+
 export const defaultLiveness: LivenessOptions = { keepAliveMs: 2_000, idleTimeoutMs: 30_000 };
 
 /** What is said of an end that counts as lost. */
-export function unreached(end: 'source' | 'destination', { idleTimeoutMs }: LivenessOptions): string {
-  return `the ${end} could not be reached for ${idleTimeoutMs / 1000} s`;
+export function unreached(end: 'source' | 'destination', silentMs: number): string {
+  return `the ${end} could not be reached for ${Math.round(silentMs / 1000)} s`;
 }
 
 /** Times in milliseconds of the caller's clock. Silent (no deadline) until `start` and after `stop`. */
@@ -43,6 +46,12 @@ export class Liveness {
 
   heard(now: number): void {
     this.#heardAt = now;
+  }
+
+  /** For how long the peer has missed its word that it is there, ms; 0 while it has not. */
+  silentMs(now: number): number {
+    const silentMs = now - this.#heardAt;
+    return this.#running && silentMs > MISSED_WORDS * this.#options.keepAliveMs ? silentMs : 0;
   }
 
   nextTimeout(): number {

@@ -184,7 +184,11 @@ export class Receiver {
   }
 
   chunkFailed(sequence: number, reason: string, now: number): void {
-    if (this.#state === 'receiving') this.abort('fetch-failed', `chunk ${sequence}: ${reason}`, now);
+    if (this.#state !== 'receiving') return;
+    const silentMs = this.#channel.silentMs(now);
+    // Then the chunk is not what is missing.
+    if (silentMs > 0) this.abort('peer-lost', unreached('source', silentMs), now);
+    else this.abort('fetch-failed', `chunk ${sequence}: ${reason}`, now);
   }
 
   /** The reader of the VM stream has taken this chunk and all before it. */
@@ -233,7 +237,7 @@ export class Receiver {
       this.abort('peer-lost', 'the source did not say whether it gave the VM up', now);
       return;
     }
-    if (this.#channel.handleTimeout(now)) this.#streamFault('peer-lost', unreached('source', this.#o.liveness), now);
+    if (this.#channel.handleTimeout(now)) this.#streamFault('peer-lost', unreached('source', this.#o.liveness.idleTimeoutMs), now);
   }
 
   #message(message: ControlMessage, now: number): void {

@@ -162,7 +162,7 @@ export class Sender {
       this.#o.sink.onEvent({ kind: 'reconnect' });
     }
     if (this.#channel.handleTimeout(now)) {
-      this.#streamFault('peer-lost', unreached('destination', this.#o.liveness), now);
+      this.#streamFault('peer-lost', unreached('destination', this.#o.liveness.idleTimeoutMs), now);
       return;
     }
     if (now >= this.#flushAt()) this.#pump(now);

@@ -261,6 +261,17 @@ describe('the receiver', () => {
   });
 });
 
+it('says of a chunk that does not come from a source that says nothing that the source could not be reached', () => {
+  offerAll();
+  receiver.chunkFailed(0, 'timeout', 7_400);
+  expect(outcome()).toMatchObject({ code: 'peer-lost', reason: 'the source could not be reached for 7 s' });
+  start(limits);
+  offerAll();
+  say({ type: 'alive' }, 7_000);
+  receiver.chunkFailed(0, 'timeout', 7_400);
+  expect(outcome()).toMatchObject({ code: 'fetch-failed', reason: 'chunk 0: timeout' });
+});
+
 describe('the receiver for a reader that waits to be told', () => {
   beforeEach(() => {
     start(limits, true);

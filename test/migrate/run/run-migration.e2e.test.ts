@@ -76,8 +76,8 @@ describe('runMigration between two QEMUs that start the programs', () => {
   it('gives up when told, by way of the sender', async () => {
     const stop = new AbortController();
     const options = await plan('send-stalls');
-    setTimeout(() => stop.abort(), 1_000);
-    expect(await runMigration({ ...options, signal: stop.signal })).toMatchObject({ outcome: 'stayed', runner: 'source' });
+    const onProgress = ({ phase }: RunProgress) => void (phase === 'connected' && stop.abort());
+    expect(await runMigration({ ...options, signal: stop.signal }, onProgress)).toMatchObject({ outcome: 'stayed', runner: 'source' });
     expect(await stateOf(options.a)).toBe('running');
   });
 
