@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import { XiaError } from '../bytes/index.js';
 import type { Dag } from '../dag/index.js';
 import type { ConnectionHandle, ConnectionStats } from '../transport/index.js';
@@ -19,6 +20,8 @@ const APPLICATION_CODES = 256;
 export class StreamSocket extends Duplex implements XiaStream {
   /** Nobody has proved anything on a plain stream. */
   readonly peerHid = undefined;
+  /** The TLS that uses this stream. */
+  above: TLSSocket | undefined;
   readonly #handle: ConnectionHandle;
   readonly #enter: Enter;
   #blocked: { rest: Uint8Array; callback: (error?: Error | null) => void } | undefined;
@@ -38,6 +41,11 @@ export class StreamSocket extends Duplex implements XiaStream {
     super({ allowHalfOpen: true, readableHighWaterMark: READ_BYTES, writableHighWaterMark: READ_BYTES });
     this.#handle = handle;
     this.#enter = enter;
+  }
+
+  /** Whether nothing more is to be written; TLS ends the stream below only when that has taken all that was written to it. */
+  get isEnding(): boolean {
+    return this.writableEnded || this.above?.writableEnded === true;
   }
 
   /** The address that the peer has now. It changes when the peer moves. */

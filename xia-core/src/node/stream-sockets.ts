@@ -93,6 +93,7 @@ export class StreamSockets {
       timeoutMs: Math.max(1, timeoutMs - (performance.now() - beganMs)),
       ...(signal === undefined ? {} : { signal }),
     });
+    socket.above = tls;
     return secureXiaStream(tls, socket);
   }
 
@@ -140,7 +141,7 @@ export class StreamSockets {
   /** Ends every stream, waiting a little for those that are ending in order already. */
   async closeAll(deliveryTimeoutMs = CLOSE_TIMEOUT_MS): Promise<void> {
     for (const { server } of this.#servers.values()) await server.close();
-    for (const socket of this.#sockets.values()) if (!socket.writableEnded) socket.destroy();
+    for (const socket of this.#sockets.values()) if (!socket.isEnding) socket.destroy();
     const deadline = performance.now() + deliveryTimeoutMs;
     while (this.#sockets.size > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5));
     for (const socket of this.#sockets.values()) socket.destroy();
@@ -198,7 +199,8 @@ export class StreamSockets {
       return;
     }
     try {
-      server.offer(secureXiaStream(await secureServer(socket, this.#identity), socket));
+      socket.above = await secureServer(socket, this.#identity);
+      server.offer(secureXiaStream(socket.above, socket));
     } catch {
       // A peer that cannot prove who it is has been hung up on; there is nobody here to tell.
     }
