@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { usedCpu } from '../../../tools/src/bench/measure-move.js';
 import { childrenCounted, parseCpu, readCpu } from '../../../tools/src/bench/process-cpu.js';
-
-const run = promisify(execFile);
 
 describe('processor time', () => {
   it('is read from a stat line, whatever the program is called', () => {
@@ -13,15 +11,23 @@ describe('processor time', () => {
   });
 
   it('counts children once they have ended', async () => {
-    const before = await readCpu(process.pid);
-    await run(process.execPath, ['-e', 'const end = Date.now() + 200; while (Date.now() < end);']);
-    expect(await childrenCounted([process.pid], 5000)).toBe(true);
-    expect((await readCpu(process.pid)).children - before.children).toBeGreaterThan(0.05);
+    // A parent of our own: this process has children of other tests.
+    const work = 'const end = process.cpuUsage().user + 200000; while (process.cpuUsage().user < end);';
+    const parent = spawn('sh', ['-c', `"$0" -e "$1" & echo begun; wait; echo done; read line`, process.execPath, work]);
+    try {
+      await once(parent.stdout, 'data');
+      expect(await childrenCounted([parent.pid!], 50)).toBe(false);
+      await once(parent.stdout, 'data');
+      expect(await childrenCounted([parent.pid!], 5000)).toBe(true);
+      expect((await readCpu(parent.pid)).children).toBeGreaterThan(0.05);
+    } finally {
+      parent.kill();
+    }
     expect(await readCpu(undefined)).toEqual({ own: 0, children: 0 });
   });
 
   it('sees a child that has not', async () => {
-    const child = execFile('sleep', ['30']);
+    const child = spawn('sleep', ['30']);
     try {
       expect(await childrenCounted([process.pid], 50)).toBe(false);
     } finally {
