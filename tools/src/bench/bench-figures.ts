@@ -9,6 +9,7 @@ export interface ModeMedians {
   readonly qemuDowntimeMs: number;
   readonly pausedMs: number;
   readonly streamBytes: number;
+  readonly sentBytes?: number;
   /** Processor seconds for 10^9 bytes of the stream: of all, and by what used them. */
   readonly cpuSecondsPerGb: number;
   readonly cpuParts: Readonly<Record<string, number>>;

@@ -59,6 +59,7 @@ function modeMedians(runs: readonly BenchRun[]): ModeMedians | undefined {
     qemuDowntimeMs: middle((run) => run.qemuDowntimeMs),
     pausedMs: middle((run) => run.pausedMs),
     streamBytes: middle((run) => run.streamBytes, 0),
+    ...optional('sentBytes', runs, median),
     cpuSecondsPerGb: middle((run) => perGb(run, total(run.cpuSeconds)), 2),
     cpuParts: Object.fromEntries(parts.map((part) => [part, middle((run) => perGb(run, run.cpuSeconds[part] ?? 0), 2)])),
     ...optional('senderPeakRssMb', runs, largest),

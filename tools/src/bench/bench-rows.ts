@@ -23,6 +23,7 @@ const COLUMNS: readonly Column[] = [
   { heading: 'downtime ms', cell: ({ qemuDowntimeMs }) => whole(qemuDowntimeMs) },
   { heading: 'paused ms', cell: ({ pausedMs }) => whole(pausedMs) },
   { heading: 'stream MB', cell: ({ streamBytes }) => whole(streamBytes / 1e6) },
+  { heading: 'sent MB', cell: ({ sentBytes }) => (sentBytes === undefined ? NOTHING : whole(sentBytes / 1e6)) },
   { heading: 'CPU s/GB', cell: ({ cpuSecondsPerGb }) => quotient(cpuSecondsPerGb) },
   { heading: 'of QEMU', cell: ({ cpuParts }) => quotient(cpuParts['qemu']) },
   { heading: 'xping ms', cell: ({ xpingDowntimeMs }) => whole(xpingDowntimeMs) },

@@ -24,6 +24,8 @@ export interface BenchRun extends BenchCase {
   readonly pausedMs: number;
   /** Of the migration stream, as its sender counts them. */
   readonly streamBytes: number;
+  /** Of the stream, what the source has sent; the rest was in caches. */
+  readonly sentBytes?: number;
   /** Processor seconds by what used them; `qemu` is both. */
   readonly cpuSeconds: Readonly<Record<string, number>>;
   readonly senderPeakRssMb?: number;

@@ -8,7 +8,7 @@ import { projectRoot } from '../xtestbed/index.js';
 import { benchPage } from './bench-page.js';
 import { isReached } from './bench-result.js';
 import { benchTable } from './bench-table.js';
-import { benchModes, memoryCases, type BenchMode, type MemoryCase } from './modes.js';
+import { benchModes, memoryCases, usualModes, type BenchMode, type MemoryCase } from './modes.js';
 import { runBench } from './run-bench.js';
 
 interface Options {
@@ -83,7 +83,7 @@ export function program(signal: AbortSignal): Command {
         .choices(['plain', 'agent'])
         .default('plain'),
     )
-    .addOption(new Option('--modes <mode...>', 'what is measured').choices(benchModes).default(benchModes))
+    .addOption(new Option('--modes <mode...>', 'what is measured').choices(benchModes).default(usualModes))
     .option('--rounds <n>', 'moves by each mode in each case', integerArgument(1, 100), 3)
     .option('--memory <MB>', 'memory of the guest', integerArgument(128, 16_384), GUEST_MEMORY_MB)
     .option('--memory-load <MB>', 'memory of the guest that is filled with random bytes', integerArgument(0, 16_384), 300)

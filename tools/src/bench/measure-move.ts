@@ -3,7 +3,7 @@ import { XiaError } from 'xia-core';
 import { moveVm } from '../demo/move-vm.js';
 import { Client, pingResult, VM_NAME, type Lab, type PlacedVm } from '../lab/index.js';
 import type { BenchRun } from './bench-run.js';
-import { isXia, type BenchMode, type XiaMode } from './modes.js';
+import { isXia, usesStandby, type BenchMode, type XiaMode } from './modes.js';
 import { MoveWatch } from './move-watch.js';
 import { plainMove, setTransport } from './plain-move.js';
 import { childrenCounted, cpuBetween, cpuSum, readCpu, type CpuReading } from './process-cpu.js';
@@ -23,7 +23,7 @@ const AFTER_MS = 2000;
 export interface MeasuredMove {
   readonly lab: Lab;
   readonly rivals: Rivals;
-  /** Of the mode `xia`. */
+  /** Of the modes that use them. */
   readonly standbys: Standbys | undefined;
   readonly mode: BenchMode;
   readonly vm: PlacedVm;
@@ -33,13 +33,15 @@ export interface MeasuredMove {
 }
 
 interface MeasureOptions {
+  /** A secret of the VM's owner, by which memory that was moved before is known again. */
+  readonly secretFile: string | undefined;
   readonly downtimeLimitMs: number;
   readonly profileFolder: string | undefined;
   readonly signal: AbortSignal;
 }
 
 type Figures = Omit<BenchRun, 'mode' | 'round' | 'from' | 'to' | 'dirtyMbPerSecond' | 'memory'>;
-type Outcome = Pick<BenchRun, 'fromRunMs' | 'qemuDowntimeMs' | 'streamBytes' | 'senderPeakRssMb' | 'receiverPeakRssMb'> & {
+type Outcome = Pick<BenchRun, 'fromRunMs' | 'qemuDowntimeMs' | 'streamBytes' | 'sentBytes' | 'senderPeakRssMb' | 'receiverPeakRssMb'> & {
   /** Of programs that tell it themselves. */
   readonly programSeconds?: Readonly<Record<string, number>>;
 };
@@ -97,7 +99,7 @@ async function readProcesses({ lab, mode, vm, destination, rivals, standbys }: M
     ['sshd', await readCpu(rivals.ssh?.pid)],
   ]);
   for (const { name, kind, process } of lab.testbed.state.nodes) readings.set(`${kind}/${name}`, await readCpu(process?.pid));
-  if (mode !== 'xia' || standbys === undefined) return readings;
+  if (!usesStandby(mode) || standbys === undefined) return readings;
   return new Map([...readings, ...(await standbys.readCpu())]);
 }
 
@@ -142,7 +144,7 @@ async function otherMove(mode: Exclude<BenchMode, XiaMode>, move: MeasuredMove, 
 }
 
 async function xiaMove(mode: XiaMode, { lab, vm, destination, number, standbys }: MeasuredMove, options: MeasureOptions): Promise<Outcome> {
-  const { downtimeLimitMs, profileFolder, signal } = options;
+  const { downtimeLimitMs, profileFolder, secretFile, signal } = options;
   const { result } = await moveVm({
     lab,
     vm,
@@ -150,7 +152,8 @@ async function xiaMove(mode: XiaMode, { lab, vm, destination, number, standbys }
     downtimeLimitMs,
     // The other modes move it behind the back of the ownership files.
     name: `vm-${number}`,
-    ...(mode === 'xia' && standbys !== undefined ? { standby: (host: string) => standbys.socket(host) } : {}),
+    ...(mode === 'xiaAgain' && secretFile !== undefined ? { secretFile } : {}),
+    ...(usesStandby(mode) && standbys !== undefined ? { standby: (host: string) => standbys.socket(host) } : {}),
     ...(profileFolder === undefined ? {} : { xmigrate: profiledXmigrate(profileFolder) }),
     signal,
     onProgress: () => {},
@@ -162,6 +165,7 @@ async function xiaMove(mode: XiaMode, { lab, vm, destination, number, standbys }
     ...(resumed === undefined ? {} : { fromRunMs: resumed }),
     qemuDowntimeMs: result.qemuDowntimeMs ?? 0,
     streamBytes: result.bytes,
+    ...(result.servedBytes === undefined ? {} : { sentBytes: result.servedBytes }),
     ...(source === undefined ? {} : { senderPeakRssMb: source }),
     ...(target === undefined ? {} : { receiverPeakRssMb: target }),
     programSeconds: { sender: result.cpuSeconds.source ?? 0, receiver: result.cpuSeconds.destination ?? 0 },

@@ -12,6 +12,8 @@ export interface MoveOptions {
   readonly name?: string;
   /** The command that starts `xmigrate`; default: this installation's. */
   readonly xmigrate?: readonly string[];
+  /** A secret of the VM's owner: what of its memory was moved before comes from caches. */
+  readonly secretFile?: string;
   /** The standby of a host, whose program is used; default: programs are started. */
   readonly standby?: (host: string) => string;
   readonly onProgress: (progress: RunProgress) => void;
@@ -37,7 +39,7 @@ function between(result: RunResult, from: string, to: string): number {
 
 /** Moves the VM by `xmigrate send` and `recv`, each attached to the XIA host on its side. */
 export async function moveVm(options: MoveOptions): Promise<Move> {
-  const { lab, vm, destination, downtimeLimitMs, name = 'vm', xmigrate, standby, onProgress, signal } = options;
+  const { lab, vm, destination, downtimeLimitMs, name = 'vm', xmigrate, secretFile, standby, onProgress, signal } = options;
   const { testbed } = lab;
   const side = (place: PlacedVm) => {
     const { access = '', control } = testbed.node(place.host);
@@ -50,6 +52,7 @@ export async function moveVm(options: MoveOptions): Promise<Move> {
       vm: name,
       ...(lab.hasAgent ? { guest: lab.vmHid } : {}),
       ...(xmigrate === undefined ? {} : { xmigrate }),
+      ...(secretFile === undefined ? {} : { secretFile }),
       source: side(vm),
       destination: side(destination),
       trust: Object.values(testbed.state.ads).join(','),
