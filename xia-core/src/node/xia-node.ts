@@ -14,6 +14,7 @@ import { logMobility, logRouting } from './event-log.js';
 import { makeFace } from './face-config.js';
 import { Guests } from './guests.js';
 import { Fetches, type FetchOptions } from './fetches.js';
+import { LaterMessages } from './later-messages.js';
 import { Names } from './names.js';
 import { NodeFaces } from './node-faces.js';
 import type { NodeLogger, XiaNodeOptions } from './node-options.js';
@@ -49,6 +50,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
   readonly #stack: NodeStack;
   readonly #driver: Driver;
   readonly #faces: NodeFaces;
+  readonly #later = new LaterMessages((face, neighbour, bytes) => this.#receive(face, neighbour, bytes));
   readonly #logger: NodeLogger;
   readonly #contentHash: IdHash;
   readonly #fetches: Fetches;
@@ -65,11 +67,12 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     this.#logger = options.logger ?? DEFAULT_LOGGER;
     this.#contentHash = options.contentHash ?? 'sha256';
     const faces = options.faces.map((face) => makeFace(face, new Xid(PrincipalType.HID, identity.id)));
+    // Others wait for what a router or a host has to say.
+    const mayWait = (options.role ?? 'application') === 'application';
     this.#faces = new NodeFaces(
       {
         packet: (id, neighbour, bytes, lent) => {
-          this.#stack.receive(id, neighbour, bytes, this.#driver.now(), lent);
-          this.#driver.rearm();
+          if (!mayWait || !this.#later.take(id, neighbour, bytes, lent)) this.#receive(id, neighbour, bytes, lent);
         },
         run: (id, neighbour, bytes, segmentBytes, lent) => {
           this.#stack.receiveRun(id, neighbour, bytes, segmentBytes, this.#driver.now(), lent);
@@ -290,7 +293,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
 
   /** How full every queue and table of the node and its faces is, and the most that each ever held. */
   gauges(): Gauge[] {
-    return [...nodeGauges(this.#stack, this.#faces.byId), ...this.#streams.gauges(), this.#faces.taps.gauge()];
+    return [...nodeGauges(this.#stack, this.#faces.byId), ...this.#streams.gauges(), this.#faces.taps.gauge(), this.#later.gauge()];
   }
 
   /** Face name -> the address that it listens on. */
@@ -328,6 +331,11 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #receive(face: number, neighbour: number, bytes: Uint8Array, lent = false): void {
+    this.#stack.receive(face, neighbour, bytes, this.#driver.now(), lent);
+    this.#driver.rearm();
   }
 
   readonly #enter: Enter = (input) => {
@@ -391,6 +399,7 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
     if (this.attachment !== undefined) this.#enter((now) => this.#stack.mobility.leave(now, now + this.#stack.wallOffsetMs));
     this.#enter(() => this.#stack.routing?.takeLeave());
     this.#driver.stop();
+    this.#later.close();
     await this.#faces.close();
   }
 }
