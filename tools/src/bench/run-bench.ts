@@ -104,10 +104,10 @@ async function measureAll(options: BenchOptions, onDaemon: (name: string, pid: n
   };
 }
 
-/** Caches that hold all that is moved, where that is to be found there. */
+/** Caches that hold all that is moved, by this mode and by another, where it is to be found there. */
 function withCaches(topology: Topology, { modes, memoryMb }: BenchOptions): Topology {
   if (!modes.includes('xiaAgain')) return topology;
-  const routers = Object.entries(topology.routers).map(([name, router]) => [name, { ...router, cacheMegabytes: memoryMb }] as const);
+  const routers = Object.entries(topology.routers).map(([name, router]) => [name, { ...router, cacheMegabytes: 2 * memoryMb }] as const);
   return { ...topology, routers: Object.fromEntries(routers) };
 }
 
