@@ -6,7 +6,7 @@ import { encodeXip, NextHeader, XipView } from '../wire/index.js';
 /** Bytes of answers that one neighbour may have sent elsewhere: a path that differs there and back, not a weapon. */
 const ELSEWHERE = { ratePerSecond: 32 * 1024 * 1024, burst: 8 * 1024 * 1024, faceShares: 2 };
 
-/** How long a look at where answers leave is good for: one for a burst of requests, and a route that turns counts at once. */
+/** ms that a look at where answers leave is good for: one serves a burst of requests, and a route that turns counts soon. */
 const LOOK_MS = 10;
 
 /**
