@@ -18,7 +18,7 @@ interface StandbyCommandOptions {
 const DEFAULT_WORKERS = 1;
 const DEFAULT_MAX_WORKERS = 4;
 const DEFAULT_MAX_PROGRAMS = 100;
-const DEFAULT_MAX_MEMORY_MB = 400;
+const DEFAULT_MAX_MEMORY_MB = 200;
 const DEFAULT_WARM_UPS = '24,24';
 
 /** Megabytes, separated by commas. @throws InvalidArgumentError */
