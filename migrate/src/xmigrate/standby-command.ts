@@ -7,7 +7,7 @@ import { runWorker, StandbyService, type StandbyEvent } from '../standby/index.j
 interface StandbyCommandOptions {
   readonly socket?: string;
   readonly workers: number;
-  readonly maxWorkers: number;
+  readonly maxWorkers?: number;
   readonly maxPrograms: number;
   readonly maxMemory: number;
   readonly warmUps: readonly number[];
@@ -43,7 +43,7 @@ function words(event: StandbyEvent): string {
 }
 
 async function standby(options: StandbyCommandOptions, signal: AbortSignal): Promise<void> {
-  const { socket, workers, maxWorkers, maxPrograms, maxMemory: maxRssMb, warmUps, json } = options;
+  const { socket, workers, maxWorkers = Math.max(workers, DEFAULT_MAX_WORKERS), maxPrograms, maxMemory: maxRssMb, warmUps, json } = options;
   if (options.worker === true) return runWorker({ warmUps, maxPrograms, maxRssMb }, signal);
   if (socket === undefined) throw new XiaError('usage', '--socket is needed: where "xmigrate run" finds this standby');
   if (maxWorkers < workers) throw new XiaError('usage', `--max-workers ${maxWorkers}: less than --workers ${workers}`);
@@ -74,7 +74,11 @@ export function standbyCommand(signal: AbortSignal): Command {
     .description('keep programs running and warm for the moves of this host')
     .option('--socket <path>', 'where "xmigrate run" finds it; nobody else may enter the folder (mode 0700, made when it is missing)')
     .option('--workers <n>', 'processes that are kept, one for each move at a time', count(64), DEFAULT_WORKERS)
-    .option('--max-workers <n>', 'the most there may be, when more moves come; others are sent away', count(64), DEFAULT_MAX_WORKERS)
+    .option(
+      '--max-workers <n>',
+      `the most there may be, when more moves come; others are sent away (default: ${DEFAULT_MAX_WORKERS}, or --workers)`,
+      count(64),
+    )
     .option('--max-programs <n>', 'a worker that has run so many is replaced', count(1_000_000), DEFAULT_MAX_PROGRAMS)
     .option('--max-memory <MB>', 'a worker that has more than this after a move is replaced', count(1_000_000), DEFAULT_MAX_MEMORY_MB)
     .addOption(
