@@ -12,8 +12,7 @@ async function demo(...args: string[]) {
   return { ...started, ...folder };
 }
 
-// At once: much of a demo is waiting, and the boot of a guest keeps no more than one core busy.
-describe.concurrent('the demo on real QEMU', () => {
+describe('the demo on real QEMU', () => {
   // The first half of ping-pong is the scenario inter-ad.
   it.for([
     ['intra-ad', 60],
