@@ -57,8 +57,7 @@ async function measureAll(options: BenchOptions, onDaemon: (name: string, pid: n
   const isPlain = options.guest === 'plain';
   const guest = isPlain ? await prepareLoadGuest(signal) : await prepareGuest(runDir, { signal });
   const topology = withCaches(await loadTopology('inter-ad'), options);
-  const secretFile = join(runDir, 'secret');
-  await writeFile(secretFile, randomBytes(32).toString('hex'), { mode: 0o600 });
+  const secretFile = modes.includes('xiaAgain') ? await writeSecret(runDir) : undefined;
   const lab = stack.use(
     await Lab.start({
       ...options,
@@ -111,7 +110,13 @@ function withCaches(topology: Topology, { modes, memoryMb }: BenchOptions): Topo
   return { ...topology, routers: Object.fromEntries(routers) };
 }
 
-type SeriesOptions = BenchOptions & { readonly secretFile: string };
+type SeriesOptions = BenchOptions & { readonly secretFile: string | undefined };
+
+async function writeSecret(runDir: string): Promise<string> {
+  const file = join(runDir, 'secret');
+  await writeFile(file, randomBytes(32).toString('hex'), { mode: 0o600 });
+  return file;
+}
 
 /** Every move of a benchmark, one after the other. */
 class Series {
@@ -154,9 +159,11 @@ class Series {
       const bound = AbortSignal.any([signal, AbortSignal.timeout(MOVE_TIMEOUT_MS)]);
       const figures = await measureMove(move, { ...this.#options, signal: bound });
       const run = { mode, ...which, round, from: vm.host, to: destination.host, ...figures };
-      if (isMeasured) this.runs.push(run);
-      // What was measured before somebody ends it is not lost.
-      if (isMeasured) await appendFile(join(this.#options.runDir, 'runs.jsonl'), `${JSON.stringify(run)}\n`);
+      if (isMeasured) {
+        this.runs.push(run);
+        // What was measured before somebody ends it is not lost.
+        await appendFile(join(this.#options.runDir, 'runs.jsonl'), `${JSON.stringify(run)}\n`);
+      }
       const xping = run.xpingDowntimeMs === undefined ? '' : `, by xping ${run.xpingDowntimeMs} ms`;
       onNote(`  ${modeTitles[mode]}: ${run.totalTimeMs.toFixed(0)} ms, downtime ${run.qemuDowntimeMs.toFixed(0)} ms${xping}`);
     } catch (error) {
