@@ -1,4 +1,5 @@
 import { Errno } from './errno.js';
+import type { ForeignCalls } from './foreign-calls.js';
 
 /** System calls for single datagrams. None throws or waits; an errno is 0 when it went well. */
 export interface DatagramCalls {
@@ -21,19 +22,6 @@ export interface DatagramCalls {
    * @returns what ends it
    */
   readonly watch: (fd: number, onReadable: (isReadable: boolean) => void) => () => void;
-}
-
-/** What is needed of the module that makes system calls. */
-export interface ForeignCalls {
-  readonly koffi: {
-    errno(): number;
-    readonly node: {
-      readonly poll?: (fd: number, options: { readable: boolean }, callback: (...values: unknown[]) => void) => { close(): void };
-    };
-  };
-  readonly libc: { func(signature: string): unknown };
-  /** Where bytes lie. */
-  readonly locate: (bytes: Uint8Array) => number;
 }
 
 const MSG_DONTWAIT = 0x40;

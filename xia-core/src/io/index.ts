@@ -31,3 +31,4 @@ export { DEFAULT_UDP_MTU, UdpFace, type UdpFaceOptions, type UdpOffloadMode } fr
 export { listenUnix } from './unix-listen.js';
 export { CONTENT_KEY_BYTES, ContentSealer, openWithKey, type KeyedContent, type SealedContent } from './sealed-content.js';
 export { loadOrCreateSecret, loadSecret } from './secret-file.js';
+export { UnixFace, type UnixFaceOptions } from './unix-face.js';

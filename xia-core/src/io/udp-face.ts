@@ -317,15 +317,25 @@ export class UdpFace implements Face {
   }
 
   #acceptRun(neighbour: number, bytes: Uint8Array, segmentBytes: number, lent: boolean): number {
-    const isRun = segmentBytes <= this.mtu && bytes.length <= MAX_RUN_BYTES && bytes.length <= MAX_RUN_SEGMENTS * segmentBytes;
-    if (isRun) {
+    if (segmentBytes > this.mtu) return this.#acceptEach(neighbour, bytes, segmentBytes, lent);
+    // Other kinds of faces have larger runs.
+    const most = segmentBytes * Math.max(1, Math.min(MAX_RUN_SEGMENTS, Math.floor(MAX_RUN_BYTES / segmentBytes)));
+    let sent = 0;
+    for (let at = 0; at < bytes.length; at += most) {
+      const part = bytes.length <= most ? bytes : bytes.subarray(at, at + most);
       this.#gatherer?.flushNeighbour(neighbour);
-      if (this.#sendRunTo(neighbour, bytes, segmentBytes)) return Math.ceil(bytes.length / segmentBytes);
+      if (part.length > segmentBytes && this.#sendRunTo(neighbour, part, segmentBytes)) sent += Math.ceil(part.length / segmentBytes);
+      else sent += this.#acceptEach(neighbour, part, segmentBytes, lent);
     }
+    return sent;
+  }
+
+  #acceptEach(neighbour: number, bytes: Uint8Array, segmentBytes: number, lent: boolean): number {
     let sent = 0;
     for (let at = 0; at < bytes.length; at += segmentBytes) {
       const packet = bytes.subarray(at, at + segmentBytes);
-      if (isRun ? this.#sendTo(neighbour, packet, undefined, lent) : this.send(neighbour, packet, undefined, lent)) sent++;
+      if (packet.length > this.mtu) this.counters.droppedTooBig++;
+      else if (this.#sendTo(neighbour, packet, undefined, lent)) sent++;
     }
     return sent;
   }

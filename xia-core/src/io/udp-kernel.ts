@@ -1,6 +1,6 @@
-import { XiaError } from '../bytes/index.js';
 import { datagramCalls, type DatagramCalls } from './datagram-calls.js';
 import { Errno } from './errno.js';
+import { loadForeignCalls } from './foreign-calls.js';
 
 const SOL_UDP = 17;
 const UDP_SEGMENT = 103;
@@ -44,33 +44,22 @@ export function loadUdpKernel(): Promise<UdpKernel> {
 }
 
 async function load(): Promise<UdpKernel> {
-  // The layout of the structures below is that of 64-bit little-endian Linux.
-  if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'arm64')) {
-    throw new XiaError('missing-prerequisite', `not known for ${process.platform} on ${process.arch}`);
-  }
-  try {
-    const { default: koffi } = await import('koffi');
-    const libc = koffi.load(null);
-    const sendmsg = libc.func('int64 sendmsg(int, void *, int)') as (fd: number, message: Uint8Array, flags: number) => number;
-    const setsockopt = libc.func('int setsockopt(int, int, int, void *, uint32)') as (
-      ...call: [fd: number, level: number, option: number, value: Uint8Array, bytes: number]
-    ) => number;
-    // Copies nothing; what it returns is where its first argument lies.
-    const memcpy = libc.func('uintptr_t memcpy(void *, void *, size_t)') as (to: Uint8Array, from: Uint8Array, bytes: number) => number;
-    const setInteger = (fd: number, option: number, value: number) =>
-      setsockopt(fd, SOL_UDP, option, new Uint8Array(Int32Array.of(value).buffer), 4) === 0 ? Errno.NONE : koffi.errno();
-    const locate = (bytes: Uint8Array): number => memcpy(bytes, bytes, 0);
-    const message = new RunMessage(locate);
-    return {
-      enableGro: (fd) => setInteger(fd, UDP_GRO, 1),
-      probeGso: (fd) => setInteger(fd, UDP_SEGMENT, 0),
-      sendRun: (fd, address, bytes, segmentBytes) =>
-        sendmsg(fd, message.fill(address, bytes, segmentBytes), MSG_DONTWAIT) >= 0 ? Errno.NONE : koffi.errno(),
-      datagrams: datagramCalls({ koffi, libc, locate }),
-    };
-  } catch (cause) {
-    throw new XiaError('missing-prerequisite', `koffi cannot be loaded: ${(cause as Error).message}`, {}, { cause });
-  }
+  const calls = await loadForeignCalls();
+  const { koffi, libc, locate } = calls;
+  const sendmsg = libc.func('int64 sendmsg(int, void *, int)') as (fd: number, message: Uint8Array, flags: number) => number;
+  const setsockopt = libc.func('int setsockopt(int, int, int, void *, uint32)') as (
+    ...call: [fd: number, level: number, option: number, value: Uint8Array, bytes: number]
+  ) => number;
+  const setInteger = (fd: number, option: number, value: number) =>
+    setsockopt(fd, SOL_UDP, option, new Uint8Array(Int32Array.of(value).buffer), 4) === 0 ? Errno.NONE : koffi.errno();
+  const message = new RunMessage(locate);
+  return {
+    enableGro: (fd) => setInteger(fd, UDP_GRO, 1),
+    probeGso: (fd) => setInteger(fd, UDP_SEGMENT, 0),
+    sendRun: (fd, address, bytes, segmentBytes) =>
+      sendmsg(fd, message.fill(address, bytes, segmentBytes), MSG_DONTWAIT) >= 0 ? Errno.NONE : koffi.errno(),
+    datagrams: datagramCalls(calls),
+  };
 }
 
 /** The one message that all runs are sent with: memory that does not move, so its pointers to itself are written once. */

@@ -12,22 +12,24 @@ const MAX_PATH_BYTES = 107;
  * for what the system refuses
  */
 export async function listenUnix(server: Server, path: string): Promise<void> {
-  if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
-    throw new XiaError('bad-config', `${path}: the path of a UNIX socket has at most ${MAX_PATH_BYTES} bytes`, {
-      path,
-    });
-  }
+  checkUnixPath(path);
   try {
     await listen(server, path);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw refused(path, cause);
-    await removeStale(path);
+    await removeStaleSocket(path);
     try {
       await listen(server, path);
     } catch (again) {
       throw refused(path, again);
     }
   }
+}
+
+/** @throws XiaError `bad-config` for a path that is too long */
+export function checkUnixPath(path: string): void {
+  if (Buffer.byteLength(path) <= MAX_PATH_BYTES) return;
+  throw new XiaError('bad-config', `${path}: the path of a UNIX socket has at most ${MAX_PATH_BYTES} bytes`, { path });
 }
 
 function listen(server: Server, path: string): Promise<void> {
@@ -48,7 +50,11 @@ function listen(server: Server, path: string): Promise<void> {
   });
 }
 
-async function removeStale(path: string): Promise<void> {
+/**
+ * Removes the socket file that a dead process left.
+ * @throws XiaError `address-in-use` when somebody answers there, `bad-config` for a file of another kind, `face-failed`
+ */
+export async function removeStaleSocket(path: string): Promise<void> {
   const isSocket = await lstat(path).then(
     (status) => status.isSocket(),
     () => true, // gone in the meantime
