@@ -33,6 +33,12 @@ describe('the configuration', () => {
     expect(await loadConfig(file)).toMatchObject({ key: join(folder, 'names/nameserver.key'), control: join(folder, 'xnameserver.ctl') });
   });
 
+  it('attaches by a UNIX socket beside the file, or where the command line was given', async () => {
+    const { folder, file } = await configFile('host: unix:run/host.sock\ndata: names\n');
+    expect(await loadConfig(file)).toMatchObject({ host: `unix:${join(folder, 'run/host.sock')}` });
+    expect(configFromOptions({ host: 'unix:/host.sock', data: '/tmp/d' })).toMatchObject({ host: 'unix:/host.sock' });
+  });
+
   it('gives way to the command line', async () => {
     const { file } = await configFile(sampleConfig);
     const config = await loadConfig(file, { host: '127.0.0.1:1', data: '/tmp/d', control: '/tmp/c', attachTimeout: 5 });

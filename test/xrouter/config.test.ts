@@ -20,6 +20,9 @@ const withEthernet = routerSample
   .replaceAll(/^# ( *)(- name: eth0|  role: peer|  ethernet:|    (?:listen|peers|mac|xarp|neighbours):)/gm, '  $1$2')
   .replace('via: r2 }', `via: eth0, nextHop: '${NEIGHBOUR}' }`);
 
+/** The router's sample with the faces on UNIX sockets that are comments there. */
+const withUnix = routerSample.replaceAll(/^# - \{ name: (local|r3),/gm, '  - { name: $1,');
+
 const FOREIGN = `FOREIGN:${'4'.repeat(40)}`;
 
 describe('the configuration of a node', () => {
@@ -58,6 +61,15 @@ describe('the configuration of a node', () => {
     expect(routes.map(({ nextHop }) => nextHop?.toString())).toEqual([NEIGHBOUR]);
   });
 
+  it('has faces on UNIX sockets, with paths beside the file', async () => {
+    const { folder, file } = await configFile(withUnix);
+    const { faces } = await loadNodeConfig(file);
+    expect(faces.slice(2).map(({ name, role, unix }) => ({ name, role, unix }))).toEqual([
+      { name: 'local', role: 'access', unix: { listen: join(folder, 'run/R1.sock'), peers: [] } },
+      { name: 'r3', role: 'peer', unix: { peers: [join(folder, '../R3/run/to-R1.sock')] } },
+    ]);
+  });
+
   it.each([
     [
       'a next hop on a UDP face',
@@ -74,6 +86,22 @@ describe('the configuration of a node', () => {
     [
       'two kinds of face in one',
       withEthernet.replace('  ethernet:', '  udp: { listen: 127.0.0.1:7109 }\n    ethernet:'),
+      /faces\[2\].*exactly one/,
+    ],
+    [
+      'a UNIX face without a path',
+      withUnix.replace(/unix: \{ listen[^}]*\}/, 'unix: {}'),
+      /faces\[2\]\.unix: .*"listen", "peers", or both/,
+    ],
+    [
+      'a UNIX face that is its own peer',
+      withUnix.replace('listen: run/R1.sock', 'listen: run/R1.sock, peers: [run/R1.sock]'),
+      /faces\[2\]\.unix: .*no peer of its own/,
+    ],
+    ['an empty path', withUnix.replace('listen: run/R1.sock', "listen: ''"), /faces\[2\]\.unix\.listen: /],
+    [
+      'a UNIX face with UDP',
+      withUnix.replace('unix: { listen', 'udp: { listen: 127.0.0.1:7109 }, unix: { listen'),
       /faces\[2\].*exactly one/,
     ],
     ['an MTU that leaves no room for the header', withEthernet.replace('  ethernet:', '  mtu: 65507\n    ethernet:'), /faces\[2\].*65493/],

@@ -7,6 +7,8 @@ import { faceKey, type SettingName } from '../../xrouter/src/xrouter/reload-rule
 /** The sockets that a face of the tests takes; `*` stands for every address. */
 function addressOf(face: FaceEntry): { readonly ip: string; readonly port: string } {
   if (face.netdev !== undefined) return { ip: 'unix', port: face.netdev.path };
+  // One that only connects takes no address.
+  if (face.unix !== undefined) return { ip: 'unix', port: face.unix.listen ?? `${face.name}, no path` };
   const [ip = '', port = ''] = (face.udp?.listen ?? '').split(':');
   return { ip: ip === '0.0.0.0' ? '*' : ip, port };
 }

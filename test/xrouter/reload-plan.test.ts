@@ -20,11 +20,16 @@ const face = fc
     ip: fc.constantFrom('127.0.0.1', '127.0.0.2', '0.0.0.0'),
     port: fc.integer({ min: 1, max: 4 }),
     peers: fc.uniqueArray(fc.constantFrom('127.0.0.1:91', '127.0.0.1:92', '127.0.0.1:93')),
-    isNetdev: fc.boolean(),
+    kind: fc.constantFrom('udp' as const, 'netdev' as const, 'unix' as const),
+    listens: fc.boolean(),
   })
-  .map(({ ip, port, peers, isNetdev, ...rest }): FaceEntry => {
-    const kind = isNetdev ? { netdev: { path: `/vm${port}` } } : { udp: { listen: `${ip}:${port}`, peers, offload: 'auto' as const } };
-    return { ...rest, ...kind };
+  .map(({ ip, port, peers, kind, listens, ...rest }): FaceEntry => {
+    // Sockets of QEMUs and of nodes may want one path.
+    const path = `/sock${port}`;
+    if (kind === 'netdev') return { ...rest, netdev: { path } };
+    if (kind === 'udp') return { ...rest, udp: { listen: `${ip}:${port}`, peers, offload: 'auto' as const } };
+    const paths = peers.map((peer) => `/${peer}`);
+    return { ...rest, unix: listens ? { listen: path, peers: paths } : { peers: [`/peer${port}`, ...paths] } };
   });
 
 /** Faces that can all be open at once. */

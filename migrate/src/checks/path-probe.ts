@@ -24,7 +24,7 @@ export interface PathFigures {
 }
 
 export interface PathOptions {
-  /** ADDR:PORT of the XIA hosts. */
+  /** ADDR:PORT, or unix:PATH, of the XIA hosts. */
   readonly sourceHost: string;
   readonly destinationHost: string;
   /** ADs to believe, separated by commas; default: any. */

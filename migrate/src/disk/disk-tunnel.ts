@@ -9,7 +9,7 @@ const OPEN_TIMEOUT_MS = 30_000;
 export interface DiskTunnelOptions {
   /** The command that starts `xmigrate`. */
   readonly xmigrate: readonly string[];
-  /** ADDR:PORT of the XIA hosts that the two ends attach to. */
+  /** ADDR:PORT, or unix:PATH, of the XIA hosts that the two ends attach to. */
   readonly sourceHost: string;
   readonly destinationHost: string;
   /** ADs that both believe, comma separated; default: any. */

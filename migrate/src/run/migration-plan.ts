@@ -7,7 +7,7 @@ import type { MigrationProgress, QmpClient } from '../qemu/index.js';
 export interface MigrationSide {
   /** QEMU's monitor: the path of its QMP socket, or a conversation that stands already and stays open afterwards. */
   readonly qmp: string | QmpClient;
-  /** ADDR:PORT of the XIA host that `xmigrate` attaches to on this side. */
+  /** ADDR:PORT, or unix:PATH, of the XIA host that `xmigrate` attaches to on this side. */
   readonly host: string;
   /** Directory of this side's state files. Two sides on one machine need two. */
   readonly stateDirectory: string;

@@ -1,9 +1,10 @@
 import { resolve } from 'node:path';
+import { attachAddress } from 'xia-core';
 import { ownXmigrate, type MigrationSide, type RunMigrationOptions } from './migration-plan.js';
 
 /** Paths are made absolute: QEMU, whose child reads them, may have been started in another folder. */
 function commonArguments(options: RunMigrationOptions, side: MigrationSide, eventsFile: string | undefined): string[] {
-  const words = ['--vm', options.vm, '--host', side.host, '--state', resolve(side.stateDirectory)];
+  const words = ['--vm', options.vm, '--host', attachAddress(side.host), '--state', resolve(side.stateDirectory)];
   if (eventsFile !== undefined) words.push('--events', resolve(eventsFile));
   if (side.keyFile !== undefined) words.push('--key', resolve(side.keyFile));
   if (side.control !== undefined && options.guest !== undefined) {

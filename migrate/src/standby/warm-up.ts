@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Dag, ExitCode, generateIdentity, PrincipalType, sealCertificate, XiaError, XiaNode, xidOf } from 'xia-core';
+import { Dag, ExitCode, generateIdentity, PrincipalType, sealCertificate, XiaError, XiaNode, xidOf, type FaceConfig } from 'xia-core';
 import { ParentChannel, type Upward } from '../channel/index.js';
 import { makePrivateFolder } from '../state/index.js';
 import { MemoryLink } from './memory-link.js';
@@ -18,15 +18,17 @@ const TIMEOUT_MS = 30_000;
 const A_DAY_MS = 86_400_000;
 
 type Role = 'send' | 'recv';
+type Hosts = Readonly<Record<Role, string>>;
 
 /**
  * Moves a VM that is none, in this process: its own `send` and `recv` with all that belongs to a move (identities, streams, seals,
  * chunks, state files, the conversations with QEMU and with `run`), so that the code of the next move is compiled by what it will do.
  *
+ * @param hosts where the two attach
  * @param megabytes of the stream
  * @throws XiaError `refused` when the move does not succeed
  */
-async function playMove(folder: string, host: string, megabytes: number, signal: AbortSignal): Promise<void> {
+async function playMove(folder: string, hosts: Hosts, megabytes: number, signal: AbortSignal): Promise<void> {
   const stop = new AbortController();
   const onAbort = () => stop.abort(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
@@ -57,7 +59,7 @@ async function playMove(folder: string, host: string, megabytes: number, signal:
       said.set(`${role} ${message.event}`, message.fields);
       advance(`${role} ${message.event}`).catch((error: unknown) => stop.abort(error));
     });
-    const words = ['--vm', VM, '--host', host, '--state', join(folder, role), '--under-run', '--qmp', join(folder, `${role}.qmp`)];
+    const words = ['--vm', VM, '--host', hosts[role], '--state', join(folder, role), '--under-run', '--qmp', join(folder, `${role}.qmp`)];
     return { link, end: runOrder({ role, words: [...words, '--nice', '0', '--window', '4M'] }, new ParentChannel(link, 0), stop.signal) };
   };
   const receiver = start('recv');
@@ -72,17 +74,23 @@ async function playMove(folder: string, host: string, megabytes: number, signal:
   }
 }
 
-/** A router for a network of this process alone. */
-async function startRouter(): Promise<XiaNode> {
+/**
+ * A router for a network of this process alone, and where to attach to it: over UDP, and over a UNIX socket where there can be one.
+ * A program attaches to its host by either.
+ */
+async function startRouter(folder: string): Promise<{ readonly router: XiaNode; readonly hosts: readonly [string, string] }> {
   const [adIdentity, identity] = [generateIdentity(), generateIdentity()];
   const [ad, hid] = [xidOf(PrincipalType.AD, adIdentity), xidOf(PrincipalType.HID, identity)];
   const certificate = sealCertificate({ ad, hid, notBefore: 0, notAfter: Date.now() + A_DAY_MS }, adIdentity);
-  return XiaNode.start({
-    identity,
-    role: 'router',
-    router: { certificate },
-    faces: [{ name: 'access', role: 'access', mtu: MTU, udp: { listen: LOOPBACK } }],
+  const udp: FaceConfig = { name: 'access', role: 'access', mtu: MTU, udp: { listen: LOOPBACK } };
+  const unix: FaceConfig = { name: 'socket', role: 'access', mtu: MTU, unix: { listen: join(folder, 'access.sock') } };
+  const start = async (faces: readonly FaceConfig[]) => XiaNode.start({ identity, role: 'router', router: { certificate }, faces });
+  const router = await start([udp, unix]).catch(async (error: unknown) => {
+    if (error instanceof XiaError && error.code === 'missing-prerequisite') return start([udp]);
+    throw error;
   });
+  const { access = '', socket = access } = router.faceAddresses();
+  return { router, hosts: [access, socket] };
 }
 
 /**
@@ -95,12 +103,16 @@ export async function warmUp(moves: readonly number[], signal: AbortSignal): Pro
   const late = AbortSignal.timeout(TIMEOUT_MS);
   const given = AbortSignal.any([signal, late]);
   const folder = makePrivateFolder('warm-up');
-  const router = await startRouter();
+  const { router, hosts } = await startRouter(folder);
+  const [one, other] = hosts;
   try {
-    for (const megabytes of moves) {
+    for (const [index, megabytes] of moves.entries()) {
       if (given.aborted) break;
-      await playMove(folder, router.faceAddresses()['access']!, megabytes, given);
-      rmSync(folder, { recursive: true, force: true });
+      const files = join(folder, 'move');
+      mkdirSync(files, { mode: 0o700 });
+      // Each end sends and receives by both kinds of face in turn.
+      await playMove(files, index % 2 === 0 ? { send: other, recv: one } : { send: one, recv: other }, megabytes, given);
+      rmSync(files, { recursive: true, force: true });
     }
     if (late.aborted) throw new XiaError('timeout', `the warm-up took more than ${TIMEOUT_MS / 1000} s`);
   } finally {

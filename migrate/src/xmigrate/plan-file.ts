@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import * as v from 'valibot';
-import { parseHostPort, parseYaml, PrincipalType, readConfigText, Xid } from 'xia-core';
+import { attachAddress, parseYaml, PrincipalType, readConfigText, Xid } from 'xia-core';
 import { diskModes } from '../disk/index.js';
 import { vmNameSchema } from '../protocol/index.js';
 import { parseSize, sizeWanted, type SizeBounds } from './byte-size.js';
@@ -26,7 +26,7 @@ const endpoint = v.pipe(
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
     try {
-      parseHostPort(dataset.value);
+      attachAddress(dataset.value);
     } catch (error) {
       addIssue({ message: (error as Error).message });
     }
@@ -152,7 +152,13 @@ export async function parsePlan(yaml: string, file: string, folder: string): Pro
     // The schema has seen to it that nothing is missing.
     const whole = { adapt: true, ...withoutUndefined(defaults), ...withoutUndefined(entry) } as MoveSettings;
     const paths = PATHS.flatMap((name) => (whole[name] === undefined ? [] : [[name, resolve(folder, whole[name])] as const]));
-    return { ...whole, ...Object.fromEntries(paths), watch: whole.watch?.map((path) => resolve(folder, path)) };
+    return {
+      ...whole,
+      ...Object.fromEntries(paths),
+      sourceHost: attachAddress(whole.sourceHost, folder),
+      destinationHost: attachAddress(whole.destinationHost, folder),
+      watch: whole.watch?.map((path) => resolve(folder, path)),
+    };
   });
   return { ...rest, moves };
 }

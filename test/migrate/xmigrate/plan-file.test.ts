@@ -29,6 +29,11 @@ describe('a plan of several moves', () => {
     expect(moves[0]).toMatchObject({ bandwidth: 10 << 20, adapt: true });
   });
 
+  it('attaches by UNIX sockets beside it', async () => {
+    const { moves } = await parse(HEAD.replace('127.0.0.1:1', 'unix:run/a.sock').replace('127.0.0.1:2', 'unix:/b.sock') + ONE);
+    expect(moves[0]).toMatchObject({ sourceHost: `unix:${resolve('/plans/run/a.sock')}`, destinationHost: 'unix:/b.sock' });
+  });
+
   it('has a standby for all VMs, or for one', async () => {
     const head = HEAD.replace('{ ', '{ sourceStandby: run/a.sock, ');
     const { moves } = await parse(`${head}${ONE}  - { vm: vm2, sourceQmp: u, destinationQmp: w, destinationStandby: /b.sock }\n`);
@@ -55,6 +60,7 @@ describe('a plan of several moves', () => {
     ],
     ['a size that is none', `${HEAD.replace('10M', 'much')}${ONE}`, 'defaults.bandwidth: A size from'],
     ['an address that is none', `${HEAD.replace('127.0.0.1:1', 'here')}${ONE}`, 'defaults.sourceHost: '],
+    ['a socket without a path', `${HEAD.replace('127.0.0.1:1', "'unix:'")}${ONE}`, 'defaults.sourceHost: '],
     ['a guest that is none', `${HEAD}vms:\n  - { vm: v, sourceQmp: x, destinationQmp: y, guest: 7 }\n`, 'vms[0].guest: '],
     ['no VM', `${HEAD}vms: []\n`, 'vms: '],
     ['a name that is a path', `${HEAD}${ONE.replace('vm1', '../vm1')}`, 'vms[0].vm: '],

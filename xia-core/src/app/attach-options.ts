@@ -1,8 +1,10 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { XiaError } from '../bytes/index.js';
-import { formatHostPort, generateIdentity, isLoopback, loadIdentity, parseHostPort } from '../io/index.js';
+import { generateIdentity, loadIdentity } from '../io/index.js';
 import { XiaNode, type XiaNodeOptions } from '../node/index.js';
 import { PrincipalType, Xid } from '../xid/index.js';
+import { attachAddress, attachFace, socketPath } from './attach-address.js';
+import { withSocketReason } from './unanswered.js';
 
 /** What `addAttachOptions` adds to `command.opts()`. */
 export interface AttachOptions {
@@ -13,8 +15,6 @@ export interface AttachOptions {
   readonly json?: boolean;
 }
 
-/** Largest UDP payload over IPv4, which the loopback interface carries in one piece. */
-const LOOPBACK_MTU = 65_507;
 const DEFAULT_ATTACH_TIMEOUT_MS = 10_000;
 
 function collectAds(text: string, previous: readonly Xid[] = []): Xid[] {
@@ -31,6 +31,11 @@ function collectAds(text: string, previous: readonly Xid[] = []): Xid[] {
       throw new InvalidArgumentError(`"${part}" is not an AD (AD: and 40 hex digits).`);
     });
   return [...previous, ...ads];
+}
+
+/** What is told of the host, such as in the files of a VM, holds in every folder. */
+function absoluteSocket(host: string): string {
+  return socketPath(host) === undefined ? host : attachAddress(host);
 }
 
 /** A commander parser of whole numbers within bounds. */
@@ -62,7 +67,11 @@ export function addAttachOptions(
   { json = true, keyDefault = 'a fresh one' }: { readonly json?: boolean; readonly keyDefault?: string } = {},
 ): Command {
   command
-    .addOption(new Option('--host <addr:port>', 'the access face of the XIA host to attach to').env('XIA_HOST'))
+    .addOption(
+      new Option('--host <addr:port>', 'the access face of the XIA host to attach to; unix:PATH for a UNIX socket')
+        .env('XIA_HOST')
+        .argParser(absoluteSocket),
+    )
     .addOption(new Option('--key <file>', `PEM file of the identity (default: ${keyDefault})`).env('XIA_KEY'))
     .addOption(new Option('--trust <ads>', 'the ADs to believe, separated by commas (default: any)').env('XIA_TRUST').argParser(collectAds))
     .addOption(
@@ -79,7 +88,8 @@ export function addAttachOptions(
  * @param signal gives up the waiting. A node that has started is the caller's to close: after Ctrl-C there may be answers to
  * wait for, or a peer to say goodbye to.
  * @param limits times and bounds that the program has options for
- * @throws XiaError `usage` without a host, `bad-key`, `attach-timeout`, `interrupted`
+ * @throws XiaError `usage` without a host, `bad-endpoint`, `bad-key`, `missing-prerequisite` for a UNIX socket where there can be none,
+ * `attach-timeout`, `interrupted`
  */
 export async function startFromOptions(
   options: AttachOptions,
@@ -87,11 +97,10 @@ export async function startFromOptions(
   limits: Pick<XiaNodeOptions, 'congestion' | 'streamLimits' | 'fetchLimits'> = {},
 ): Promise<XiaNode> {
   if (options.host === undefined) {
-    throw new XiaError('usage', 'no XIA host to attach to: give --host ADDR:PORT or set XIA_HOST (see "xtestbed exec")');
+    throw new XiaError('usage', 'no XIA host to attach to: give --host ADDR:PORT (or unix:PATH) or set XIA_HOST (see "xtestbed exec")');
   }
-  const peer = parseHostPort(options.host);
-  const local = isLoopback(peer);
-  const listen = peer.family === 6 ? (local ? '[::1]:0' : '[::]:0') : local ? '127.0.0.1:0' : '0.0.0.0:0';
+  const face = attachFace(options.host);
+  const path = socketPath(options.host);
   const identity = options.key === undefined ? generateIdentity() : await loadIdentity(options.key);
   const starting = new AbortController();
   const giveUp = () => starting.abort(signal?.reason);
@@ -100,18 +109,17 @@ export async function startFromOptions(
   const started = XiaNode.start({
     identity,
     role: 'application',
-    faces: [
-      {
-        name: 'host',
-        role: 'uplink',
-        ...(local ? { mtu: LOOPBACK_MTU } : {}),
-        udp: { listen, peers: [formatHostPort(peer.address, peer.port)] },
-      },
-    ],
+    faces: [face],
     attachTimeoutMs: options.attachTimeout ?? DEFAULT_ATTACH_TIMEOUT_MS,
     ...(options.trust === undefined ? {} : { trustedAds: options.trust }),
     signal: starting.signal,
     ...limits,
   });
-  return started.finally(() => signal?.removeEventListener('abort', giveUp));
+  try {
+    return await started;
+  } catch (error) {
+    throw path === undefined ? error : await withSocketReason(error, path);
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
+  }
 }

@@ -1,3 +1,4 @@
+export { attachAddress, attachFace } from './attach-address.js';
 export * from './attach-options.js';
 export * from './capture-stream.js';
 export * from './collector.js';

@@ -28,6 +28,7 @@ export { contentId, nodeCrypto } from './node-crypto.js';
 export { nodeRandom } from './node-random.js';
 export { formatHostPort, isLoopback, parseHostPort, type HostPort } from './socket-address.js';
 export { DEFAULT_UDP_MTU, UdpFace, type UdpFaceOptions, type UdpOffloadMode } from './udp-face.js';
+export { UnixFace, type UnixFaceOptions } from './unix-face.js';
 export { listenUnix } from './unix-listen.js';
 export { CONTENT_KEY_BYTES, ContentSealer, openWithKey, type KeyedContent, type SealedContent } from './sealed-content.js';
 export { loadOrCreateSecret, loadSecret } from './secret-file.js';

@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import * as v from 'valibot';
-import { loadYaml, logLevels, parseHostPort, PrincipalType, Xid, XiaError } from 'xia-core';
+import { attachAddress, loadYaml, logLevels, PrincipalType, Xid, XiaError } from 'xia-core';
 
 /** Where `run` serves its control socket and `list` looks for it, unless told otherwise. */
 export const DEFAULT_CONTROL = 'xnameserver.ctl';
@@ -13,9 +13,9 @@ const endpointField = v.pipe(
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
     try {
-      parseHostPort(dataset.value);
+      attachAddress(dataset.value);
     } catch (error) {
-      addIssue({ message: error instanceof Error ? error.message : 'not an ADDRESS:PORT' });
+      addIssue({ message: error instanceof Error ? error.message : 'not an ADDRESS:PORT or unix:PATH' });
     }
   }),
 );
@@ -52,7 +52,7 @@ export const configSchema = v.strictObject({
 /** The configuration of one name server, defaults filled in and paths made absolute. */
 export interface NameServerConfig {
   readonly name: string;
-  /** ADDRESS:PORT of the XIA host to attach to. */
+  /** ADDRESS:PORT, or unix:PATH, of the XIA host to attach to. */
   readonly host: string;
   /** PEM file of the identity, made when it is missing. */
   readonly key: string;
@@ -87,6 +87,7 @@ export async function loadConfig(file: string, overrides: ConfigOverrides = {}):
   const absolute = (path: string) => resolve(folder, path);
   const inFile = {
     ...config,
+    host: attachAddress(config.host, folder),
     data: absolute(config.data),
     control: absolute(config.control),
     ...(config.key === undefined ? {} : { key: absolute(config.key) }),
@@ -101,9 +102,9 @@ export async function loadConfig(file: string, overrides: ConfigOverrides = {}):
  */
 export function configFromOptions(overrides: ConfigOverrides): NameServerConfig {
   const { host, data } = overrides;
-  if (host === undefined) throw new XiaError('usage', 'no XIA host to attach to: give --host ADDR:PORT, or -c FILE');
+  if (host === undefined) throw new XiaError('usage', 'no XIA host to attach to: give --host ADDR:PORT (or unix:PATH), or -c FILE');
   if (data === undefined) throw new XiaError('usage', 'no place to keep the records: give --data DIR, or -c FILE');
-  parseHostPort(host);
+  attachAddress(host);
   return withOverrides(v.parse(configSchema, { host, data }), overrides);
 }
 

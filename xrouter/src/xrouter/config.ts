@@ -64,6 +64,14 @@ const macSchema = v.pipe(
 
 const milliseconds = (minimum: number, maximum: number) => v.pipe(v.number(), v.minValue(minimum), v.maxValue(maximum));
 
+const socketPathSchema = v.pipe(v.string(), v.minLength(1));
+
+const unixSchema = v.pipe(
+  v.strictObject({ listen: v.optional(socketPathSchema), peers: v.optional(v.array(socketPathSchema), []) }),
+  v.check(({ listen, peers }) => listen !== undefined || peers.length > 0, 'a UNIX face has a "listen", "peers", or both'),
+  v.check(({ listen, peers }) => listen === undefined || !peers.includes(listen), 'a UNIX face is no peer of its own'),
+);
+
 const faceSchema = v.pipe(
   v.strictObject({
     name: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9_-]{0,31}$/i, 'a face name is up to 32 letters, digits, - and _')),
@@ -86,12 +94,13 @@ const faceSchema = v.pipe(
         xarp: v.optional(v.boolean(), true),
       }),
     ),
-    netdev: v.optional(v.strictObject({ path: v.pipe(v.string(), v.minLength(1)) })),
+    netdev: v.optional(v.strictObject({ path: socketPathSchema })),
+    unix: v.optional(unixSchema),
   }),
   v.check((face) => face.cost === undefined || face.role === 'peer', 'only a face with the role "peer" has a "cost"'),
   v.check(
-    ({ udp, ethernet, netdev }) => [udp, ethernet, netdev].filter((kind) => kind !== undefined).length === 1,
-    'a face has exactly one of "udp", "ethernet" and "netdev"',
+    ({ udp, ethernet, netdev, unix }) => [udp, ethernet, netdev, unix].filter((kind) => kind !== undefined).length === 1,
+    'a face has exactly one of "udp", "ethernet", "netdev" and "unix"',
   ),
   v.check(
     ({ ethernet, mtu = 0 }) => ethernet === undefined || mtu <= MAXIMUM_ETHERNET_MTU,
@@ -259,7 +268,14 @@ export async function loadNodeConfig(file: string): Promise<NodeConfig> {
     key: absolute(config.key),
     ...(config.ad === undefined ? {} : { ad: { certificate: absolute(config.ad.certificate) } }),
     ...(config.control === undefined ? {} : { control: absolute(config.control) }),
-    faces: config.faces.map((face) => (face.netdev === undefined ? face : { ...face, netdev: { path: absolute(face.netdev.path) } })),
+    faces: config.faces.map((face) => withPaths(face, absolute)),
     log: config.log.file === undefined ? config.log : { ...config.log, file: absolute(config.log.file) },
   };
+}
+
+function withPaths(face: NodeConfig['faces'][number], absolute: (path: string) => string): NodeConfig['faces'][number] {
+  const { netdev, unix } = face;
+  if (netdev !== undefined) return { ...face, netdev: { path: absolute(netdev.path) } };
+  if (unix === undefined) return face;
+  return { ...face, unix: { ...(unix.listen === undefined ? {} : { listen: absolute(unix.listen) }), peers: unix.peers.map(absolute) } };
 }

@@ -55,8 +55,8 @@ export class NodeTarget implements ReloadTarget {
   }
 
   updateFace(face: FaceEntry): void {
-    const { role, mtu, cost, udp, ethernet } = face;
-    this.#node.reconfigure.updateFace(this.#id(faceKey(face)), { role, mtu, peers: (udp ?? ethernet)?.peers }, cost);
+    const { role, mtu, cost, udp, ethernet, unix } = face;
+    this.#node.reconfigure.updateFace(this.#id(faceKey(face)), { role, mtu, peers: (udp ?? ethernet ?? unix)?.peers }, cost);
   }
 
   setRoute(to: NodeConfig['routes'][number]['to'], { face, nextHop }: RouteWay): void {

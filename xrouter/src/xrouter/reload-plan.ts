@@ -171,7 +171,10 @@ function compareFaces(a: NodeConfig, b: NodeConfig): FaceComparison {
 /** Whether two faces cannot be open at the same time. */
 function haveOneAddress(a: FaceEntry, b: FaceEntry): boolean {
   const [listenA, listenB] = [(a.udp ?? a.ethernet)?.listen, (b.udp ?? b.ethernet)?.listen];
-  if (listenA === undefined || listenB === undefined) return a.netdev !== undefined && a.netdev.path === b.netdev?.path;
+  if (listenA === undefined || listenB === undefined) {
+    const path = a.netdev?.path ?? a.unix?.listen;
+    return path !== undefined && path === (b.netdev?.path ?? b.unix?.listen);
+  }
   const [one, other] = [parseHostPort(listenA), parseHostPort(listenB)];
   const isAnywhere = [one, other].some(({ address }) => address === '0.0.0.0' || address === '::');
   return one.port !== 0 && one.port === other.port && (isAnywhere || one.address === other.address);

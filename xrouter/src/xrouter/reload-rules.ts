@@ -39,6 +39,8 @@ export const reloadRules: Readonly<Record<string, ReloadRule>> = {
   'faces[].ethernet.neighbours': 'reopen',
   'faces[].ethernet.xarp': 'reopen',
   'faces[].netdev.path': 'reopen',
+  'faces[].unix.listen': 'reopen',
+  'faces[].unix.peers': 'update',
   'routes[].to': 'identity',
   'routes[].via': 'update',
   'routes[].nextHop': 'update',

@@ -19,6 +19,8 @@ faces:
     udp: { listen: 127.0.0.1:7102, peers: [127.0.0.1:7202], offload: auto }   # auto: several packets per system call where the system can; off
     mtu: 65507
     cost: 10                      # of a packet that leaves here; the way with the least sum is taken; 10 unless said
+# - { name: local, role: access, unix: { listen: run/R1.sock } }        # nodes of this machine and this user only, and faster; --host unix:run/R1.sock
+# - { name: r3, role: peer, unix: { peers: [../R3/run/to-R1.sock] } }     # one of the two routers listens, the other has it as its peer
 # - name: eth0                    # Ethernet frames in UDP datagrams, as a router of the C++ prototype speaks; mtu 1458 unless given
 #   role: peer
 #   ethernet:
@@ -63,6 +65,7 @@ faces:
     role: access
     udp: { listen: 127.0.0.1:7302 }
     mtu: 65507
+# - { name: local, role: access, unix: { listen: run/HOST_A.sock } }    # the same for programs started with --host unix:run/HOST_A.sock: faster
   - name: vm0                     # QEMU: -netdev stream,server=off,addr.type=unix,addr.path=run/vm0.sock
     role: access
     netdev: { path: run/vm0.sock }
