@@ -32,4 +32,3 @@ export { UnixFace, type UnixFaceOptions } from './unix-face.js';
 export { listenUnix } from './unix-listen.js';
 export { CONTENT_KEY_BYTES, ContentSealer, openWithKey, type KeyedContent, type SealedContent } from './sealed-content.js';
 export { loadOrCreateSecret, loadSecret } from './secret-file.js';
-export { UnixFace, type UnixFaceOptions } from './unix-face.js';
