@@ -98,6 +98,11 @@ describe('the configuration of a node', () => {
       withUnix.replace('listen: run/R1.sock', 'listen: run/R1.sock, peers: [run/R1.sock]'),
       /faces\[2\]\.unix: .*no peer of its own/,
     ],
+    [
+      'a peer that is there twice',
+      withUnix.replace('peers: [../R3/run/to-R1.sock]', 'peers: [a.sock, b.sock, a.sock]'),
+      /faces\[3\]\.unix: .*"peers" is there twice/,
+    ],
     ['an empty path', withUnix.replace('listen: run/R1.sock', "listen: ''"), /faces\[2\]\.unix\.listen: /],
     [
       'a UNIX face with UDP',

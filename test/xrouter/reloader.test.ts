@@ -96,6 +96,62 @@ describe('a router under load', () => {
 });
 
 describe('a reload', () => {
+  it('changes the peers of a UNIX face where it is, and opens another for another path', async () => {
+    const [one, other] = [await startRouter(ACCESS), await startRouter(ACCESS)];
+    for (const router of [one, other]) {
+      await router.configure(`${ACCESS}  - { name: left, role: peer, unix: { listen: left.sock } }\n`);
+      expect(await texts(router)).toHaveLength(1);
+    }
+    const socket = (router: RunningRouter) => join(router.folder, 'left.sock');
+    const linked = (peers: RunningRouter[], name = 'own') =>
+      `${ACCESS}  - { name: right, role: peer, unix: { listen: ${name}.sock, peers: [${peers.map(socket).join(', ')}] } }\n`;
+    const router = await startRouter(linked([one]));
+    const right = async (of = router) => {
+      const faces = (await show(of, 'faces')) as unknown as {
+        id: number;
+        name: string;
+        address: string;
+        details: { connected: number };
+        neighbours: { address: string }[];
+      }[];
+      return faces.find(({ name }) => name !== 'access')!;
+    };
+    const connections = async () => Promise.all([one, other].map(async (of) => (await right(of)).details.connected));
+    const { id } = await right();
+    const isLinked = async (expected: string) =>
+      until(
+        async () => String(await connections()) === expected,
+        () => `not ${expected}`,
+      );
+    await isLinked('1,0');
+
+    await router.configure(linked([one, other]));
+    expect(await texts(router)).toEqual([
+      `faces.right.unix.peers: ${JSON.stringify([socket(one)])} -> ${JSON.stringify([one, other].map(socket))}`,
+    ]);
+    await isLinked('1,1');
+    await router.configure(linked([other]));
+    expect(await texts(router)).toHaveLength(1);
+    await isLinked('0,1');
+    expect(await right()).toMatchObject({ id, neighbours: [{ address: `unix:${socket(other)}` }] });
+
+    await router.configure(linked([other], 'new'));
+    expect(await texts(router)).toEqual([
+      `faces.right.unix.listen: ${join(router.folder, 'own.sock')} -> ${join(router.folder, 'new.sock')}`,
+    ]);
+    expect((await right()).id).not.toBe(id);
+    await isLinked('0,1');
+
+    // The file of another kind that is in the way is left, and so is everything else.
+    await writeFile(join(router.folder, 'taken.sock'), 'precious');
+    await router.configure(linked([one], 'taken'));
+    await expect(reload(router)).rejects.toMatchObject({
+      message: expect.stringMatching(/taken\.sock: a file that is not a socket.*everything is as it was/),
+    });
+    expect(await readFile(join(router.folder, 'taken.sock'), 'utf8')).toBe('precious');
+    await isLinked('0,1');
+  });
+
   it('says what would change, changes it, and then finds nothing to do', async () => {
     const router = await startRouter(ACCESS);
     const changes = ['cache.bytes: 0 -> 1000', 'cache.policy: s3-fifo -> lru'];

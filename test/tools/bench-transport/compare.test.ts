@@ -23,7 +23,15 @@ function scripted(name: string, speeds: readonly (number | Error)[], order: stri
 }
 
 const { signal } = new AbortController();
-const options = { signal, folder: '/nowhere', rounds: 3, size: { warmUpBytes: 0, bytes: 1 }, peersFolder: '/nowhere', onNote: () => {} };
+const options = {
+  signal,
+  links: 'udp' as const,
+  folder: '/nowhere',
+  rounds: 3,
+  size: { warmUpBytes: 0, bytes: 1 },
+  peersFolder: '/nowhere',
+  onNote: () => {},
+};
 
 describe('compare', () => {
   it('lets the candidates take turns, and takes medians of speeds and of the ratios of each round', async () => {

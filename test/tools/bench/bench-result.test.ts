@@ -29,7 +29,7 @@ const result = (runs: readonly BenchRun[], more: Partial<BenchResult> = {}): Ben
   cases: [caseResult(which, runs)],
   notMeasured: {},
   failures: [],
-  settings: { memoryMb: 640, workloadBytes: 3e8, rounds: 3, downtimeLimitMs: 300, guest: 'plain' },
+  settings: { memoryMb: 640, workloadBytes: 3e8, rounds: 3, downtimeLimitMs: 300, guest: 'plain', links: 'unix' },
   versions: { qemu: '7.2.22' },
   runs,
   ...more,
@@ -105,6 +105,7 @@ describe('the report', () => {
     expect(text).toMatch(/QEMU tcp: +1000 +1\.20/);
     expect(text).toContain('ok    total time at most 1.3 times tcp: 1.20');
     expect(text).not.toContain('xping');
+    expect(text).toContain('XIA over UNIX sockets');
   });
 
   it('is a page with a bar for each mode', () => {
@@ -112,6 +113,7 @@ describe('the report', () => {
     expect(page.match(/<rect /g)).toHaveLength(4);
     expect(page).toContain('not measured: sshd is not installed');
     expect(page).toContain('&lt;broken&gt; pipe');
+    expect(page).toContain('XIA over UNIX sockets');
   });
 });
 

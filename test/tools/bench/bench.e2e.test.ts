@@ -30,8 +30,9 @@ test('one small round measures each mode, and says where its figures are', async
     cwd: root,
     maxBuffer: 1 << 24,
   });
-  const { cases, failures, notMeasured } = JSON.parse(stdout) as BenchResult;
+  const { cases, failures, notMeasured, settings } = JSON.parse(stdout) as BenchResult;
   expect({ failures, notMeasured }).toEqual({ failures: [], notMeasured: {} });
+  expect(settings['links']).toBe('unix');
   const [one] = cases;
   expect(Object.keys(one?.modes ?? {})).toEqual(['tcp', 'tls', 'xia']);
   expect(one?.modes.xia?.streamBytes).toBeGreaterThan(20e6);

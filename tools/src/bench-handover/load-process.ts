@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { readU48BE, XiaError, XiaNode, Xid } from 'xia-core';
+import { attachFace, readU48BE, XiaError, XiaNode, Xid } from 'xia-core';
 import { serviceAt } from '../common/addresses.js';
 import { SendSchedule } from '../xping/schedule.js';
 import { BulkOrder, REPORT_BYTES, REPORT_MS, SID_BULK, writeAsFastAsItGoes } from './bulk-service.js';
@@ -11,7 +11,6 @@ import { wallNow } from './wall-clock.js';
 
 // A node that sends datagrams or bytes to a machine, apart from the process that moves it: what that one is told must not wait.
 
-const MTU = 65_507;
 const QUESTION_MS = 200;
 const QUESTIONS = 100;
 
@@ -78,7 +77,7 @@ async function bulk(node: XiaNode, { host, machineSends }: LoadOrder & { kind: '
 async function main(): Promise<void> {
   const node = await XiaNode.start({
     role: 'application',
-    faces: [{ name: 'host', role: 'uplink', mtu: MTU, udp: { listen: '127.0.0.1:0', peers: [process.env['XIA_HOST'] ?? ''] } }],
+    faces: [attachFace(process.env['XIA_HOST'] ?? '')],
     trustedAds: (process.env['XIA_TRUST'] ?? '').split(',').map((ad) => Xid.parse(ad)),
   });
   let stop = new AbortController();

@@ -1,10 +1,13 @@
 import { median } from '../bench/statistics.js';
 import { figure, type Figure } from '../bench-forwarding/report.js';
+import type { Underlay } from '../xtestbed/index.js';
 import type { Candidate, RunContext } from './candidates.js';
 import type { TransferRun } from './transfer.js';
 
 export interface CompareOptions extends RunContext {
   readonly rounds: number;
+  /** Between the hosts and routers of a testbed. */
+  readonly links: Underlay;
   /** Where what we are compared with is installed. */
   readonly peersFolder: string;
   /** Ends it after the run at hand. */

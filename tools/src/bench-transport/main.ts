@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { congestionControllers, ExitCode, ExitRequest, integerArgument, runMain, type CongestionName } from 'xia-core';
 import { missed, reportText } from '../bench-forwarding/report.js';
+import { underlays, type Underlay } from '../xtestbed/index.js';
 import { defaultPeersFolder } from './peer-packages.js';
 import { runTransportBench, sectionNames, type SectionName } from './run-transport-bench.js';
 
@@ -13,6 +14,7 @@ interface Options {
   readonly profile?: string;
   readonly peers: string;
   readonly congestion?: CongestionName;
+  readonly links: Underlay;
 }
 
 /** `npm run bench:transport`. */
@@ -27,6 +29,7 @@ export function program(signal: AbortSignal): Command {
     .addOption(
       new Option('--congestion <name>', 'the congestion controller of STREAM and of fetches').choices(Object.keys(congestionControllers)),
     )
+    .addOption(new Option('--links <kind>', 'how hosts and routers of "migration" are linked').choices(underlays).default('unix'))
     .option('--peers <folder>', 'where what we are compared with is installed by npm, once', defaultPeersFolder())
     .option('--profile <folder>', 'leave a CPU profile of every process of ours there, for a look into it')
     .addHelpText('after', '\nExample:\n  npm run --silent bench:transport -- --json --section chunks stream > transport.json')
@@ -38,6 +41,7 @@ export function program(signal: AbortSignal): Command {
         profileFolder: options.profile,
         peersFolder: options.peers,
         congestion: options.congestion,
+        links: options.links,
         signal,
         onNote: (text) => {
           if (!options.json) process.stderr.write(`${text}\n`);

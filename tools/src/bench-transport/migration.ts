@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { XiaError } from 'xia-core';
-import { programFile, Testbed, loadTopology } from '../xtestbed/index.js';
+import { programFile, Testbed, loadTopology, withUnderlay, type Underlay } from '../xtestbed/index.js';
 import type { Candidate, RunContext } from './candidates.js';
 import { END_V8_OPTIONS, PartProcess } from './parts.js';
 import type { TransferRun } from './transfer.js';
@@ -63,14 +63,14 @@ class MigrationEnd {
   }
 }
 
-/** A VM's stream as QEMU gives it to a pipe, through `xmigrate send`, two hosts, two routers and `xmigrate recv`, in a testbed as it comes. */
-export function migration(name: string): Candidate {
-  return { name, run: async (context) => migrate(context) };
+/** A VM's stream as QEMU gives it to a pipe, through `xmigrate send`, two hosts, two routers and `xmigrate recv`. */
+export function migration(name: string, links: Underlay): Candidate {
+  return { name, run: async (context) => migrate(context, links) };
 }
 
-async function migrate({ folder, size: { bytes } }: RunContext): Promise<TransferRun> {
+async function migrate({ folder, size: { bytes } }: RunContext, links: Underlay): Promise<TransferRun> {
   const runDir = await mkdtemp(join(folder, 'migration-'));
-  await using testbed = await Testbed.up(await loadTopology('inter-ad'), join(runDir, 'testbed'));
+  await using testbed = await Testbed.up(withUnderlay(await loadTopology('inter-ad'), links), join(runDir, 'testbed'));
   const piece = join(runDir, 'piece');
   await writeFile(piece, randomBytes(Math.min(PIECE_BYTES, bytes)));
   const pieces = Math.ceil(bytes / PIECE_BYTES);

@@ -3,6 +3,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DEFAULT_CONGESTION, type CongestionName } from 'xia-core';
 import type { Report, Section } from '../bench-forwarding/report.js';
+import type { Underlay } from '../xtestbed/index.js';
 import type { CompareOptions } from './compare.js';
 import { cacheSections } from './cache-section.js';
 import { idleSections } from './idle-section.js';
@@ -45,6 +46,8 @@ export interface TransportBenchOptions {
   readonly profileFolder?: string | undefined;
   /** Of the ends of ours; the default one if undefined. */
   readonly congestion?: CongestionName | undefined;
+  /** Between the hosts and routers of the testbed of `migration`. */
+  readonly links: Underlay;
   /** Where the peers are installed, and looked for. */
   readonly peersFolder: string;
   /** Ends it after the run at hand. */
@@ -54,7 +57,7 @@ export interface TransportBenchOptions {
 
 /** Measures the transports, in processes of their own on this machine. */
 export async function runTransportBench(options: TransportBenchOptions): Promise<Report> {
-  const { quick, sections, profileFolder, peersFolder, congestion, signal, onNote } = options;
+  const { quick, sections, profileFolder, peersFolder, congestion, links, signal, onNote } = options;
   const size = quick ? QUICK : FULL;
   const rounds = options.rounds ?? (quick ? 1 : FULL_ROUNDS);
   const folder = await mkdtemp(join(tmpdir(), 'xia-transport-'));
@@ -62,14 +65,14 @@ export async function runTransportBench(options: TransportBenchOptions): Promise
   try {
     for (const name of sections) {
       onNote(name);
-      measured.push(...(await measures[name]({ folder, rounds, size, profileFolder, peersFolder, congestion, signal, onNote })));
+      measured.push(...(await measures[name]({ folder, rounds, size, profileFolder, peersFolder, congestion, links, signal, onNote })));
     }
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
   return {
     sections: measured,
-    settings: { quick, sections, rounds, congestion: congestion ?? DEFAULT_CONGESTION, ...size },
+    settings: { quick, sections, rounds, congestion: congestion ?? DEFAULT_CONGESTION, links, ...size },
     versions: { node: process.versions.node, v8: process.versions.v8, cpu: cpus()[0]?.model ?? 'unknown', cores: String(cpus().length) },
   };
 }

@@ -1,6 +1,6 @@
 import { escapeXml } from '../report/index.js';
 import type { BenchResult, CaseResult } from './bench-result.js';
-import { caseRows, measuredText, oursText } from './bench-rows.js';
+import { caseRows, linksText, measuredText, oursText } from './bench-rows.js';
 import { caseTitle } from './bench-run.js';
 import { benchModes, modeTitles, type BenchMode } from './modes.js';
 
@@ -67,7 +67,7 @@ ${oursText(one)
 export function benchPage(result: BenchResult): string {
   const { rounds, memoryMb, workloadBytes, downtimeLimitMs, guest } = result.settings;
   const facts = [
-    `${String(guest)} guest of ${String(memoryMb)} MB, ${Number(workloadBytes) / 1e6} MB of it random; ${String(rounds)} rounds; downtime-limit ${String(downtimeLimitMs)} ms`,
+    `${String(guest)} guest of ${String(memoryMb)} MB, ${Number(workloadBytes) / 1e6} MB of it random; ${String(rounds)} rounds; downtime-limit ${String(downtimeLimitMs)} ms; XIA over ${linksText(result)}`,
     Object.entries(result.versions)
       .map(([name, version]) => `${name} ${version}`)
       .join(' · '),

@@ -1,4 +1,5 @@
 import type { CaseFigures, ModeMedians } from './bench-figures.js';
+import type { BenchResult } from './bench-result.js';
 import { benchModes, modeTitles, type BenchMode } from './modes.js';
 
 const NOTHING = '-';
@@ -61,4 +62,9 @@ export function oursText({ modes, ratios }: CaseFigures): string[] {
 export function measuredText(measured: number | undefined): string {
   if (measured === undefined) return 'not measured';
   return Number.isInteger(measured) ? String(measured) : measured.toFixed(measured < 10 ? 2 : 1);
+}
+
+/** What hosts and routers of XIA were linked by. */
+export function linksText({ settings }: BenchResult): string {
+  return settings['links'] === 'unix' ? 'UNIX sockets' : 'UDP';
 }

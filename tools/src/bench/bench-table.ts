@@ -1,5 +1,5 @@
 import type { BenchResult } from './bench-result.js';
-import { caseRows, measuredText, oursText } from './bench-rows.js';
+import { caseRows, linksText, measuredText, oursText } from './bench-rows.js';
 import { caseTitle } from './bench-run.js';
 import { modeTitles, type BenchMode } from './modes.js';
 
@@ -18,5 +18,6 @@ export function benchTable(result: BenchResult): string {
   });
   const missing = Object.entries(result.notMeasured).map(([mode, reason]) => `${modeTitles[mode as BenchMode]}: not measured: ${reason}\n`);
   const failures = result.failures.map((one) => `${modeTitles[one.mode]}: failed, ${caseTitle(one)}: ${one.reason}\n`);
-  return `\n${[...sections, ...missing, ...failures].join('\n')}`;
+  const links = `XIA over ${linksText(result)}\n`;
+  return `\n${[...sections, ...missing, ...failures, links].join('\n')}`;
 }

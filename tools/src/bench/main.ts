@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import { ExitCode, ExitRequest, integerArgument, numberArgument, runMain, XiaError } from 'xia-core';
 import { timestamp } from '../common/timestamp.js';
 import { GUEST_MEMORY_MB } from '../lab/index.js';
-import { projectRoot } from '../xtestbed/index.js';
+import { projectRoot, underlays, type Underlay } from '../xtestbed/index.js';
 import { benchPage } from './bench-page.js';
 import { isReached } from './bench-result.js';
 import { benchTable } from './bench-table.js';
@@ -21,6 +21,7 @@ interface Options {
   readonly dirtyRate: readonly number[];
   readonly destination: readonly MemoryCase[];
   readonly downtimeLimit: number;
+  readonly links: Underlay;
   readonly quick?: true;
   readonly profile?: string;
   readonly check?: true;
@@ -60,6 +61,7 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
     dirtyMbPerSecond: options.dirtyRate,
     memoryCases: options.destination,
     downtimeLimitMs: options.downtimeLimit,
+    links: options.links,
     profileFolder: options.profile,
     onNote: (text) => {
       if (!options.json) process.stdout.write(`${text}\n`);
@@ -98,6 +100,7 @@ export function program(signal: AbortSignal): Command {
         .default(memoryCases),
     )
     .option('--downtime-limit <ms>', "QEMU's downtime-limit, the same for all", integerArgument(1, 10_000), 300)
+    .addOption(new Option('--links <kind>', 'how hosts and routers of XIA are linked').choices(underlays).default('unix'))
     .option('--quick', 'one small round that shows that all of it works; its figures mean little')
     .option('--profile <folder>', 'leave processor profiles of our processes there')
     .option('--check', 'exit 1 when a goal is missed or was not measured')

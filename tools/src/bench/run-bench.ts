@@ -5,7 +5,7 @@ import { release } from 'node:os';
 import { queryRunState } from 'xmigrate';
 import { Disposals } from '../common/disposals.js';
 import { Lab, prepareGuest, prepareLoadGuest, type PlacedVm } from '../lab/index.js';
-import { loadTopology, type Topology } from '../xtestbed/index.js';
+import { loadTopology, withUnderlay, type Topology, type Underlay } from '../xtestbed/index.js';
 import { caseResult, type BenchResult } from './bench-result.js';
 import { caseTitle, type BenchCase, type BenchFailure, type BenchRun } from './bench-run.js';
 import { measureMove } from './measure-move.js';
@@ -28,6 +28,8 @@ export interface BenchOptions {
   readonly dirtyMbPerSecond: readonly number[];
   readonly memoryCases: readonly MemoryCase[];
   readonly downtimeLimitMs: number;
+  /** Between the hosts and routers of XIA. */
+  readonly links: Underlay;
   /** Where processor profiles of our processes go. */
   readonly profileFolder: string | undefined;
   readonly onNote: (text: string) => void;
@@ -56,7 +58,7 @@ async function measureAll(options: BenchOptions, onDaemon: (name: string, pid: n
   for (const [mode, reason] of rivals.missing) onNote(`${modeTitles[mode]}: not measured: ${reason}`);
   const isPlain = options.guest === 'plain';
   const guest = isPlain ? await prepareLoadGuest(signal) : await prepareGuest(runDir, { signal });
-  const topology = withCaches(await loadTopology('inter-ad'), options);
+  const topology = withUnderlay(withCaches(await loadTopology('inter-ad'), options), options.links);
   const secretFile = modes.includes('xiaAgain') ? await writeSecret(runDir) : undefined;
   const lab = stack.use(
     await Lab.start({
@@ -86,12 +88,12 @@ async function measureAll(options: BenchOptions, onDaemon: (name: string, pid: n
     }
     await lab.remove(vm);
   }
-  const { rounds, memoryMb, workloadBytes, dirtyMbPerSecond, downtimeLimitMs } = options;
+  const { rounds, memoryMb, workloadBytes, dirtyMbPerSecond, downtimeLimitMs, links } = options;
   return {
     cases: cases.map((which) => caseResult(which, series.runs)),
     notMeasured: Object.fromEntries(rivals.missing),
     failures: series.failures,
-    settings: { guest: options.guest, rounds, memoryMb, workloadBytes, dirtyMbPerSecond, memoryCases, downtimeLimitMs, modes },
+    settings: { guest: options.guest, rounds, memoryMb, workloadBytes, dirtyMbPerSecond, memoryCases, downtimeLimitMs, links, modes },
     versions: {
       node: process.version,
       qemu: series.qemuVersion,

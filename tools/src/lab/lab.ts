@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { generateIdentity, hostDag, PrincipalType, Xid, xidOf, XiaNode, type NodeIdentity } from 'xia-core';
+import { attachFace, generateIdentity, hostDag, PrincipalType, Xid, xidOf, XiaNode, type NodeIdentity } from 'xia-core';
 import { loadGuestArguments, type QemuBoot } from 'xmigrate';
 import { Testbed, type Topology } from '../xtestbed/index.js';
 import type { PreparedGuest } from './guest-image.js';
@@ -8,7 +8,6 @@ import { writeGuestFile } from './guest-file.js';
 import { BOOT_TIMEOUT_MS, PlacedVm } from './placed-vm.js';
 
 export const VM_NAME = 'vm.xia';
-const LOOPBACK_MTU = 65_507;
 /** A translated guest on a busy machine fills its memory that slowly. */
 const SLOWEST_FILL_BYTES_PER_MS = 5000;
 
@@ -119,12 +118,10 @@ export class Lab implements AsyncDisposable {
 
   /** A node of this process, attached to a host. The caller closes it. */
   async attach(host: string): Promise<XiaNode> {
-    const { access } = this.testbed.node(host);
+    const { XIA_HOST: access = '' } = this.testbed.environment(host);
     return XiaNode.start({
       role: 'application',
-      faces: [
-        { name: 'host', role: 'uplink', mtu: LOOPBACK_MTU, udp: { listen: '127.0.0.1:0', peers: access === undefined ? [] : [access] } },
-      ],
+      faces: [attachFace(access)],
       trustedAds: Object.values(this.testbed.state.ads).map((ad) => Xid.parse(ad)),
       signal: this.#options.signal,
     });

@@ -16,6 +16,7 @@ import { freePorts } from './free-ports.js';
 import { linkPortCount, planLinks } from './plan-links.js';
 import type { PlannedNode } from './planned-node.js';
 import { adRoutes, type Topology } from './topology.js';
+import { accessAddress, accessSockets, socketFile, uplinkSockets } from './underlay.js';
 
 /** Certificates of a testbed are valid from a day ago, against clocks that differ, for a year. */
 const CERTIFICATE_BACKDATE_MS = 86_400_000;
@@ -27,8 +28,6 @@ export interface TestbedPlan {
   readonly nameServer?: string;
   readonly nodes: readonly PlannedNode[];
 }
-
-const address = (port: number) => `127.0.0.1:${port}`;
 
 /**
  * Makes the keys and one configuration file per daemon.
@@ -48,8 +47,10 @@ export async function generate(topology: Topology, runDir: string, socketDir: st
   };
   const routerNames = Object.keys(topology.routers);
   const hostNames = Object.keys(topology.hosts);
-  const ports = await freePorts(routerNames.length + 2 * hostNames.length + linkPortCount(topology.links));
-  const nextPort = () => ports.shift() ?? 0;
+  const { underlay } = topology;
+  const nodePortCount = underlay === 'udp' ? routerNames.length + 2 * hostNames.length : 0;
+  const ports = await freePorts(nodePortCount + linkPortCount(topology.links, underlay));
+  const nextAddress = () => `127.0.0.1:${ports.shift() ?? 0}`;
 
   const adIdentities = new Map<string, NodeIdentity>();
   for (const { ad } of Object.values(topology.routers)) if (!adIdentities.has(ad)) adIdentities.set(ad, await newIdentity(ad));
@@ -57,8 +58,9 @@ export async function generate(topology: Topology, runDir: string, socketDir: st
   const adXid = (name: string): Xid => adXids.get(name) as Xid;
   const trust = [...adXids.values()].map(String);
 
-  const accessPorts = new Map([...routerNames, ...hostNames].map((name) => [name, nextPort()]));
-  const links = planLinks(topology.links, { nextAddress: () => address(nextPort()), socketDir, logDir });
+  const accesses = new Map([...routerNames, ...hostNames].map((name) => [name, accessAddress(underlay, name, socketDir, nextAddress)]));
+  const accessOf = (name: string): string => accesses.get(name) as string;
+  const links = planLinks(topology.links, { underlay, nextAddress, socketDir, logDir });
   const adOfHost = (host: string): string => topology.routers[topology.hosts[host]?.router ?? '']?.ad ?? '';
 
   const nodes: PlannedNode[] = [...links.nodes];
@@ -66,7 +68,7 @@ export async function generate(topology: Topology, runDir: string, socketDir: st
   const common = (name: string) => ({
     configFile: join(configDir, `${name}.yaml`),
     logFile: join(logDir, `${name}.log`),
-    control: join(socketDir, `${name}.ctl`),
+    control: socketFile(socketDir, `${name}.ctl`),
   });
   const writeConfig = async (file: string, config: object) =>
     writeFile(file, `# Written by xtestbed for the topology ${topology.name}.\n${stringify(config, { lineWidth: 0 })}`);
@@ -89,10 +91,10 @@ export async function generate(topology: Topology, runDir: string, socketDir: st
     );
     const certificateFile = join(keyDir, `${name}.cert`);
     await writeFile(certificateFile, `${Buffer.from(certificate).toString('base64')}\n`);
-    const peerFaces = (links.ends.get(name) ?? []).map(({ other, listen, peer, mtu, cost }) => {
-      return { name: other, role: 'peer', mtu, cost, udp: { listen, peers: [peer] } };
+    const peerFaces = (links.ends.get(name) ?? []).map(({ other, sockets, mtu, cost }) => {
+      return { name: other, role: 'peer', mtu, cost, ...sockets };
     });
-    const access = address(accessPorts.get(name) ?? 0);
+    const access = accessOf(name);
     const files = common(name);
     await writeConfig(files.configFile, {
       name,
@@ -100,7 +102,7 @@ export async function generate(topology: Topology, runDir: string, socketDir: st
       key: join(keyDir, `${name}.key`),
       ad: { certificate: certificateFile },
       ...(nameServerDag === undefined ? {} : { nameserver: nameServerDag }),
-      faces: [{ name: 'access', role: 'access', mtu: 65_507, udp: { listen: access } }, ...peerFaces],
+      faces: [{ name: 'access', role: 'access', mtu: 65_507, ...accessSockets(access) }, ...peerFaces],
       routing: { enabled: topology.routing === 'link-state' },
       routes: topology.routing === 'static' ? [...(routes.get(name) ?? [])].map(([ad, via]) => ({ to: String(adXid(ad)), via })) : [],
       cache: { bytes: Math.round(router.cacheMegabytes * 1e6), policy: router.cachePolicy, admit: router.cacheAdmit },
@@ -114,8 +116,8 @@ export async function generate(topology: Topology, runDir: string, socketDir: st
 
   for (const [name, host] of Object.entries(topology.hosts)) {
     const identity = await newIdentity(name);
-    const access = address(accessPorts.get(name) ?? 0);
-    const vms = Object.fromEntries(host.vms.map((vm) => [vm, join(socketDir, `${name}.${vm}.sock`)]));
+    const access = accessOf(name);
+    const vms = Object.fromEntries(host.vms.map((vm) => [vm, socketFile(socketDir, `${name}.${vm}.sock`)]));
     const files = common(name);
     await writeConfig(files.configFile, {
       name,
@@ -123,13 +125,8 @@ export async function generate(topology: Topology, runDir: string, socketDir: st
       key: join(keyDir, `${name}.key`),
       trust,
       faces: [
-        {
-          name: 'up',
-          role: 'uplink',
-          mtu: host.mtu,
-          udp: { listen: address(nextPort()), peers: [address(accessPorts.get(host.router) ?? 0)] },
-        },
-        { name: 'apps', role: 'access', mtu: host.mtu, udp: { listen: access } },
+        { name: 'up', role: 'uplink', mtu: host.mtu, ...uplinkSockets(accessOf(host.router), nextAddress) },
+        { name: 'apps', role: 'access', mtu: host.mtu, ...accessSockets(access) },
         ...Object.entries(vms).map(([vm, path]) => ({ name: vm, role: 'access', netdev: { path } })),
       ],
       moves: topology.moves,
@@ -145,7 +142,7 @@ export async function generate(topology: Topology, runDir: string, socketDir: st
     await writeConfig(files.configFile, {
       name: NAME_SERVER,
       key: join(keyDir, `${NAME_SERVER}.key`),
-      host: address(accessPorts.get(nameServerHost) ?? 0),
+      host: accessOf(nameServerHost),
       trust,
       data: join(runDir, 'names'),
       control: files.control,

@@ -3,4 +3,5 @@ export * from './processes.js';
 export * from './programs.js';
 export { Testbed, type NodeStatus } from './testbed.js';
 export type { TestbedNode, TestbedState } from './state-file.js';
-export { adRoutes, builtInTopologies, loadTopology, topologySchema, withLinks, type Topology } from './topology.js';
+export { adRoutes, builtInTopologies, loadTopology, topologySchema, withLinks, withUnderlay, type Topology } from './topology.js';
+export { underlays, type Underlay } from './underlay.js';

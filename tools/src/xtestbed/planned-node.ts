@@ -11,7 +11,7 @@ export interface PlannedNode {
   readonly control: string;
   /** The command line of what has no configuration file. */
   readonly args?: readonly string[];
-  /** Where programs and hosts attach, `ADDRESS:PORT`. */
+  /** Where programs and hosts attach, `ADDRESS:PORT` or `unix:PATH`. */
   readonly access?: string;
   readonly accessMtu?: number;
   /** UNIX sockets for QEMU's `-netdev stream`, by the name of the attachment. */

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { changedLink, PLAIN_LINK } from '../emulated-link/index.js';
 import { admissions, DEFAULT_EVICTION_POLICY, evictionPolicyNames, loadYaml, MAX_LINK_COST, XiaError } from 'xia-core';
+import { underlays, type Underlay } from './underlay.js';
 
 const nameSchema = v.pipe(v.string(), v.regex(/^[A-Za-z][A-Za-z0-9_-]{0,23}$/, 'a name is a letter and up to 23 letters, digits, - and _'));
 const mtuSchema = v.optional(v.pipe(v.number(), v.integer(), v.minValue(576), v.maxValue(65_507)), 65_507);
@@ -57,6 +58,8 @@ const shapeSchema = v.strictObject({
     ),
     [],
   ),
+  /** What carries packets between the nodes, all of which are on one machine; emulated links are UDP in any case. */
+  underlay: v.optional(v.picklist(underlays), 'udp'),
   /** How routers find the ways: by themselves, or by static routes that are written into their configuration. */
   routing: v.optional(v.picklist(['link-state', 'static']), 'link-state'),
   nameserver: v.optional(v.strictObject({ host: nameSchema })),
@@ -150,6 +153,11 @@ export type Topology = v.InferOutput<typeof topologySchema>;
 export function withLinks(topology: Topology, text: string): Topology {
   changedLink(PLAIN_LINK, text);
   return { ...topology, links: topology.links.map((link) => ({ ...link, emulated: link.emulated ?? text })) };
+}
+
+/** The same topology on another underlay. */
+export function withUnderlay(topology: Topology, underlay: Underlay): Topology {
+  return { ...topology, underlay };
 }
 
 /** Topologies that come with the program. */

@@ -69,6 +69,7 @@ const socketPathSchema = v.pipe(v.string(), v.minLength(1));
 const unixSchema = v.pipe(
   v.strictObject({ listen: v.optional(socketPathSchema), peers: v.optional(v.array(socketPathSchema), []) }),
   v.check(({ listen, peers }) => listen !== undefined || peers.length > 0, 'a UNIX face has a "listen", "peers", or both'),
+  v.check(({ peers }) => new Set(peers).size === peers.length, 'one of the "peers" is there twice'),
   v.check(({ listen, peers }) => listen === undefined || !peers.includes(listen), 'a UNIX face is no peer of its own'),
 );
 
