@@ -25,7 +25,7 @@ export interface TransferLimits {
 export const defaultLimits: TransferLimits = {
   windowBytes: 16 * MIB,
   windowChunks: 1024,
-  maxChunkBytes: MIB,
+  maxChunkBytes: 4 * MIB,
 };
 
 /**
@@ -41,7 +41,7 @@ export const DEFAULT_HOLD_BACK_BYTES = MIB;
 export const DEFAULT_CHUNK_BYTES = 960 * KIB;
 /** The range that `--chunk` accepts. */
 export const MIN_CHUNK_BYTES = 4 * KIB;
-export const MAX_CHUNK_BYTES = MIB;
+export const MAX_CHUNK_BYTES = 4 * MIB;
 
 /** Limits as they come from the wire. A window must hold at least one chunk, or nothing would ever move. */
 export const limitsSchema = v.pipe(

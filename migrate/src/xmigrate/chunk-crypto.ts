@@ -1,40 +1,50 @@
 import { createHash } from 'node:crypto';
-import { directOpener, loadDirectOpener, openChunk, openWithKey, sealChunk } from 'xia-core';
+import { directCipher, loadDirectCipher, openChunk, openWithKey, sealChunk } from 'xia-core';
 import { chunkNonce, type ChunkCipher, type RunningHash, type SealedChunk } from '../protocol/index.js';
 
-/** Memory for what is opened, used over and over. */
+/** Memory for what is sealed or opened, used over and over. */
 export interface ChunkMemory {
   take(length: number): Uint8Array;
   give(bytes: Uint8Array): void;
 }
 
-/** So much must have been opened before it is worth loading what opens into memory that is there: it takes some 20 ms. */
+/** So much must have been sealed or opened before it is worth loading what does it into memory that is there: it takes some 20 ms. */
 const DIRECT_FROM_BYTES = 4 * 1024 * 1024;
 
 /**
  * AES-256-GCM under the key of one transfer (32 bytes).
- * @param memory where the plaintexts of `open` come from once many bytes were opened, and where the machine allows it
+ * @param memory where ciphertexts of `seal` and plaintexts of `open` come from once there were many bytes, and where the machine allows it
  */
 export function chunkCipher(key: Uint8Array, memory?: ChunkMemory): ChunkCipher {
-  const seal = (sequence: number, plaintext: Uint8Array) => sealChunk(key, chunkNonce(sequence), plaintext);
-  if (memory !== undefined) return { seal, open: openerInto(key, memory), openKeyed: openWithKey };
-  return { seal, open: (sequence, sealed) => openChunk(key, chunkNonce(sequence), sealed), openKeyed: openWithKey };
-}
-
-function openerInto(key: Uint8Array, memory: ChunkMemory): ChunkCipher['open'] {
-  let toOpenBefore = DIRECT_FROM_BYTES;
-  return (sequence: number, sealed: SealedChunk) => {
-    const { length } = sealed.ciphertext;
-    const directly = directOpener();
-    if (directly === undefined) {
-      toOpenBefore -= length;
-      if (toOpenBefore <= 0) void loadDirectOpener();
-      return openChunk(key, chunkNonce(sequence), sealed);
-    }
-    const plaintext = memory.take(length);
-    if (directly(key, chunkNonce(sequence), sealed, plaintext)) return plaintext;
-    memory.give(plaintext);
+  let bytesBefore = DIRECT_FROM_BYTES;
+  /** What works into the memory, as soon as it is there. */
+  const directly = (length: number) => {
+    if (memory === undefined) return undefined;
+    const cipher = directCipher();
+    if (cipher !== undefined) return { cipher, memory };
+    bytesBefore -= length;
+    if (bytesBefore <= 0) void loadDirectCipher();
     return undefined;
+  };
+  return {
+    seal(sequence: number, plaintext: Uint8Array) {
+      const direct = directly(plaintext.length);
+      if (direct === undefined) return sealChunk(key, chunkNonce(sequence), plaintext);
+      const ciphertext = direct.memory.take(plaintext.length);
+      const tag = direct.cipher.seal(key, chunkNonce(sequence), plaintext, ciphertext);
+      if (tag !== undefined) return { ciphertext, tag };
+      direct.memory.give(ciphertext);
+      return sealChunk(key, chunkNonce(sequence), plaintext);
+    },
+    open(sequence: number, sealed: SealedChunk) {
+      const direct = directly(sealed.ciphertext.length);
+      if (direct === undefined) return openChunk(key, chunkNonce(sequence), sealed);
+      const plaintext = direct.memory.take(sealed.ciphertext.length);
+      if (direct.cipher.open(key, chunkNonce(sequence), sealed, plaintext)) return plaintext;
+      direct.memory.give(plaintext);
+      return undefined;
+    },
+    openKeyed: openWithKey,
   };
 }
 

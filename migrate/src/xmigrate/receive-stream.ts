@@ -16,7 +16,7 @@ import { chunkCipher, runningSha256 } from './chunk-crypto.js';
 import { endStream } from './end-stream.js';
 import { MachineClock, monotonicMs } from './machine-clock.js';
 import { OpeningCipher } from './opening-cipher.js';
-import { PlaintextMemory } from './plaintext-memory.js';
+import { PlaintextMemory } from './chunk-memory.js';
 import { stopReason } from './stop-reason.js';
 import type { ChunkFetcher, ControlStream, LoadingMachine } from './transfer-ports.js';
 

@@ -9,6 +9,7 @@ import {
   type SourceMark,
 } from '../protocol/index.js';
 import { chunkCipher, runningSha256 } from './chunk-crypto.js';
+import { CiphertextMemory } from './chunk-memory.js';
 import { endStream } from './end-stream.js';
 import { MachineClock, monotonicMs } from './machine-clock.js';
 import { stopReason } from './stop-reason.js';
@@ -38,7 +39,8 @@ export interface SendStreamOptions extends Pick<
  * Rejects only when the first stream cannot be opened; all else is an outcome.
  */
 export async function sendStream(options: SendStreamOptions): Promise<SenderOutcome> {
-  const { input, signal } = options;
+  const { input, signal, publisher } = options;
+  const memory = new CiphertextMemory(publisher);
   let stream = await options.connect();
   let finished: (outcome: SenderOutcome) => void;
   const outcomePromise = new Promise<SenderOutcome>((resolve) => {
@@ -47,18 +49,24 @@ export async function sendStream(options: SendStreamOptions): Promise<SenderOutc
 
   const sender = new Sender({
     ...options,
-    cipher: chunkCipher(stream.exportKey(CHUNK_KEY_LABEL, CHUNK_KEY_BYTES)),
+    cipher: chunkCipher(stream.exportKey(CHUNK_KEY_LABEL, CHUNK_KEY_BYTES), memory),
     hash: runningSha256(),
     sink: {
       send: (bytes) => void stream.write(bytes),
       publish(_sequence, ciphertext) {
         try {
-          return options.publisher.publish(ciphertext).cid.id;
+          const { id } = publisher.publish(ciphertext).cid;
+          memory.published(id, ciphertext);
+          return id;
         } catch {
+          memory.give(ciphertext);
           return undefined;
         }
       },
-      unpublish: (cid) => options.publisher.unpublish(new Xid(PrincipalType.CID, cid)),
+      unpublish(cid) {
+        publisher.unpublish(new Xid(PrincipalType.CID, cid));
+        memory.unpublished(cid);
+      },
       persist(mark, reason) {
         try {
           options.persist(mark, reason);

@@ -23,16 +23,20 @@ export interface LoadingMachine {
   discard(): Promise<void>;
 }
 
-export interface ChunkPublisher {
-  publish(bytes: Uint8Array): { readonly cid: Xid };
-  unpublish(cid: Xid): void;
-}
-
-export interface ChunkFetcher {
-  /** @param options.verify says in place of the hash whether these bytes are the chunk */
-  fetch(dag: Dag, options: { length: number; signal: AbortSignal; verify: (bytes: Uint8Array) => boolean }): Promise<Uint8Array>;
+/** Memory that is used over and over. */
+export interface MemoryLender {
   /** Memory for so many bytes, with anything in it, which `recycle` takes back. */
   lend(length: number): Uint8Array;
   /** Takes the memory of a fetched chunk, or what was lent, back; nobody reads it any more. */
   recycle(bytes: Uint8Array): void;
+}
+
+export interface ChunkPublisher extends MemoryLender {
+  publish(bytes: Uint8Array): { readonly cid: Xid };
+  unpublish(cid: Xid): void;
+}
+
+export interface ChunkFetcher extends MemoryLender {
+  /** @param options.verify says in place of the hash whether these bytes are the chunk */
+  fetch(dag: Dag, options: { length: number; signal: AbortSignal; verify: (bytes: Uint8Array) => boolean }): Promise<Uint8Array>;
 }

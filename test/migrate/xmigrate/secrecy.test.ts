@@ -57,6 +57,8 @@ it.each([
         return content.publish(bytes);
       },
       unpublish: (cid) => content.unpublish(cid),
+      lend: (length) => content.lend(length),
+      recycle: (bytes) => content.recycle(bytes),
     },
     connect: async () => {
       accepted.accept(streams.atDestination);

@@ -6,6 +6,8 @@ import type { SegmentLimit } from './segment-limit.js';
 const MIN_RANGE_BYTES = 4096;
 /** Of one window, so that several ranges are under way and a lost one is noticed by the others. */
 const RANGES_PER_WINDOW = 8;
+/** The same where a segment is large: a request costs every node on the way more than it is worth to know of a loss sooner. */
+const LARGE_RANGES_PER_WINDOW = 3;
 const SMALLEST_SEGMENT_BYTES = 1200;
 /** From such segments on, as local links carry them, more of them are asked for at once than a request of the usual form can say. */
 const LARGE_SEGMENT_BYTES = 32_768;
@@ -78,7 +80,8 @@ export class RangeSizes {
 
   get #partBytes(): number {
     const { windowBytes, burstBytes } = this.#congestion;
-    return Math.max(MIN_RANGE_BYTES, Math.floor(Math.min(windowBytes / RANGES_PER_WINDOW, burstBytes)));
+    const ranges = this.#largestSegmentBytes >= LARGE_SEGMENT_BYTES ? LARGE_RANGES_PER_WINDOW : RANGES_PER_WINDOW;
+    return Math.max(MIN_RANGE_BYTES, Math.floor(Math.min(windowBytes / ranges, burstBytes)));
   }
 
   #upTo(mostBytes: number): number {

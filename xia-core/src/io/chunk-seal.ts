@@ -29,7 +29,7 @@ export function sealChunk(key: Uint8Array, nonce: Uint8Array, plaintext: Uint8Ar
 }
 
 /** The plaintext; undefined when key or nonce are others, or something was changed. */
-export function openChunk(key: Uint8Array, nonce: Uint8Array, { ciphertext, tag }: SealedBytes): Uint8Array | undefined {
+export function openChunk(key: Uint8Array, nonce: Uint8Array, { ciphertext, tag }: SealedBytes): Buffer | undefined {
   if (tag.length !== SEAL_TAG_BYTES) return undefined;
   const decipher = createDecipheriv(ALGORITHM, key, nonce, { authTagLength: SEAL_TAG_BYTES });
   decipher.setAuthTag(tag);

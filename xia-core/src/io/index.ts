@@ -1,5 +1,5 @@
 export { openChunk, sealChunk } from './chunk-seal.js';
-export { directOpener, loadDirectOpener, type OpenInto } from './direct-opener.js';
+export { directCipher, loadDirectCipher, type DirectCipher } from './direct-cipher.js';
 export { Driver, type Driven } from './driver.js';
 export { DEFAULT_ETHERNET_MTU, EthernetFace, type EthernetFaceOptions } from './ethernet-face.js';
 export {

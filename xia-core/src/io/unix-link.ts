@@ -66,7 +66,7 @@ export class UnixLink {
   send(packet: Uint8Array, body: Uint8Array | undefined, lent: boolean): boolean {
     const bytes = packet.length + (body?.length ?? 0);
     if (!this.isOpen || this.unsentBytes + bytes > MAX_UNSENT_BYTES) return false;
-    if (lent && bytes > WORTH_COPYING_BYTES) {
+    if (lent && packet.length > WORTH_COPYING_BYTES) {
       this.flush();
       return this.#post(bytes, [this.#header, packet, body], 3, bytes, true);
     }
