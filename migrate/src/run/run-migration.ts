@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { XiaError } from 'xia-core';
 import { DiskMove } from '../disk/index.js';
-import { QmpClient, queryMigration, setMigrationLimits, type MigrationProgress } from '../qemu/index.js';
+import { ShortStop } from '../pace/index.js';
+import { DEFAULT_DOWNTIME_LIMIT_MS, QmpClient, queryMigration, setMigrationLimits, type MigrationProgress } from '../qemu/index.js';
 import { ExecPair } from './exec-pair.js';
 import { GuestWatch } from './guest-watch.js';
 import { GuestHosts } from './guest-hosts.js';
@@ -53,16 +54,18 @@ class MigrationRun {
   readonly #startedAtMs = performance.now();
   readonly #moments: RunMoment[] = [];
   #pair: ProgramPair | undefined;
+  readonly #stop: ShortStop;
   #qemu: MigrationProgress | undefined;
   #disks: DiskMove | undefined;
 
   constructor(options: RunMigrationOptions, onProgress: (progress: RunProgress) => void) {
     this.#o = options;
     this.#onProgress = onProgress;
+    this.#stop = new ShortStop(options.downtimeLimitMs ?? DEFAULT_DOWNTIME_LIMIT_MS);
   }
 
   async run(sourceQmp: QmpClient, destinationQmp: QmpClient): Promise<RunResult> {
-    const { downtimeLimitMs, maxBandwidthBytesPerSecond } = this.#o;
+    const { maxBandwidthBytesPerSecond } = this.#o;
     const hosts = new GuestHosts(this.#o);
     const source = new GuestWatch(sourceQmp, (what) => {
       // Before anything else: what is sent to the guest from now on would be lost.
@@ -99,7 +102,7 @@ class MigrationRun {
       this.#pair = pair;
       await pair.prepare();
       await setMigrationLimits(sourceQmp, {
-        ...(downtimeLimitMs === undefined ? {} : { downtimeLimitMs }),
+        downtimeLimitMs: this.#stop.firstLimitMs,
         ...(maxBandwidthBytesPerSecond === undefined ? {} : { maxBandwidthBytesPerSecond }),
       });
       this.#moment('started');
@@ -167,7 +170,7 @@ class MigrationRun {
         asking = true;
         asked = performance.now();
         void queryMigration(source)
-          .then((progress) => (this.#qemu = progress))
+          .then((progress) => this.#heard(source, progress))
           .catch(() => undefined)
           .finally(() => (asking = false));
         this.#tell();
@@ -177,6 +180,12 @@ class MigrationRun {
     }
     sender.poll();
     receiver.poll();
+  }
+
+  async #heard(source: QmpClient, progress: MigrationProgress): Promise<void> {
+    this.#qemu = progress;
+    const limitMs = this.#stop.handle(progress);
+    if (limitMs !== undefined) await source.execute('migrate-set-parameters', { 'downtime-limit': limitMs });
   }
 
   #moment(name: RunPhase): void {
