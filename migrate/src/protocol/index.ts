@@ -13,6 +13,7 @@ export {
   DEFAULT_CHUNK_BYTES,
   DEFAULT_HOLD_BACK_BYTES,
   defaultLimits,
+  sourceLimits,
   MAX_CHUNK_BYTES,
   MIN_CHUNK_BYTES,
   type TransferLimits,

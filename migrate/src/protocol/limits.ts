@@ -25,8 +25,18 @@ export interface TransferLimits {
 export const defaultLimits: TransferLimits = {
   windowBytes: 16 * MIB,
   windowChunks: 1024,
-  maxChunkBytes: 4 * MIB,
+  maxChunkBytes: MIB,
 };
+
+/** From such a round trip on, ms, a path takes the whole window to be kept full. */
+const FAR_MS = 20;
+/** What is under way for longer than it has to be is memory at both ends, and is waited for when the guest has stopped. */
+const NEAR_WINDOW_BYTES = 8 * MIB;
+
+/** What a source holds unless told otherwise. @param roundTripMs the shortest to the destination */
+export function sourceLimits(roundTripMs: number): TransferLimits {
+  return roundTripMs >= FAR_MS ? defaultLimits : { ...defaultLimits, windowBytes: NEAR_WINDOW_BYTES };
+}
 
 /**
  * Plain bytes at the end of the stream that the destination keeps back until the source has given the VM up. They must
@@ -41,7 +51,7 @@ export const DEFAULT_HOLD_BACK_BYTES = MIB;
 export const DEFAULT_CHUNK_BYTES = 960 * KIB;
 /** The range that `--chunk` accepts. */
 export const MIN_CHUNK_BYTES = 4 * KIB;
-export const MAX_CHUNK_BYTES = 4 * MIB;
+export const MAX_CHUNK_BYTES = MIB;
 
 /** Limits as they come from the wire. A window must hold at least one chunk, or nothing would ever move. */
 export const limitsSchema = v.pipe(

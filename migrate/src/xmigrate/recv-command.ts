@@ -94,7 +94,7 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal, lent: Par
     const details = (reason: string) => ({ ...figures(), ...placeOf(options), transfer, peer, runs: runs(), reason });
     outcome = await receiveStream({
       vm: options.vm,
-      limits: limitsOf(options),
+      ...limitsOf(options),
       holdBackBytes: options.holdBack,
       streams: server,
       fetcher: node,

@@ -108,7 +108,7 @@ async function transferOut(
       vm,
       transfer,
       contents,
-      limits: limitsOf(options),
+      ...limitsOf(options),
       chunkBytes: options.chunk,
       input: qemu ?? openVmInput(STDIN),
       connect: async () => {

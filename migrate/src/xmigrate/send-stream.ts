@@ -3,6 +3,7 @@ import {
   CHUNK_KEY_BYTES,
   CHUNK_KEY_LABEL,
   Sender,
+  sourceLimits,
   type SenderEvent,
   type SenderOptions,
   type SenderOutcome,
@@ -49,6 +50,7 @@ export async function sendStream(options: SendStreamOptions): Promise<SenderOutc
 
   const sender = new Sender({
     ...options,
+    limits: options.limits ?? sourceLimits(stream.stats.minRttMs),
     cipher: chunkCipher(stream.exportKey(CHUNK_KEY_LABEL, CHUNK_KEY_BYTES), memory),
     hash: runningSha256(),
     sink: {

@@ -5,6 +5,8 @@ import type { Dag, Xid } from 'xia-core';
 export interface ControlStream extends Duplex {
   /** The peer's address as it is now. */
   readonly peerDag: Dag;
+  /** The shortest round trip so far, ms. */
+  readonly stats: { readonly minRttMs: number };
   /** The HID whose key the peer has proved to hold. */
   readonly peerHid: Xid | undefined;
   /** Key material that both ends of this secure stream share (RFC 8446 section 7.5). */
