@@ -5,7 +5,7 @@ order: listed               # listed, smallest-first or largest-first (by memory
 onFailure: stop             # stop: begin no further move after one that failed; continue
 
 defaults:                   # for every VM that does not say otherwise
-  sourceHost: 127.0.0.1:7001
+  sourceHost: 127.0.0.1:7001   # or unix:PATH
   destinationHost: 127.0.0.1:7002
   sourceState: state-a
   destinationState: state-b

@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import { ExitCode, ExitRequest, integerArgument, numberArgument, runMain } from 'xia-core';
 import { missed, reportText } from '../bench-forwarding/report.js';
 import { timestamp } from '../common/timestamp.js';
-import { projectRoot } from '../xtestbed/index.js';
+import { projectRoot, underlays, type Underlay } from '../xtestbed/index.js';
 import { FULL_ROUNDS, runHandoverBench, sectionNames, type SectionName } from './run-handover-bench.js';
 
 interface Options {
@@ -15,6 +15,7 @@ interface Options {
   readonly section?: SectionName[];
   readonly downtimeLimit: number;
   readonly echoInterval: number;
+  readonly links: Underlay;
   readonly runDir?: string;
 }
 
@@ -29,6 +30,9 @@ export function program(signal: AbortSignal): Command {
     .addOption(new Option('--section <name...>', 'measure only these').choices(sectionNames))
     .option('--downtime-limit <ms>', "QEMU's downtime-limit", integerArgument(1, 10_000), 100)
     .option('--echo-interval <ms>', 'between two echoes of the client that watches', numberArgument(1, 1000), 1)
+    .addOption(
+      new Option('--links <kind>', 'how hosts and routers are linked, but for the section scale').choices(underlays).default('udp'),
+    )
     .option('--run-dir <folder>', 'where logs go (default: runs/TIME-bench-handover)')
     .addHelpText('after', '\nExample:\n  npm run --silent bench:handover -- --json --section handover beacons > handover.json')
     .action(async (options: Options) => {
@@ -41,6 +45,7 @@ export function program(signal: AbortSignal): Command {
         sections: options.section ?? sectionNames,
         downtimeLimitMs: options.downtimeLimit,
         echoIntervalMs: options.echoInterval,
+        links: options.links,
         signal,
         onNote: (text) => {
           if (!options.json) process.stderr.write(`${text}\n`);

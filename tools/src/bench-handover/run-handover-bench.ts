@@ -3,7 +3,7 @@ import { cpus, release } from 'node:os';
 import { Disposals } from '../common/disposals.js';
 import type { Report, Section } from '../bench-forwarding/report.js';
 import { Lab, prepareGuest } from '../lab/index.js';
-import { loadTopology } from '../xtestbed/index.js';
+import { loadTopology, withUnderlay, type Underlay } from '../xtestbed/index.js';
 import { datagramSections } from './datagram-section.js';
 import { beaconSections, handoverSections } from './handover-section.js';
 import { scaleSections } from './scale-section.js';
@@ -40,13 +40,15 @@ export interface HandoverBenchOptions {
   readonly downtimeLimitMs: number;
   /** Between two echoes of the client that watches a handover. */
   readonly echoIntervalMs: number;
+  /** Between hosts and routers, but for the section `scale`. */
+  readonly links: Underlay;
   readonly signal: AbortSignal;
   readonly onNote: (text: string) => void;
 }
 
 /** Moves one guest back and forth between two hosts, and a hundred nodes between two routers. */
 export async function runHandoverBench(options: HandoverBenchOptions): Promise<Report> {
-  const { runDir, quick, sections: wanted, downtimeLimitMs, echoIntervalMs, signal, onNote } = options;
+  const { runDir, quick, sections: wanted, downtimeLimitMs, echoIntervalMs, links, signal, onNote } = options;
   const rounds = options.rounds ?? (quick ? QUICK_ROUNDS : FULL_ROUNDS);
   const versions: Record<string, string> = { node: process.versions.node, hostKernel: release(), cpu: cpus()[0]?.model ?? 'unknown' };
   const sections: Section[] = [];
@@ -54,7 +56,7 @@ export async function runHandoverBench(options: HandoverBenchOptions): Promise<R
   if (movesWanted.length > 0) {
     await using stack = new Disposals();
     const guest = await prepareGuest(runDir, { signal });
-    const topology = { ...(await loadTopology('inter-ad')), moves: { limit: 1_000_000, windowMs: 180_000 } };
+    const topology = { ...withUnderlay(await loadTopology('inter-ad'), links), moves: { limit: 1_000_000, windowMs: 180_000 } };
     const load = { workloadBytes: 0, dirtyBytesPerSecond: 0, preallocate: true, memoryMb: MEMORY_MB };
     const lab = stack.use(await Lab.start({ topology, runDir, guest, signal, ...load }));
     const shuttle = await Shuttle.start(lab, SITES, { downtimeLimitMs, signal });
@@ -76,7 +78,7 @@ export async function runHandoverBench(options: HandoverBenchOptions): Promise<R
   }
   return {
     sections,
-    settings: { quick, rounds, sections: wanted, downtimeLimitMs, echoIntervalMs, memoryMb: MEMORY_MB, cores: cpus().length },
+    settings: { quick, rounds, sections: wanted, downtimeLimitMs, echoIntervalMs, links, memoryMb: MEMORY_MB, cores: cpus().length },
     versions,
   };
 }

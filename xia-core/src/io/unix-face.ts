@@ -154,7 +154,7 @@ export class UnixFace implements Face {
       if (this.#handler === undefined) return;
       fd = calls.listen(path);
     }
-    if (fd < 0) throw refused(path, -fd);
+    if (fd < 0) throw listenRefused(path, -fd);
     const watch = calls.watch(fd, () => {
       this.#immediate ??= setImmediate(this.#attend);
     });
@@ -241,7 +241,7 @@ export class UnixFace implements Face {
   }
 }
 
-function refused(path: string, errno: number): XiaError {
+function listenRefused(path: string, errno: number): XiaError {
   if (errno === Errno.IN_USE) return new XiaError('address-in-use', `${path}: another program is listening on this socket`, { path });
   const isMissing = errno === Errno.NO_ACCESS || errno === Errno.NO_ENTRY;
   const reason = isMissing ? 'its directory does not exist, or this user may not write to it' : `error ${errno} of the system`;
