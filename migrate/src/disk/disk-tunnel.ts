@@ -52,11 +52,15 @@ export class DiskTunnel {
       '-',
       ...common,
     ]);
-    for (const [end, where] of [
-      [this.#near, 'source'],
-      [this.#far, 'destination'],
+    for (const [end, where, other] of [
+      [this.#near, 'source', this.#far],
+      [this.#far, 'destination', this.#near],
     ] as const) {
-      void end.ended.then((reason) => (this.#fault ??= `the disk tunnel broke at the ${where}: ${reason}`));
+      void end.ended.then((reason) => {
+        this.#fault ??= `the disk tunnel broke at the ${where}: ${reason}`;
+        // It would wait a minute for one that has gone, and with it a QEMU that waits for an answer and lets nobody run meanwhile.
+        if (end.hasFailed) void other.stop();
+      });
     }
   }
 

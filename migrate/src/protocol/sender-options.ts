@@ -53,6 +53,8 @@ export interface SenderOptions {
   /** A chunk that is not full leaves when no input came for this long. */
   readonly flushAfterMs?: number;
   readonly liveness?: LivenessOptions;
+  /** What this end cannot reach on its own side of the network, as a sentence; undefined while nothing is missing there. */
+  readonly missingHere?: () => string | undefined;
   /** How long to look for the destination again once the VM was given up. Longer than the destination waits. */
   readonly decisionTimeoutMs?: number;
 }

@@ -47,6 +47,7 @@ export class Sender {
       chunkBytes: DEFAULT_CHUNK_BYTES,
       flushAfterMs: 2,
       liveness: defaultLiveness,
+      missingHere: () => undefined,
       decisionTimeoutMs: 60_000,
       contents: undefined,
       ...options,
@@ -114,7 +115,7 @@ export class Sender {
         this.#reconnectAfterMs = Math.min(this.#reconnectAfterMs * 2, RECONNECT_LAST_MS);
         return;
       default:
-        this.#finishAborted({ code: 'peer-lost', reason, by: 'here' });
+        this.#finishAborted({ code: 'peer-lost', reason: this.#o.missingHere() ?? reason, by: 'here' });
     }
   }
 
@@ -162,7 +163,7 @@ export class Sender {
       this.#o.sink.onEvent({ kind: 'reconnect' });
     }
     if (this.#channel.handleTimeout(now)) {
-      this.#streamFault('peer-lost', unreached('destination', this.#o.liveness.idleTimeoutMs), now);
+      this.#streamFault('peer-lost', unreached('destination', this.#o.liveness.idleTimeoutMs, this.#o.missingHere()), now);
       return;
     }
     if (now >= this.#flushAt()) this.#pump(now);

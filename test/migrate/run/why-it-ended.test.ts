@@ -8,6 +8,7 @@ function program(more: Partial<Program>): Program {
     figures: { bytes: 0, chunks: 0, bytesPerSecond: 0 },
     summary: undefined,
     isOver: true,
+    missingThere: undefined,
     fate: 'was killed (SIGKILL)',
     wasStopped: false,
     stop: () => false,
