@@ -51,6 +51,11 @@ export class Liveness {
     this.#heardAt = now;
   }
 
+  /** When a byte came last, or the stream was opened. */
+  get heardAt(): number {
+    return this.#heardAt;
+  }
+
   /** For how long the peer has missed its word that it is there, ms; 0 while it has not. */
   silentMs(now: number): number {
     const silentMs = now - this.#heardAt;

@@ -131,7 +131,8 @@ async function transferOut(
       onEvent: ({ kind, ...fields }) => {
         if (kind === 'finished') return;
         if (kind === 'input-sent') void file.prepare({ role: 'source', phase: 'handed-over' }, { ...figures(), reason: '' });
-        report.event(kind, kind === 'ready' ? { ...fields, socket: qemu?.path } : fields);
+        const words = kind === 'silent' ? `${vm} is handed over, and nothing comes from the destination; it is asked again` : undefined;
+        report.event(kind, kind === 'ready' ? { ...fields, socket: qemu?.path } : fields, words);
         // A parent does this itself when both ends are ready.
         if (kind !== 'ready' || qemu === undefined || monitor === undefined || channel !== undefined) return;
         startOutgoing(monitor, qemu.path).catch((error: Error) => void qemu.emit('error', error));

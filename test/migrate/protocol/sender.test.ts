@@ -200,6 +200,24 @@ describe('the sender', () => {
     expect(outcome()).toMatchObject({ kind: 'in-doubt' });
   });
 
+  it('says that the destination is silent in the commit, once, and asks no longer than that one may still be waiting', () => {
+    bringToDone();
+    say(received(), 100);
+    const silences = () => events.filter(({ kind }) => kind === 'silent');
+    for (let now = 1_000; now <= 6_000; now += 1_000) sender.handleTimeout(now);
+    expect(silences()).toEqual([]);
+    for (let now = 7_000; now < 30_000; now += 1_000) sender.handleTimeout(now);
+    expect(silences()).toEqual([{ kind: 'silent', silentMs: 6_900 }]);
+    for (const again of [30_100, 30_100]) sender.handleTimeout(again);
+    expect(events.at(-1)).toEqual({ kind: 'reconnect' });
+    // It has heard nothing since RECEIVED either: it misses us after 30 s, and waits for another 30 s.
+    sender.handleTimeout(60_099);
+    expect(outcome()).toBeUndefined();
+    expect(sender.nextTimeout()).toBe(60_100);
+    sender.handleTimeout(60_100);
+    expect(outcome()).toMatchObject({ kind: 'in-doubt' });
+  });
+
   it('stops when there is no room to publish', () => {
     say(hello);
     room = false;
