@@ -15,6 +15,7 @@ let marks: string[];
 let diskWorks: boolean;
 let room: boolean;
 let published: Set<string>;
+let missing: string | undefined;
 let sender: Sender;
 let sink: SenderSink;
 
@@ -28,6 +29,7 @@ beforeEach(() => {
   marks = [];
   diskWorks = true;
   room = true;
+  missing = undefined;
   published = new Set();
   const reader = new MessageReader();
   sink = {
@@ -53,7 +55,8 @@ beforeEach(() => {
 
 function makeSender(wanted?: typeof limits): void {
   const own = wanted === undefined ? {} : { limits: wanted };
-  sender = new Sender({ vm: 'vm1', transfer, cipher: fakeCipher, hash: sha256(), sink, chunkBytes: 1000, flushAfterMs: 2, ...own });
+  const cutting = { chunkBytes: 1000, flushAfterMs: 2 };
+  sender = new Sender({ vm: 'vm1', transfer, cipher: fakeCipher, hash: sha256(), sink, missingHere: () => missing, ...cutting, ...own });
   sender.streamOpened(0);
   sent = [];
 }
@@ -257,6 +260,13 @@ describe('the sender', () => {
     expect(types()).toEqual(['alive']);
     sender.handleTimeout(30_000);
     expect(outcome()).toMatchObject({ kind: 'aborted', code: 'peer-lost' });
+  });
+
+  it('says what is missing on its own side rather than that the destination is', () => {
+    missing = "the source's XIA host at 127.0.0.1:7001 does not answer";
+    say(hello);
+    sender.handleTimeout(30_000);
+    expect(outcome()).toMatchObject({ kind: 'aborted', code: 'peer-lost', reason: missing });
   });
 
   it.each<[string, ControlMessage]>([
