@@ -56,11 +56,7 @@ export class DiskTunnel {
       [this.#near, 'source', this.#far],
       [this.#far, 'destination', this.#near],
     ] as const) {
-      void end.ended.then((reason) => {
-        this.#fault ??= `the disk tunnel broke at the ${where}: ${reason}`;
-        // It would wait a minute for one that has gone, and with it a QEMU that waits for an answer and lets nobody run meanwhile.
-        if (end.hasFailed) void other.stop();
-      });
+      void this.#follow(end, where, other);
     }
   }
 
@@ -96,6 +92,13 @@ export class DiskTunnel {
       await tunnel.close();
       throw error;
     }
+  }
+
+  async #follow(end: TunnelProcess, where: 'source' | 'destination', other: TunnelProcess): Promise<void> {
+    const reason = await end.ended;
+    this.#fault ??= `the disk tunnel broke at the ${where}: ${reason}`;
+    // It would wait a minute for one that has gone, and with it a QEMU that waits for an answer and lets its guest stand still.
+    if (end.hasFailed) await other.stop();
   }
 
   async #introduce(signal: AbortSignal | undefined): Promise<void> {

@@ -37,7 +37,10 @@ it('believes an end that has lost the network itself, and not one that hears not
   const missingThere = "the source's XIA host at 127.0.0.1:7001 does not answer";
   const why = (sender: Partial<Program>, receiver: Partial<Program>) =>
     whyItEnded({ sender: program(sender), receiver: program(receiver) });
-  expect(why({ summary: stopped, wasStopped: true, missingThere }, { summary: silent })).toEqual({ reason: missingThere, isUnreachable: true });
+  expect(why({ summary: stopped, wasStopped: true, missingThere }, { summary: silent })).toEqual({
+    reason: missingThere,
+    isUnreachable: true,
+  });
   // It may have been gone for a moment, and have nothing to do with the end.
   const full = said('the disk is full', 'load-failed');
   expect(why({ summary: stopped, wasStopped: true, missingThere }, { summary: full }).reason).toBe(full.reason);
