@@ -26,7 +26,7 @@ async function isPrefaulted(path: string): Promise<boolean> {
 }
 
 it('a plan is refused as a whole, tried, and moves two VMs', async () => {
-  await using machines = new BareMachines();
+  const machines = new BareMachines();
   const [a1, a2, b1, b2] = await Promise.all([
     machines.start('a1'),
     machines.start('a2'),

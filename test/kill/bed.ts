@@ -14,6 +14,8 @@ const LOOK_AGAIN_MS = 50;
 export class KillBed {
   readonly folder: string;
   readonly #testbed: Testbed;
+  readonly #restarts = new Set<Promise<void>>();
+  #isOver = false;
 
   private constructor(folder: string, testbed: Testbed) {
     this.folder = folder;
@@ -40,7 +42,15 @@ export class KillBed {
   }
 
   async restart(victim: Victim): Promise<void> {
-    await this.#testbed.restart(this.#nameOf(victim));
+    this.goesOn();
+    const restart = this.#testbed.restart(this.#nameOf(victim));
+    this.#restarts.add(restart);
+    await restart.finally(() => this.#restarts.delete(restart));
+  }
+
+  /** @throws when the network is being ended: a case whose time is over still runs then, and what it starts nobody would end */
+  goesOn(): void {
+    if (this.#isOver) throw new Error('the network has been stopped');
   }
 
   async link(isUp: boolean): Promise<void> {
@@ -52,6 +62,7 @@ export class KillBed {
   async repair(): Promise<void> {
     await this.link(true);
     const dead = (await this.#testbed.status()).filter(({ running }) => !running);
+    this.goesOn();
     for (const { name } of dead) await this.#testbed.restart(name);
     const { ad, hid } = this.#testbed.node('HOST_B');
     for (let tries = 0; ; tries++) {
@@ -64,10 +75,19 @@ export class KillBed {
   }
 
   async stop(): Promise<void> {
+    this.#isOver = true;
+    await Promise.allSettled(this.#restarts);
     // Of moves that were interrupted.
-    for (const { pid } of processesNaming(join(this.folder, 'm'))) process.kill(pid, 'SIGKILL');
+    for (let left = this.#ofMoves(); left.length > 0; left = this.#ofMoves()) {
+      for (const { pid } of left) killProgram(pid);
+      await sleep(LOOK_AGAIN_MS);
+    }
     await this.#testbed.down();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #ofMoves(): { pid: number }[] {
+    return processesNaming(join(this.folder, 'm'));
   }
 
   #nameOf(victim: Victim): string {
@@ -96,4 +116,14 @@ export function processesNaming(text: string): { pid: number; words: string }[] 
         return [];
       }
     });
+}
+
+/** Kills a process, unless that has just ended or was never there. */
+export function killProgram(pid: unknown): void {
+  if (typeof pid !== 'number') return;
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has just ended.
+  }
 }

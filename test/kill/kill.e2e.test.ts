@@ -1,15 +1,19 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { KillBed } from './bed.js';
+import { KillBed, processesNaming } from './bed.js';
 import { tryKill } from './kill-case.js';
 import type { KillCase } from './matrix.js';
+import { KillMove } from './move.js';
 
+let starting: Promise<KillBed>;
 let bed: KillBed;
 
 beforeAll(async () => {
-  bed = await KillBed.start();
+  starting = KillBed.start();
+  bed = await starting;
 });
 
-afterAll(() => bed.stop());
+// Also of a network that took too long to come up.
+afterAll(async () => (await starting).stop());
 
 it('leaves one whole copy of the guest running, whichever process of a move is killed', async () => {
   // They do not touch the network, so that one does for all.
@@ -37,4 +41,15 @@ it('goes on when the link or a router has been away for a second', async () => {
   });
   const restarted = await tryKill(bed, { way: 'run', victim: 'R1', moment: 'middle', outageMs: 1_000 });
   expect(restarted).toMatchObject({ faults: [] });
+});
+
+it('leaves nothing behind of a case that was still under way when its time was over', async () => {
+  await bed.kill('R2');
+  const restart = bed.restart('R2');
+  const move = KillMove.start(bed, 'run');
+  await Promise.all([bed.stop(), restart, move.catch(() => undefined)]);
+  expect(processesNaming(bed.folder)).toEqual([]);
+  await expect(KillMove.start(bed, 'run')).rejects.toThrow('stopped');
+  await expect(bed.restart('R2')).rejects.toThrow('stopped');
+  expect(processesNaming(bed.folder)).toEqual([]);
 });

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execUri, OwnershipFile } from 'xmigrate';
-import { processesNaming, type KillBed } from './bed.js';
+import { killProgram, processesNaming, type KillBed } from './bed.js';
 import { EventFiles } from './event-files.js';
 import { Machine } from './machine.js';
 import type { KillCase, Moment, Victim, Way } from './matrix.js';
@@ -55,6 +55,7 @@ export class KillMove implements AsyncDisposable {
   }
 
   static async start(bed: KillBed, way: Way): Promise<KillMove> {
+    bed.goesOn();
     const folder = join(bed.folder, `m${++number}`);
     for (const name of ['events', 't']) mkdirSync(join(folder, name), { recursive: true });
     const environment = environmentOf(bed, folder);
@@ -178,13 +179,4 @@ export class KillMove implements AsyncDisposable {
 
 function environmentOf(bed: KillBed, folder: string): Record<string, string> {
   return { ...bed.environment, TMPDIR: join(folder, 't') };
-}
-
-function killProgram(pid: unknown): void {
-  if (typeof pid !== 'number') return;
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has just ended.
-  }
 }

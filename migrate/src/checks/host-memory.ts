@@ -32,7 +32,8 @@ export async function socketOwner(path: string): Promise<SocketOwner | undefined
   return undefined;
 }
 
-async function listeningInode(path: string): Promise<string | undefined> {
+/** The inode of the UNIX socket that somebody on this machine listens on; undefined when nobody does, or the system does not tell. */
+export async function listeningInode(path: string): Promise<string | undefined> {
   let table: string;
   let names: ReadonlySet<string>;
   try {

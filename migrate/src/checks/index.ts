@@ -5,3 +5,4 @@ export { pairFindings } from './pair-findings.js';
 export { probePath, type PathFigures } from './path-probe.js';
 export { placeFindings } from './place-findings.js';
 export { diskRoomFindings, memoryFindings, type DiskNeed } from './room.js';
+export { standbyFindings } from './standby-findings.js';

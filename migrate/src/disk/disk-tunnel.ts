@@ -52,11 +52,11 @@ export class DiskTunnel {
       '-',
       ...common,
     ]);
-    for (const [end, where] of [
-      [this.#near, 'source'],
-      [this.#far, 'destination'],
+    for (const [end, where, other] of [
+      [this.#near, 'source', this.#far],
+      [this.#far, 'destination', this.#near],
     ] as const) {
-      void end.ended.then((reason) => (this.#fault ??= `the disk tunnel broke at the ${where}: ${reason}`));
+      void this.#follow(end, where, other);
     }
   }
 
@@ -92,6 +92,13 @@ export class DiskTunnel {
       await tunnel.close();
       throw error;
     }
+  }
+
+  async #follow(end: TunnelProcess, where: 'source' | 'destination', other: TunnelProcess): Promise<void> {
+    const reason = await end.ended;
+    this.#fault ??= `the disk tunnel broke at the ${where}: ${reason}`;
+    // It would wait a minute for one that has gone, and with it a QEMU that waits for an answer and lets its guest stand still.
+    if (end.hasFailed) await other.stop();
   }
 
   async #introduce(signal: AbortSignal | undefined): Promise<void> {

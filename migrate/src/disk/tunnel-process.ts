@@ -50,6 +50,11 @@ export class TunnelProcess {
     return this.#child.pid;
   }
 
+  /** Whether it is over, and not because its work was done. */
+  get hasFailed(): boolean {
+    return this.#isOver && this.#child.exitCode !== 0;
+  }
+
   /**
    * What the process says under this name, once.
    * @throws XiaError `disk-failed` when it ends before, `timeout`, `interrupted`

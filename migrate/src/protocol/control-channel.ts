@@ -68,6 +68,11 @@ export class ControlChannel {
     }
   }
 
+  /** As that of `Liveness`; also after the channel was closed. */
+  get heardAt(): number {
+    return this.#liveness.heardAt;
+  }
+
   /** As that of `Liveness`. */
   silentMs(now: number): number {
     return this.#liveness.silentMs(now);

@@ -14,9 +14,12 @@ const MISSED_WORDS = 3;
 
 export const defaultLiveness: LivenessOptions = { keepAliveMs: 2_000, idleTimeoutMs: 30_000 };
 
-/** What is said of an end that counts as lost. */
-export function unreached(end: 'source' | 'destination', silentMs: number): string {
-  return `the ${end} could not be reached for ${Math.round(silentMs / 1000)} s`;
+/**
+ * What is said of an end that counts as lost.
+ * @param nearer what is known to be missing on this side: then nothing is known of the other one
+ */
+export function unreached(end: 'source' | 'destination', silentMs: number, nearer?: string): string {
+  return nearer ?? `the ${end} could not be reached for ${Math.round(silentMs / 1000)} s`;
 }
 
 /** Times in milliseconds of the caller's clock. Silent (no deadline) until `start` and after `stop`. */
@@ -46,6 +49,11 @@ export class Liveness {
 
   heard(now: number): void {
     this.#heardAt = now;
+  }
+
+  /** When a byte came last, or the stream was opened. */
+  get heardAt(): number {
+    return this.#heardAt;
   }
 
   /** For how long the peer has missed its word that it is there, ms; 0 while it has not. */

@@ -65,6 +65,8 @@ export interface ReceiverOptions {
   /** Chunks being fetched at once; how many bytes of them are under way is the fetcher's congestion window's affair. */
   readonly maxFetches?: number;
   readonly liveness?: LivenessOptions;
+  /** What this end cannot reach on its own side of the network, as a sentence; undefined while nothing is missing there. */
+  readonly missingHere?: () => string | undefined;
   /** How long to wait for the source's word once everything is received and the stream was lost. */
   readonly decisionTimeoutMs?: number;
 }
@@ -107,6 +109,7 @@ export class Receiver {
       loadsFirst: false,
       maxFetches: 256,
       liveness: defaultLiveness,
+      missingHere: () => undefined,
       decisionTimeoutMs: 30_000,
       ...options,
     };
@@ -166,7 +169,7 @@ export class Receiver {
       case 'finished':
         return;
       default:
-        this.abort('peer-lost', reason, now);
+        this.abort('peer-lost', this.#o.missingHere() ?? reason, now);
     }
   }
 
@@ -187,7 +190,7 @@ export class Receiver {
     if (this.#state !== 'receiving') return;
     const silentMs = this.#channel.silentMs(now);
     // Then the chunk is not what is missing.
-    if (silentMs > 0) this.abort('peer-lost', unreached('source', silentMs), now);
+    if (silentMs > 0) this.abort('peer-lost', unreached('source', silentMs, this.#o.missingHere()), now);
     else this.abort('fetch-failed', `chunk ${sequence}: ${reason}`, now);
   }
 
@@ -237,7 +240,8 @@ export class Receiver {
       this.abort('peer-lost', 'the source did not say whether it gave the VM up', now);
       return;
     }
-    if (this.#channel.handleTimeout(now)) this.#streamFault('peer-lost', unreached('source', this.#o.liveness.idleTimeoutMs), now);
+    if (!this.#channel.handleTimeout(now)) return;
+    this.#streamFault('peer-lost', unreached('source', this.#o.liveness.idleTimeoutMs, this.#o.missingHere()), now);
   }
 
   #message(message: ControlMessage, now: number): void {

@@ -19,6 +19,8 @@ export type SenderEvent =
   | { readonly kind: 'input-sent'; readonly bytes: number; readonly chunks: number }
   /** The destination has everything; from here nobody can abort. */
   | { readonly kind: 'committing' }
+  /** The VM is given up, and nothing has come from the destination for some time: said once. It is waited for on. */
+  | { readonly kind: 'silent'; readonly silentMs: number }
   /** The stream was lost in the commit: open another to the same destination and call `streamOpened`, or `streamClosed`. */
   | { readonly kind: 'reconnect' }
   | { readonly kind: 'finished'; readonly outcome: SenderOutcome };
@@ -53,6 +55,11 @@ export interface SenderOptions {
   /** A chunk that is not full leaves when no input came for this long. */
   readonly flushAfterMs?: number;
   readonly liveness?: LivenessOptions;
-  /** How long to look for the destination again once the VM was given up. Longer than the destination waits. */
+  /** What this end cannot reach on its own side of the network, as a sentence; undefined while nothing is missing there. */
+  readonly missingHere?: () => string | undefined;
+  /**
+   * Once the VM was given up: for how long after its last word the destination is looked for. As long as it may be waiting itself,
+   * which is until it has missed the source and waited for a second stream: nobody is left to answer after that.
+   */
   readonly decisionTimeoutMs?: number;
 }

@@ -38,6 +38,7 @@ export class Sender {
   #now = 0;
   #sha256: Uint8Array | undefined;
   #doubtUntil = Infinity;
+  #saidSilent = false;
   #reconnectAt = Infinity;
   #reconnectAfterMs = RECONNECT_FIRST_MS;
 
@@ -47,6 +48,7 @@ export class Sender {
       chunkBytes: DEFAULT_CHUNK_BYTES,
       flushAfterMs: 2,
       liveness: defaultLiveness,
+      missingHere: () => undefined,
       decisionTimeoutMs: 60_000,
       contents: undefined,
       ...options,
@@ -105,7 +107,7 @@ export class Sender {
       case 'committing':
         this.#state = 'in-doubt';
         // One deadline for all attempts: a path that comes and goes must not keep the operator waiting for ever.
-        this.#doubtUntil = Math.min(this.#doubtUntil, now + this.#o.decisionTimeoutMs);
+        this.#doubtUntil = Math.min(this.#doubtUntil, this.#channel.heardAt + this.#o.decisionTimeoutMs);
         this.#reconnectAfterMs = RECONNECT_FIRST_MS;
         this.#reconnectAt = now;
         return;
@@ -114,7 +116,7 @@ export class Sender {
         this.#reconnectAfterMs = Math.min(this.#reconnectAfterMs * 2, RECONNECT_LAST_MS);
         return;
       default:
-        this.#finishAborted({ code: 'peer-lost', reason, by: 'here' });
+        this.#finishAborted({ code: 'peer-lost', reason: this.#o.missingHere() ?? reason, by: 'here' });
     }
   }
 
@@ -161,8 +163,13 @@ export class Sender {
       this.#reconnectAt = Infinity;
       this.#o.sink.onEvent({ kind: 'reconnect' });
     }
+    const silentMs = this.#state === 'committing' && !this.#saidSilent ? this.#channel.silentMs(now) : 0;
+    if (silentMs > 0) {
+      this.#saidSilent = true;
+      this.#o.sink.onEvent({ kind: 'silent', silentMs });
+    }
     if (this.#channel.handleTimeout(now)) {
-      this.#streamFault('peer-lost', unreached('destination', this.#o.liveness.idleTimeoutMs), now);
+      this.#streamFault('peer-lost', unreached('destination', this.#o.liveness.idleTimeoutMs, this.#o.missingHere()), now);
       return;
     }
     if (now >= this.#flushAt()) this.#pump(now);

@@ -67,6 +67,10 @@ export abstract class DrivenProgram implements Program {
     return this.log.summary;
   }
 
+  get missingThere(): string | undefined {
+    return this.log.missingThere;
+  }
+
   get isOver(): boolean {
     return this.summary !== undefined || this.#fate !== undefined;
   }

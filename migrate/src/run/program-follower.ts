@@ -37,6 +37,10 @@ export class ProgramFollower implements Program {
     return this.#log.pid;
   }
 
+  get missingThere(): string | undefined {
+    return this.#log.missingThere;
+  }
+
   get isOver(): boolean {
     return this.summary !== undefined || (this.pid !== undefined && !isProcessAlive(this.pid));
   }

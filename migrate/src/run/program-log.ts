@@ -4,6 +4,7 @@ import { errorCodes, type ErrorCode } from 'xia-core';
 const errorCodeNames = Object.keys(errorCodes) as ErrorCode[];
 
 const startedSchema = v.looseObject({ pid: v.number() });
+const detachedSchema = v.looseObject({ reason: v.string() });
 const figuresSchema = v.object({ bytes: v.number(), chunks: v.number(), bytesPerSecond: v.optional(v.number(), 0) });
 const summarySchema = v.looseObject({
   outcome: v.string(),
@@ -43,6 +44,8 @@ export interface Program {
   readonly figures: { readonly bytes: number; readonly chunks: number; readonly bytesPerSecond: number };
   /** Its last word. */
   readonly summary: ProgramSummary | undefined;
+  /** What it cannot reach on its own side of the network, as a sentence; undefined while it is attached there. */
+  readonly missingThere: string | undefined;
   /** Whether the program is over: it has said its last word, or its process has gone. False before it has started. */
   readonly isOver: boolean;
   /** How its process ended where it had no last word, as a sentence goes on after its name. */
@@ -61,6 +64,7 @@ export class ProgramLog {
   #pid: number | undefined;
   #figures = { bytes: 0, chunks: 0, bytesPerSecond: 0 };
   #summary: ProgramSummary | undefined;
+  #missingThere: string | undefined;
 
   get pid(): number | undefined {
     return this.#pid;
@@ -74,8 +78,14 @@ export class ProgramLog {
     return this.#summary;
   }
 
+  get missingThere(): string | undefined {
+    return this.#missingThere;
+  }
+
   add(event: string, fields: Readonly<Record<string, unknown>>): void {
     if (event === 'started' && v.is(startedSchema, fields)) this.#pid = fields.pid;
+    if (event === 'attached') this.#missingThere = undefined;
+    if (event === 'detached' && v.is(detachedSchema, fields)) this.#missingThere = fields.reason;
     const figures = v.safeParse(figuresSchema, fields);
     if (figures.success) this.#figures = figures.output;
     if (event !== 'summary') return;

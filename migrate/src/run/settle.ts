@@ -62,7 +62,10 @@ export function whyItEnded({ sender, receiver }: Pick<ProgramPair, 'sender' | 'r
     return { reason: `the ${dead.name}'s xmigrate ${dead.program.fate}`, isUnreachable: false };
   const said = ends.filter(({ program }) => program.summary !== undefined && program.summary.reason !== '');
   const summary = (said.find(({ program }) => !program.wasStopped) ?? said[0])?.program.summary;
-  return { reason: summary?.reason ?? 'xmigrate ended without a word', isUnreachable: summary?.code === 'peer-lost' };
+  const isUnreachable = summary?.code === 'peer-lost';
+  // An end that has lost the network itself knows more than one that hears nothing of it.
+  const nearer = isUnreachable ? (sender.missingThere ?? receiver.missingThere) : undefined;
+  return { reason: nearer ?? summary?.reason ?? 'xmigrate ended without a word', isUnreachable };
 }
 
 /** Ends a program that only waits for one that is gone. */

@@ -103,9 +103,15 @@ export class UnixPair implements ProgramPair {
       this.#checkQemu(this.#source, 'source');
       this.#checkAlive(this.receiver, 'destination');
       this.#checkAlive(this.sender, 'source');
-      if (performance.now() > deadline) throw new XiaError('timeout', `no "${what}" within ${listenTimeoutMs} ms`);
+      if (performance.now() > deadline) throw this.#late(what, listenTimeoutMs);
       await this.#somethingNew();
     }
+  }
+
+  #late(what: string, timeoutMs: number): XiaError {
+    const missing = this.sender.missingThere ?? this.receiver.missingThere;
+    if (missing !== undefined) return new XiaError('unreachable', missing);
+    return new XiaError('timeout', `no "${what}" within ${timeoutMs} ms`);
   }
 
   /** Before the programs, which end with it. */

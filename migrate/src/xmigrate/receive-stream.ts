@@ -20,14 +20,14 @@ import { PlaintextMemory } from './chunk-memory.js';
 import { stopReason } from './stop-reason.js';
 import type { ChunkFetcher, ControlStream, LoadingMachine } from './transfer-ports.js';
 
-/** A peer that connects must say HELLO within this time, or the next one has its turn. */
-const HELLO_TIMEOUT_MS = 5_000;
+/** A peer that connects must say HELLO within this time, or the next one has its turn. Longer than an outage that is to pass unnoticed. */
+const HELLO_TIMEOUT_MS = 12_000;
 /** How long the process stays to see TAKEN arrive. The destination QEMU's main loop stands still meanwhile. */
 const LINGER_MS = 300;
 
 export interface ReceiveStreamOptions extends Pick<
   ReceiverOptions,
-  'vm' | 'limits' | 'holdBackBytes' | 'maxFetches' | 'liveness' | 'decisionTimeoutMs'
+  'vm' | 'limits' | 'holdBackBytes' | 'maxFetches' | 'liveness' | 'decisionTimeoutMs' | 'missingHere'
 > {
   /** Control streams as they are accepted. */
   readonly streams: AsyncIterable<ControlStream>;

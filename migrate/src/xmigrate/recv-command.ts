@@ -6,6 +6,7 @@ import { DEFAULT_HOLD_BACK_BYTES, type Receiver, type ReceiverOutcome } from '..
 import { HostNotices } from '../run/host-notices.js';
 import { checkMayReceive, OwnershipFile } from '../state/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
+import { AttachmentWatch } from './attachment-watch.js';
 import { closeNode } from './close-node.js';
 import { faultOf, outcomeExitCode } from './outcome-code.js';
 import { allowedPeers, isAllowed } from './peer-list.js';
@@ -70,6 +71,7 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal, lent: Par
     giveUp(channel?.gone, new XiaError('connection-closed', 'the xmigrate that had started it has ended'));
     giveUp(machine?.gone, new XiaError('qemu-failed', 'QEMU there has ended'));
     const node = await startNode(options, signal);
+    using attachment = new AttachmentWatch({ node, end: 'destination', host: options.host ?? '', report });
     await host.open();
     host.say('coming');
     // The service's name is that of the node's own key, so whoever dials it can check who answers.
@@ -98,6 +100,7 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal, lent: Par
       holdBackBytes: options.holdBack,
       streams: server,
       fetcher: node,
+      missingHere: () => attachment.fault(),
       output: output ?? process.stdout,
       machine,
       allows: (source) => isAllowed(allow, source),
@@ -130,6 +133,7 @@ async function receive(options: RecvCommandOptions, stop: AbortSignal, lent: Par
       },
       signal,
     });
+    attachment.close();
     const sha256 = outcome.kind === 'taken' ? toHex(outcome.sha256) : undefined;
     const { kind, ...rest } = outcome;
     const { fetchedBytes, repeatedBytes } = figures();

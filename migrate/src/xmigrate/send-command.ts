@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { isatty } from 'node:tty';
 import { Command, Option } from 'commander';
-import { ContentSealer, ExitCode, ExitRequest, loadSecret, StreamCode, toHex, XiaError, type XiaNode } from 'xia-core';
+import { ContentSealer, ExitCode, ExitRequest, loadSecret, toHex, XiaError, type XiaNode } from 'xia-core';
 import { notBegun, openMonitor, ParentChannel } from '../channel/index.js';
 import { goOn, startOutgoing, type Monitor } from '../machine/index.js';
 import {
@@ -15,7 +15,9 @@ import {
 import { queryRunState } from '../qemu/index.js';
 import { checkMaySend, noteStays, OwnershipFile } from '../state/index.js';
 import { megabytes, sizeArgument } from './byte-size.js';
+import { AttachmentWatch } from './attachment-watch.js';
 import { closeNode } from './close-node.js';
+import { dial } from './dial.js';
 import { faultOf, outcomeExitCode } from './outcome-code.js';
 import { allowedPeers, checkedPeer } from './peer-list.js';
 import { QemuInput } from './qemu-input.js';
@@ -59,12 +61,6 @@ async function goal(options: SendCommandOptions, channel: ParentChannel | undefi
   return { to, allow: allowedPeers(options.allow, go?.allow), runs: go?.runs ?? !isPaused };
 }
 
-/** A silent destination is one that cannot be reached. */
-function unanswered(error: unknown): never {
-  const isSilent = error instanceof XiaError && error.context['code'] === StreamCode.OPEN_TIMEOUT && error.context['by'] === 'local';
-  throw isSilent ? new XiaError('unreachable', 'the destination could not be reached: it did not answer', {}, { cause: error }) : error;
-}
-
 /** Aborted when the parent goes away while QEMU has not been told anything: nobody would tell it any more. */
 function orphaned(channel: ParentChannel | undefined, input: { readonly isConnected: boolean } | undefined): AbortSignal[] {
   if (channel === undefined || input === undefined) return [];
@@ -80,6 +76,7 @@ async function transferOut(
   options: SendCommandOptions,
   report: TransferReport,
   node: XiaNode,
+  attachment: AttachmentWatch,
   channel: ParentChannel | undefined,
   monitor: Monitor | undefined,
   signal: AbortSignal,
@@ -93,6 +90,7 @@ async function transferOut(
   const place = placeOf(options);
   file.write({ role: 'source', phase: 'sending' }, { transfer: toHex(transfer), peer: to, bytes: 0, chunks: 0, runs, ...place });
   let connected = false;
+  const missingHere = () => attachment.fault();
   let figures: () => SendFigures = () => ({ bytes: 0, chunks: 0, windowBytes: 0 });
   const qemu = monitor === undefined ? undefined : await QemuInput.listen();
   const stop = AbortSignal.any([signal, ...orphaned(channel, qemu)]);
@@ -113,13 +111,14 @@ async function transferOut(
       input: qemu ?? openVmInput(STDIN),
       connect: async () => {
         // The operator may stop the first attempt; a second one is for finishing a commit.
-        const bound = connected ? {} : { signal: stop };
-        const stream = checkedPeer(await node.connect(await node.resolve(to, bound), bound).catch(unanswered), allow);
+        const opened = connected ? await node.connect(await node.resolve(to)) : await dial(node, { to, signal: stop, missingHere });
+        const stream = checkedPeer(opened, allow);
         connected = true;
         report.event('connected', { peer: stream.peerDag.toString() }, `connected to ${stream.peerDag.toString()}`);
         return stream;
       },
       publisher: node,
+      missingHere,
       persist: (phase, reason) => {
         file.write({ role: 'source', phase }, { ...figures(), reason });
         if (phase === 'handed-over') fence?.raise();
@@ -132,7 +131,8 @@ async function transferOut(
       onEvent: ({ kind, ...fields }) => {
         if (kind === 'finished') return;
         if (kind === 'input-sent') void file.prepare({ role: 'source', phase: 'handed-over' }, { ...figures(), reason: '' });
-        report.event(kind, kind === 'ready' ? { ...fields, socket: qemu?.path } : fields);
+        const words = kind === 'silent' ? `${vm} is handed over, and nothing comes from the destination; it is asked again` : undefined;
+        report.event(kind, kind === 'ready' ? { ...fields, socket: qemu?.path } : fields, words);
         // A parent does this itself when both ends are ready.
         if (kind !== 'ready' || qemu === undefined || monitor === undefined || channel !== undefined) return;
         startOutgoing(monitor, qemu.path).catch((error: Error) => void qemu.emit('error', error));
@@ -166,8 +166,10 @@ async function send(options: SendCommandOptions, signal: AbortSignal, lent: Pare
   try {
     const monitor = options.qmp === undefined ? undefined : await openMonitor(options.qmp, channel);
     const node = await startNode(options, signal);
+    using attachment = new AttachmentWatch({ node, end: 'source', host: options.host ?? '', report });
     report.event('attached', { hid: node.hid.toString(), dag: node.dag().toString() });
-    const ended = await transferOut(options, report, node, channel, monitor, signal);
+    const ended = await transferOut(options, report, node, attachment, channel, monitor, signal);
+    attachment.close();
     outcome = ended.outcome;
     const { offeredBytes, pages } = ended.figures;
     const servedBytes = node.stats()['responder']?.['bytes'];

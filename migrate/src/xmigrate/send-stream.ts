@@ -19,7 +19,7 @@ import type { VmInput } from './vm-input.js';
 
 export interface SendStreamOptions extends Pick<
   SenderOptions,
-  'vm' | 'transfer' | 'contents' | 'limits' | 'chunkBytes' | 'liveness' | 'decisionTimeoutMs'
+  'vm' | 'transfer' | 'contents' | 'limits' | 'chunkBytes' | 'liveness' | 'decisionTimeoutMs' | 'missingHere'
 > {
   /** The VM stream: what QEMU writes. */
   readonly input: VmInput;

@@ -6,7 +6,7 @@ import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { DiskMove } from '../../../migrate/src/disk/index.js';
 import { queryMigration, queryRunState, setMigrationCapabilities } from '../../../migrate/src/qemu/migration.js';
 import { QmpClient } from '../../../migrate/src/qemu/qmp-client.js';
@@ -14,6 +14,7 @@ import { inspectMove, runMigration, type RunProgress, type RunResult } from '../
 import { diskPlanWords } from '../../../migrate/src/xmigrate/disk-words.js';
 import { binary } from '../../e2e/programs.js';
 import { DiskMachines } from '../support/disk-machines.js';
+import { endWithTest } from '../support/end-with-test.js';
 
 const MIB = 1024 ** 2;
 /** So slow that a copy is never over when a test does something to it. */
@@ -24,10 +25,6 @@ let machines: DiskMachines;
 
 beforeEach(async () => {
   machines = await DiskMachines.start();
-});
-
-afterEach(async () => {
-  await machines.close();
 });
 
 /** An image of 32 MB, the first 16 of them full. */
@@ -130,6 +127,7 @@ describe('a copy that does not come to its end', () => {
     const child = spawn(process.execPath, [binary('xmigrate'), ...words, '--disk-bandwidth', '1M'], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
+    endWithTest(child);
     for await (const piece of child.stdout) if (/"doneBytes":[1-9]/.test(String(piece))) break;
     child.kill('SIGKILL');
     await once(child, 'exit');

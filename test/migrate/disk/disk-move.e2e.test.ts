@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { runMigration, type RunProgress } from '../../../migrate/src/run/index.js';
 import { blockContent, BLOCK_BYTES, FIRST_BLOCK, prepareDiskGuest, SLOTS } from '../support/disk-guest.js';
 import { DiskMachines } from '../support/disk-machines.js';
@@ -18,10 +18,6 @@ let machines: DiskMachines;
 
 beforeEach(async () => {
   machines = await DiskMachines.start();
-});
-
-afterEach(async () => {
-  await machines.close();
 });
 
 /** A raw image that is mostly holes. */

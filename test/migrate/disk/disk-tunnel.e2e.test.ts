@@ -56,6 +56,22 @@ it('carries connections both ways, each direction to its own end, and ends with 
   expect(() => statSync(dirname(tunnel.nearSocket))).toThrow('ENOENT');
 });
 
+it.each(['source', 'destination'] as const)('breaks at once for whoever waits at it when its end at the %s is killed', async (end) => {
+  const network = await startNetwork();
+  const xmigrate = [process.execPath, binary('xmigrate')];
+  const tunnel = await DiskTunnel.open({ xmigrate, sourceHost: network.near, destinationHost: network.far }, undefined);
+  onTestFinished(() => tunnel.close());
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(tunnel.farSocket, resolve));
+  onTestFinished(() => void server.close());
+  const [near, [far]] = [connect(tunnel.nearSocket), (await once(server, 'connection')) as [Socket]];
+  const over = [near, far].map((socket) => once(socket.on('error', () => undefined).resume(), 'close'));
+  process.kill(tunnel.pids[end]!, 'SIGKILL');
+  // A stream that hears nothing is over after a minute: until then a QEMU stands still that waits for an answer.
+  await Promise.race([Promise.all(over), once(AbortSignal.timeout(20_000), 'abort').then(() => expect.fail('it did not break'))]);
+  expect(tunnel.fault).toContain(`broke at the ${end}: the disk tunnel's process ended with SIGKILL`);
+});
+
 it('lets nobody in whose key it was not told of', async () => {
   const network = await startNetwork();
   const folder = await temporaryFolder();

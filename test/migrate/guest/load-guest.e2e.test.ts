@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { loadGuestArguments, provideLoadGuest } from '../../../migrate/src/guest/load-guest.js';
 import { QemuProcess } from '../../../migrate/src/qemu/index.js';
 import { CACHE_FOLDER } from '../support/guest-under-test.js';
@@ -13,7 +13,8 @@ test('fills its memory with what does not compress, says so, and rewrites it', a
   const kernelArguments = loadGuestArguments({ fillKib: FILL_KIB, rewriteKibPerSecond: 4000 });
   const directory = await temporaryFolder();
   const boot = { kernel, initrd, kernelArguments };
-  await using qemu = await QemuProcess.start({ name: 'load', accelerator: 'tcg', memoryMb: 160, directory, boot });
+  const qemu = await QemuProcess.start({ name: 'load', accelerator: 'tcg', memoryMb: 160, directory, boot });
+  onTestFinished(async () => void (await qemu.stop()));
   let said: string | undefined;
   for (const deadline = performance.now() + 120_000; said === undefined && performance.now() < deadline; await delay(100))
     said = /\{"guest".*\}/.exec(await readFile(qemu.files.serialLog, 'utf8'))?.[0];

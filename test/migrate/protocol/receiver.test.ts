@@ -22,6 +22,7 @@ let fetched: number[];
 let emitted: OrderedChunk[];
 let diskWorks: boolean;
 let failsAt: string;
+let missing: string | undefined;
 let receiver: Receiver;
 
 const say = (message: ControlMessage, now = 0) => receiver.streamBytes(encodeMessage(message), now);
@@ -36,6 +37,7 @@ function start(ownLimits: TransferLimits, loadsFirst = false): void {
   emitted = [];
   diskWorks = true;
   failsAt = '';
+  missing = undefined;
   const reader = new MessageReader();
   receiver = new Receiver({
     vm: 'vm1',
@@ -45,6 +47,7 @@ function start(ownLimits: TransferLimits, loadsFirst = false): void {
     holdBackBytes: 100,
     loadsFirst,
     maxFetches: 2,
+    missingHere: () => missing,
     sink: {
       send(bytes) {
         reader.push(bytes);
@@ -265,6 +268,11 @@ it('says of a chunk that does not come from a source that says nothing that the 
   offerAll();
   receiver.chunkFailed(0, 'timeout', 7_400);
   expect(outcome()).toMatchObject({ code: 'peer-lost', reason: 'the source could not be reached for 7 s' });
+  start(limits);
+  missing = "the destination's XIA host at 127.0.0.1:7002 has lost its router";
+  offerAll();
+  receiver.chunkFailed(0, 'timeout', 7_400);
+  expect(outcome()).toMatchObject({ code: 'peer-lost', reason: missing });
   start(limits);
   offerAll();
   say({ type: 'alive' }, 7_000);

@@ -15,6 +15,7 @@ let marks: string[];
 let diskWorks: boolean;
 let room: boolean;
 let published: Set<string>;
+let missing: string | undefined;
 let sender: Sender;
 let sink: SenderSink;
 
@@ -28,6 +29,7 @@ beforeEach(() => {
   marks = [];
   diskWorks = true;
   room = true;
+  missing = undefined;
   published = new Set();
   const reader = new MessageReader();
   sink = {
@@ -53,7 +55,8 @@ beforeEach(() => {
 
 function makeSender(wanted?: typeof limits): void {
   const own = wanted === undefined ? {} : { limits: wanted };
-  sender = new Sender({ vm: 'vm1', transfer, cipher: fakeCipher, hash: sha256(), sink, chunkBytes: 1000, flushAfterMs: 2, ...own });
+  const cutting = { chunkBytes: 1000, flushAfterMs: 2 };
+  sender = new Sender({ vm: 'vm1', transfer, cipher: fakeCipher, hash: sha256(), sink, missingHere: () => missing, ...cutting, ...own });
   sender.streamOpened(0);
   sent = [];
 }
@@ -200,6 +203,24 @@ describe('the sender', () => {
     expect(outcome()).toMatchObject({ kind: 'in-doubt' });
   });
 
+  it('says that the destination is silent in the commit, once, and asks no longer than that one may still be waiting', () => {
+    bringToDone();
+    say(received(), 100);
+    const silences = () => events.filter(({ kind }) => kind === 'silent');
+    for (let now = 1_000; now <= 6_000; now += 1_000) sender.handleTimeout(now);
+    expect(silences()).toEqual([]);
+    for (let now = 7_000; now < 30_000; now += 1_000) sender.handleTimeout(now);
+    expect(silences()).toEqual([{ kind: 'silent', silentMs: 6_900 }]);
+    for (const again of [30_100, 30_100]) sender.handleTimeout(again);
+    expect(events.at(-1)).toEqual({ kind: 'reconnect' });
+    // It has heard nothing since RECEIVED either: it misses us after 30 s, and waits for another 30 s.
+    sender.handleTimeout(60_099);
+    expect(outcome()).toBeUndefined();
+    expect(sender.nextTimeout()).toBe(60_100);
+    sender.handleTimeout(60_100);
+    expect(outcome()).toMatchObject({ kind: 'in-doubt' });
+  });
+
   it('stops when there is no room to publish', () => {
     say(hello);
     room = false;
@@ -239,6 +260,13 @@ describe('the sender', () => {
     expect(types()).toEqual(['alive']);
     sender.handleTimeout(30_000);
     expect(outcome()).toMatchObject({ kind: 'aborted', code: 'peer-lost' });
+  });
+
+  it('says what is missing on its own side rather than that the destination is', () => {
+    missing = "the source's XIA host at 127.0.0.1:7001 does not answer";
+    say(hello);
+    sender.handleTimeout(30_000);
+    expect(outcome()).toMatchObject({ kind: 'aborted', code: 'peer-lost', reason: missing });
   });
 
   it.each<[string, ControlMessage]>([

@@ -2,11 +2,12 @@ import { spawn } from 'node:child_process';
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { bundleGuest } from '../../../migrate/src/guest/bundle-guest.js';
 import { queryRunState } from '../../../migrate/src/qemu/migration.js';
 import { QemuProcess } from '../../../migrate/src/qemu/qemu-process.js';
 import { QmpClient } from '../../../migrate/src/qemu/qmp-client.js';
+import { endWithTest } from '../support/end-with-test.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const machine = { name: 'test', accelerator: 'tcg', memoryMb: 64, paused: true } as const;
@@ -25,6 +26,7 @@ describe('QemuProcess', () => {
   test('starts, serves two monitors, and leaves nothing behind', async () => {
     const directory = await temporaryFolder();
     const qemu = await QemuProcess.start({ ...machine, directory });
+    onTestFinished(async () => void (await qemu.stop()));
     expect(await queryRunState(qemu.qmp)).toEqual({ status: 'prelaunch', running: false });
     await using other = await QmpClient.connect({ path: qemu.files.qmpSocket });
     expect(other.version).toEqual(qemu.qmp.version);
@@ -56,6 +58,7 @@ describe('QemuProcess', () => {
     });
     const options = JSON.stringify({ ...machine, directory: join(directory, 'vm') });
     const launcher = spawn(process.execPath, [outfile, options], { stdio: ['ignore', 'pipe', 'inherit'] });
+    endWithTest(launcher);
     const pid = await new Promise<number>((resolve, reject) => {
       launcher.stdout.once('data', (text) => resolve(Number(text)));
       launcher.once('exit', (exitCode) => reject(new Error(`the launcher ended with ${exitCode}`)));

@@ -19,7 +19,7 @@ async function statusOf(path: string): Promise<unknown> {
 }
 
 it('a guest that changes its memory faster than it is carried moves only when something is done about it', async () => {
-  await using machines = new BareMachines();
+  const machines = new BareMachines();
   const kernel = join(machines.folder, 'busy');
   writeFileSync(kernel, dirtyingKernel(BUSY_BYTES, TICKS_PER_PAGE));
   const source = await machines.start('a', '-kernel', kernel);

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { QmpClient } from '../../../migrate/src/qemu/qmp-client.js';
 import { isProcessAlive, OwnershipFile } from '../../../migrate/src/state/index.js';
 import { stateOf } from '../support/bare-machines.js';
@@ -22,8 +22,6 @@ beforeEach(async () => {
   pair = await RealPair.start();
   [a, b] = await Promise.all([pair.machine('a'), pair.machine('b', ['-incoming', 'defer'])]);
 });
-
-afterEach(() => pair.stop());
 
 /** Starts a run that takes some seconds, and waits until the source is under way. */
 async function start(...words: string[]): Promise<void> {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { OwnershipFile } from '../../../migrate/src/state/index.js';
 import { stateOf } from '../support/bare-machines.js';
 import { RealPair } from './real-pair.js';
@@ -12,8 +12,6 @@ let pair: RealPair;
 beforeEach(async () => {
   pair = await RealPair.start();
 });
-
-afterEach(() => pair.stop());
 
 const phases = () => ['a', 'b'].map((end) => new OwnershipFile(pair.state(end as 'a' | 'b'), 'vm1').read()?.phase);
 

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { QEMU_BINARY, QemuProcess, QmpClient } from '../../../migrate/src/qemu/index.js';
 import { prefaultAdvice, prefaultMemory, queryMemdevs } from '../../../migrate/src/run/index.js';
+import { endWithTest } from '../support/end-with-test.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const MEMORY_MB = 128;
@@ -20,11 +20,7 @@ async function plainQemu(...options: string[]): Promise<QmpClient> {
   const path = join(await temporaryFolder(), 'qmp.sock');
   const words = ['-nodefaults', '-display', 'none', '-S', '-m', `${MEMORY_MB}M`, '-qmp', `unix:${path},server=on,wait=off`, ...options];
   const child = spawn(QEMU_BINARY, words, { stdio: 'ignore' });
-  onTestFinished(async () => {
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
-  });
+  endWithTest(child);
   for (const deadline = performance.now() + 20_000; ; await delay(20)) {
     const qmp = await QmpClient.connect({ path }).catch(() => undefined);
     if (qmp !== undefined) {
@@ -44,7 +40,8 @@ test('-mem-prealloc is seen, and its absence too', async () => {
 test('the memory of a waiting destination is touched on demand', async () => {
   const directory = await temporaryFolder();
   const destination = { name: 'test', accelerator: 'tcg', memoryMb: MEMORY_MB, incoming: true, directory } as const;
-  await using qemu = await QemuProcess.start(destination);
+  const qemu = await QemuProcess.start(destination);
+  onTestFinished(async () => void (await qemu.stop()));
   const before = await residentBytes(qemu.pid);
   const { isPrefaulted, ids } = prefaultAdvice(await queryMemdevs(qemu.qmp));
   expect({ isPrefaulted, ids }).toEqual({ isPrefaulted: false, ids: ['ram0'] });

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
 import type { XiaNode } from 'xia-core';
 import type { RunMigrationOptions } from '../../../migrate/src/run/index.js';
 import { startHost, startRouter } from '../../xia-core/node/testbed.js';
@@ -7,7 +8,10 @@ import { BareMachines } from '../support/bare-machines.js';
 
 export const XMIGRATE = fileURLToPath(new URL('../../../migrate/bin/xmigrate.js', import.meta.url));
 
-/** Two QEMUs with firmware and nothing to boot, each beside a host of a real network: enough to be stopped, moved and resumed. */
+/**
+ * Two QEMUs with firmware and nothing to boot, each beside a host of a real network: enough to be stopped, moved and resumed. For the time of
+ * a test.
+ */
 export class RealPair {
   readonly #machines = new BareMachines();
   readonly #nodes: XiaNode[] = [];
@@ -15,9 +19,13 @@ export class RealPair {
 
   static async start(): Promise<RealPair> {
     const pair = new RealPair();
+    onTestFinished(() => pair.#end());
     const router = await startRouter();
-    const [a, b] = [await startHost(router.access), await startHost(router.access)];
-    pair.#nodes.push(a.node, b.node, router.node);
+    pair.#nodes.unshift(router.node);
+    const a = await startHost(router.access);
+    pair.#nodes.unshift(a.node);
+    const b = await startHost(router.access);
+    pair.#nodes.unshift(b.node);
     pair.hosts = [a.access, b.access];
     return pair;
   }
@@ -46,8 +54,7 @@ export class RealPair {
     };
   }
 
-  async stop(): Promise<void> {
-    await this.#machines[Symbol.asyncDispose]();
+  async #end(): Promise<void> {
     for (const node of this.#nodes) await node.close();
   }
 }

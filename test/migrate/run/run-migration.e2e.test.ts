@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { runMigration, type RunMigrationOptions, type RunProgress } from '../../../migrate/src/run/index.js';
 import { OwnershipFile } from '../../../migrate/src/state/index.js';
 import { BareMachines, stateOf } from '../support/bare-machines.js';
@@ -27,8 +27,6 @@ async function plan(mode: string, destination: string[] = ['-incoming', 'defer']
 beforeEach(() => {
   machines = new BareMachines();
 });
-
-afterEach(() => machines[Symbol.asyncDispose]());
 
 describe('runMigration between two QEMUs that start the programs', () => {
   it('moves the guest and says how', async () => {

@@ -22,6 +22,7 @@ const over = (pid: number): Program => ({
   figures: { bytes: 0, chunks: 0, bytesPerSecond: 0 },
   summary: { outcome: 'error', bytes: 0, chunks: 0, reason: 'it died', code: 'refused' },
   isOver: true,
+  missingThere: undefined,
   fate: 'was killed (SIGKILL)',
   wasStopped: false,
   stop: () => false,

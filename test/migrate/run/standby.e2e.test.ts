@@ -32,6 +32,13 @@ function plan(from: string, to: string, direction: 'ab' | 'ba' = 'ab'): RunMigra
 
 /** Starts `xmigrate run` for a move that takes some seconds, and waits until the source is under way. */
 async function startRun(): Promise<Running> {
+  const run = xmigrate('run', '--json', ...runWords(), '--bandwidth', '150K');
+  await run.said(/"status":"active"/);
+  return run;
+}
+
+/** The options of a move by the two standbys. */
+function runWords(): string[] {
   const { source, destination } = plan(a, b);
   const options = {
     vm: 'vm1',
@@ -43,11 +50,8 @@ async function startRun(): Promise<Running> {
     'destination-state': destination.stateDirectory,
     'source-standby': socketOf('a'),
     'destination-standby': socketOf('b'),
-    bandwidth: '150K',
   };
-  const run = xmigrate('run', '--json', ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]));
-  await run.said(/"status":"active"/);
-  return run;
+  return Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
 }
 
 beforeEach(async () => {
@@ -61,7 +65,6 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const standby of [standbys.a, standbys.b]) standby.kill('SIGTERM');
   await Promise.all([standbys.a.ended, standbys.b.ended]);
-  await pair.stop();
 });
 
 describe('a move by programs of standbys', () => {
@@ -153,6 +156,20 @@ describe('a standby that cannot be had', () => {
     await expect(busy).rejects.toThrow(/the standby is busy: 1 program runs already/);
     silent.destroy();
     expect((await states())[0]).toBe('running');
+  });
+
+  it('is said before a move is made, and by a dry run, which takes no worker', async () => {
+    expect((await xmigrate('run', ...runWords(), '--dry-run').ended).code).toBe(0);
+    standbys.b.kill('SIGKILL');
+    await standbys.b.ended;
+    for (const words of [['--dry-run'], []]) {
+      const { code, text } = await xmigrate('run', ...runWords(), ...words).ended;
+      expect(text).toMatch(/FAULT.*destination: no standby answers at .*standby-b\/socket: .*ECONNREFUSED/);
+      expect([code, text]).toEqual([5, expect.stringContaining('was not touched')]);
+    }
+    expect(await states()).toEqual(['running', 'inmigrate']);
+    standbys.a.kill('SIGTERM');
+    expect((await standbys.a.ended).text).not.toContain('was taken');
   });
 
   it('does not let anybody wait until it is warm', async () => {

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { runMigration } from '../../../migrate/src/run/index.js';
 import { OwnershipFile } from '../../../migrate/src/state/index.js';
 import { QmpClient } from '../../../migrate/src/qemu/index.js';
@@ -12,8 +12,6 @@ let pair: RealPair;
 beforeEach(async () => {
   pair = await RealPair.start();
 });
-
-afterEach(() => pair.stop());
 
 describe('runMigration with programs that it starts itself', () => {
   it('moves the guest, and the destination has loaded it before the source gives it up', async () => {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { endWithTest } from '../support/end-with-test.js';
 import { XMIGRATE } from './real-pair.js';
 
 export interface Ended {
@@ -15,9 +16,10 @@ export interface Running {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Runs an xmigrate as a process of its own and follows what it says. */
+/** Runs an xmigrate as a process of its own and follows what it says, until it ends or the test does. */
 export function xmigrate(...words: string[]): Running {
   const child = spawn(process.execPath, [XMIGRATE, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+  endWithTest(child);
   let text = '';
   const looks = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr]) {

@@ -1,23 +1,27 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import { QmpClient } from '../../../migrate/src/qemu/qmp-client.js';
+import { endWithTest } from './end-with-test.js';
 
 /** Not a multiple of 64 pages: with such sizes QEMU 7.2 overlooks writes under TCG. */
 const MEMORY = '32832K';
 
-/** QEMUs of 32 MB with firmware and nothing else, and the folder of their sockets. */
-export class BareMachines implements AsyncDisposable {
+/** QEMUs of 32 MB with firmware and nothing else, and the folder of their sockets, all of it for the time of a test. */
+export class BareMachines {
   readonly folder = mkdtempSync(join(tmpdir(), 'bare-'));
-  readonly #machines: ChildProcess[] = [];
+
+  constructor() {
+    onTestFinished(() => rmSync(this.folder, { recursive: true, force: true }));
+  }
 
   /** Starts one and gives the path of its monitor. A word of `extra` counts instead of the same one of ours. */
   async start(name: string, ...extra: string[]): Promise<string> {
     const socket = join(this.folder, `${name}.qmp`);
     const words = ['-accel', 'tcg', '-m', MEMORY, '-display', 'none', '-nodefaults', '-qmp', `unix:${socket},server=on,wait=off`, ...extra];
-    this.#machines.push(spawn('qemu-system-x86_64', words, { stdio: 'ignore' }));
+    endWithTest(spawn('qemu-system-x86_64', words, { stdio: 'ignore' }));
     for (let tries = 0; ; tries++) {
       try {
         // The file is there a moment before QEMU listens on it.
@@ -28,15 +32,6 @@ export class BareMachines implements AsyncDisposable {
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of this.#machines) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      child.kill('SIGKILL');
-      await once(child, 'exit');
-    }
-    rmSync(this.folder, { recursive: true, force: true });
   }
 }
 

@@ -1,12 +1,13 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { onTestFinished } from 'vitest';
 import { QmpClient } from '../../../migrate/src/qemu/qmp-client.js';
 import { ownXmigrate, type RunMigrationOptions } from '../../../migrate/src/run/index.js';
 import { startHost, startRouter } from '../../xia-core/node/testbed.js';
+import { endWithTest } from './end-with-test.js';
 
 type Node = Awaited<ReturnType<typeof startHost>>['node'];
 
@@ -18,22 +19,22 @@ function commandLine(pid: string): string {
   }
 }
 
-/** Two XIA hosts of one network, and QEMUs with disks at them. */
+/** Two XIA hosts of one network, and QEMUs with disks at them, for the time of a test. */
 export class DiskMachines {
   readonly folder = mkdtempSync(join(tmpdir(), 'disk-'));
-  readonly #children: ChildProcess[] = [];
   readonly #nodes: Node[] = [];
   readonly #access: string[] = [];
 
   static async start(): Promise<DiskMachines> {
     const machines = new DiskMachines();
+    onTestFinished(() => machines.#end());
     const router = await startRouter();
+    machines.#nodes.unshift(router.node);
     for (let host = 0; host < 2; host++) {
       const { node, access } = await startHost(router.access);
-      machines.#nodes.push(node);
+      machines.#nodes.unshift(node);
       machines.#access.push(access);
     }
-    machines.#nodes.push(router.node);
     return machines;
   }
 
@@ -64,7 +65,7 @@ export class DiskMachines {
     words.push('-chardev', `file,id=serial0,path=${this.path(`${name}.log`)}`, '-serial', 'chardev:serial0');
     words.push('-qmp', `unix:${socket},server=on,wait=off`, ...extra);
     const child = spawn('qemu-system-x86_64', words, { stdio: ['ignore', 'ignore', 'inherit'] });
-    this.#children.push(child);
+    endWithTest(child);
     for (let tries = 0; ; tries++) {
       try {
         // The file is there a moment before QEMU listens on it.
@@ -141,13 +142,7 @@ export class DiskMachines {
     return found;
   }
 
-  async close(): Promise<void> {
-    for (const child of this.#children) {
-      if (child.exitCode === null && child.signalCode === null) {
-        child.kill('SIGKILL');
-        await once(child, 'exit');
-      }
-    }
+  async #end(): Promise<void> {
     for (const node of this.#nodes) await node.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
