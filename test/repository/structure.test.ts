@@ -44,6 +44,14 @@ describe('imports', () => {
   it('make no cycles', () => {
     expect(importCycles(code)).toEqual([]);
   });
+
+  // A third of the start of a program that opens no secure stream.
+  it('load the ASN.1 library when a certificate is written, and not with everything else', () => {
+    const users = sources.filter(({ references }) => references.some(({ specifier }) => specifier.startsWith('@peculiar/')));
+    expect(users.map(({ path }) => path)).toEqual(['xia-core/src/node/certificate.ts']);
+    expect(occurrences(sources, /(?:from|import) '\.\/certificate\.js'/g)).toEqual([]);
+    expect(occurrences(sources, /import\('\.\/certificate\.js'\)/g)).toHaveLength(1);
+  });
 });
 
 describe('below the io layer', () => {

@@ -1,4 +1,4 @@
-import { startFromOptions, type AttachOptions, type XiaNode } from 'xia-core';
+import { prepareSecureStreams, startFromOptions, type AttachOptions, type XiaNode } from 'xia-core';
 
 /**
  * Starts this process' node; the signal ends the start only. Afterwards the node must outlive the signal: the peer has to be
@@ -11,7 +11,9 @@ export async function startNode(options: AttachOptions, signal: AbortSignal): Pr
   if (signal.aborted) give();
   signal.addEventListener('abort', give, { once: true });
   try {
-    return await startFromOptions(options, starting.signal);
+    // Every migration opens or takes a secure stream at once.
+    const [node] = await Promise.all([startFromOptions(options, starting.signal), prepareSecureStreams()]);
+    return node;
   } finally {
     signal.removeEventListener('abort', give);
   }

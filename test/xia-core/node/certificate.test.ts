@@ -1,7 +1,8 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { generateIdentity } from '../../../xia-core/src/io/keys.js';
-import { certifiedId, selfSignedCertificate } from '../../../xia-core/src/node/certificate.js';
+import { selfSignedCertificate } from '../../../xia-core/src/node/certificate.js';
+import { certifiedId } from '../../../xia-core/src/node/certified-id.js';
 
 describe('selfSignedCertificate', () => {
   test('is an X.509 certificate that its own key signed', () => {

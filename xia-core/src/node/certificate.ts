@@ -1,4 +1,3 @@
-import { createHash, type X509Certificate } from 'node:crypto';
 import { AsnConvert, OctetString } from '@peculiar/asn1-schema';
 import {
   AlgorithmIdentifier,
@@ -22,8 +21,6 @@ import type { Identity } from '../xid/index.js';
 /** RFC 8410. */
 const OID_ED25519 = '1.3.101.112';
 const OID_COMMON_NAME = '2.5.4.3';
-const RAW_KEY_BYTES = 32;
-const ID_BYTES = 20;
 
 /** All the time that a certificate can express: nobody checks it, and a virtual machine's clock may be wrong. */
 const NOT_BEFORE = new Date(Date.UTC(1950, 0, 1));
@@ -60,13 +57,4 @@ export function selfSignedCertificate(identity: Identity): string {
   const certificate = new Certificate({ tbsCertificate, signatureAlgorithm: algorithm, signatureValue: memoryOf(signature) });
   const base64 = Buffer.from(AsnConvert.serialize(certificate)).toString('base64');
   return `-----BEGIN CERTIFICATE-----\n${base64.replace(/.{64}/g, '$&\n').trimEnd()}\n-----END CERTIFICATE-----\n`;
-}
-
-/** The XIA id of the key in a certificate: 20 bytes; undefined when it is not an Ed25519 key. */
-export function certifiedId(certificate: X509Certificate): Uint8Array | undefined {
-  const key = certificate.publicKey;
-  if (key.asymmetricKeyType !== 'ed25519') return undefined;
-  const spki = key.export({ format: 'der', type: 'spki' });
-  const raw = spki.subarray(spki.length - RAW_KEY_BYTES);
-  return new Uint8Array(createHash('sha256').update(raw).digest().subarray(0, ID_BYTES));
 }

@@ -8,7 +8,14 @@ export type { Guests, PreparedMove } from './guests.js';
 export type { NodeLogger, XiaNodeOptions } from './node-options.js';
 export type { Reconfiguration } from './reconfigure.js';
 export { certifiedAd } from './router-certificate.js';
-export { peerId, secureClient, secureServer, SECURE_STREAM_PROTOCOL, type SecureStreamOptions } from './secure-stream.js';
+export {
+  peerId,
+  prepareSecureStreams,
+  secureClient,
+  secureServer,
+  SECURE_STREAM_PROTOCOL,
+  type SecureStreamOptions,
+} from './secure-stream.js';
 export { StreamServer } from './stream-server.js';
 export type { ConnectOptions, ListenOptions } from './stream-sockets.js';
 export { nodeViews, type NodeView } from './views.js';

@@ -2,7 +2,7 @@ import { connect, createSecureContext, TLSSocket, type SecureContext } from 'nod
 import type { Duplex } from 'node:stream';
 import { XiaError } from '../bytes/index.js';
 import type { NodeIdentity } from '../io/keys.js';
-import { certifiedId, selfSignedCertificate } from './certificate.js';
+import { certifiedId } from './certified-id.js';
 
 /** The application protocol that both ends must name (ALPN): a stranger's TLS is refused in the handshake. */
 export const SECURE_STREAM_PROTOCOL = 'xia/1';
@@ -21,7 +21,18 @@ export interface SecureStreamOptions {
 /** Importing a key and making its certificate costs about a millisecond, and a node has one identity. */
 const contexts = new WeakMap<NodeIdentity, SecureContext>();
 
-function secureContextOf(identity: NodeIdentity): SecureContext {
+/** A third of what most programs load is the library that writes certificates, and routers and the tools that ask one question need none. */
+const loadCertificates = () => import('./certificate.js');
+
+/** Loads what secure streams need, which is done with the first one otherwise: for programs that expect one and have time now. */
+export async function prepareSecureStreams(): Promise<void> {
+  await loadCertificates();
+}
+
+async function secureContextOf(identity: NodeIdentity, duplex: Duplex): Promise<SecureContext> {
+  const { selfSignedCertificate } = await loadCertificates();
+  // node:tls would wait for a stream that has gone meanwhile.
+  if (duplex.destroyed) throw handshakeFailed('the peer closed the connection', duplex.errored ?? undefined);
   const cached = contexts.get(identity);
   if (cached !== undefined) return cached;
   const context = createSecureContext({
@@ -45,9 +56,10 @@ function secureContextOf(identity: NodeIdentity): SecureContext {
  */
 export async function secureServer(duplex: Duplex, identity: NodeIdentity, options: SecureStreamOptions = {}): Promise<TLSSocket> {
   const cut = watchForCut(duplex);
+  const secureContext = await secureContextOf(identity, duplex);
   const tls = new TLSSocket(duplex, {
     isServer: true,
-    secureContext: secureContextOf(identity),
+    secureContext,
     requestCert: true,
     rejectUnauthorized: false, // there is no authority to ask: the key is the name
     ALPNProtocols: [SECURE_STREAM_PROTOCOL],
@@ -71,9 +83,10 @@ export async function secureClient(
   options: SecureStreamOptions = {},
 ): Promise<TLSSocket> {
   const cut = watchForCut(duplex);
+  const secureContext = await secureContextOf(identity, duplex);
   const tls = connect({
     socket: duplex,
-    secureContext: secureContextOf(identity),
+    secureContext,
     rejectUnauthorized: false, // there is no authority to ask: the key is the name
     checkServerIdentity: () => undefined,
     ALPNProtocols: [SECURE_STREAM_PROTOCOL],
@@ -165,6 +178,10 @@ async function handshake(
   }
 }
 
+function handshakeFailed(reason: string, cause: unknown): XiaError {
+  return new XiaError('handshake-failed', `the secure handshake failed: ${reason}`, {}, { cause });
+}
+
 /** Resolves on the event `ready`; rejects on whatever comes instead of it. */
 function untilReady(tls: TLSSocket, duplex: Duplex, ready: string, options: SecureStreamOptions): Promise<void> {
   const { timeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS, signal } = options;
@@ -177,8 +194,7 @@ function untilReady(tls: TLSSocket, duplex: Duplex, ready: string, options: Secu
       if (error === undefined) resolve();
       else reject(error);
     };
-    const fail = (reason: string, cause?: unknown) =>
-      settle(new XiaError('handshake-failed', `the secure handshake failed: ${reason}`, {}, { cause }));
+    const fail = (reason: string, cause?: unknown) => settle(handshakeFailed(reason, cause));
     const onReady = () => settle();
     const onError = (cause: Error) => fail(cause.message, cause);
     const onClose = () => fail('the peer closed the connection', duplex.errored ?? undefined);

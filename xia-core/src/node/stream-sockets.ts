@@ -5,7 +5,7 @@ import type { NodeStack } from '../stack/index.js';
 import type { ConnectionHandle, StreamEvent } from '../transport/index.js';
 import { StreamCode } from '../wire/index.js';
 import { PrincipalType, Xid, XID_ID_BYTES } from '../xid/index.js';
-import { secureClient, secureServer } from './secure-stream.js';
+import { prepareSecureStreams, secureClient, secureServer } from './secure-stream.js';
 import { StreamServer } from './stream-server.js';
 import { StreamSocket, type Enter } from './stream-socket.js';
 import { secureXiaStream, type XiaStream } from './xia-stream.js';
@@ -87,6 +87,8 @@ export class StreamSockets {
 
   async connect(destination: Dag, { secure = true, signal, timeoutMs = DEFAULT_CONNECT_TIMEOUT_MS }: ConnectOptions): Promise<XiaStream> {
     const beganMs = performance.now();
+    // Beside the opening, which waits for the peer.
+    if (secure) void prepareSecureStreams();
     const socket = await this.#open(destination, timeoutMs, signal);
     if (!secure) return socket;
     const tls = await secureClient(socket, this.#identity, isNamedBy(destination), {

@@ -19,6 +19,7 @@ import { Names } from './names.js';
 import { NodeFaces } from './node-faces.js';
 import type { NodeLogger, XiaNodeOptions } from './node-options.js';
 import { Reconfiguration } from './reconfigure.js';
+import { prepareSecureStreams } from './secure-stream.js';
 import { stackOptionsOf } from './stack-options.js';
 import type { StreamServer } from './stream-server.js';
 import type { Enter } from './stream-socket.js';
@@ -163,6 +164,8 @@ export class XiaNode extends EventEmitter<XiaNodeEvents> implements AsyncDisposa
    * @throws XiaError `address-in-use`
    */
   async listen(sid: Xid, options: ListenOptions = {}): Promise<StreamServer> {
+    // Before the first peer comes, who would have to wait for it.
+    if (options.secure !== false) await prepareSecureStreams();
     return this.#streams.listen(sid, options);
   }
 
