@@ -74,7 +74,7 @@ describe('nodes that UNIX sockets link', () => {
   });
 
   it('carry the move of a VM', async () => {
-    await using machines = new BareMachines();
+    const machines = new BareMachines();
     const [source, destination] = await Promise.all([machines.start('a'), machines.start('b', '-incoming', 'defer')]);
     const all = await nodes();
     const before = await faces('R2');
