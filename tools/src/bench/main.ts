@@ -16,6 +16,7 @@ interface Options {
   readonly guest: 'plain' | 'agent';
   readonly modes: readonly BenchMode[];
   readonly rounds: number;
+  readonly warmUps: number;
   readonly memory: number;
   readonly memoryLoad: number;
   readonly dirtyRate: readonly number[];
@@ -31,7 +32,7 @@ interface Options {
 /** What the guest's own kernel and programs need beside the load, in MB. */
 const GUEST_OWN_MB = { plain: 100, agent: 190 } as const;
 /** What `--quick` sets where nothing else is said: it shows that all of it works, and its figures mean little. */
-const QUICK: Partial<Options> = { rounds: 1, memory: 256, memoryLoad: 60, dirtyRate: [0] };
+const QUICK: Partial<Options> = { rounds: 1, warmUps: 0, memory: 256, memoryLoad: 60, dirtyRate: [0] };
 const MAXIMUM_RATE = 1000;
 
 const rateArgument = numberArgument(0, MAXIMUM_RATE);
@@ -56,6 +57,7 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
     guest,
     modes: benchModes.filter((mode) => options.modes.includes(mode)),
     rounds: options.rounds,
+    warmUps: options.warmUps,
     memoryMb: memory,
     workloadBytes: memoryLoad * 1e6,
     dirtyMbPerSecond: options.dirtyRate,
@@ -87,6 +89,7 @@ export function program(signal: AbortSignal): Command {
     )
     .addOption(new Option('--modes <mode...>', 'what is measured').choices(benchModes).default(usualModes))
     .option('--rounds <n>', 'moves by each mode in each case', integerArgument(1, 100), 3)
+    .option('--warm-ups <n>', 'moves over XIA before the first that is measured', integerArgument(0, 100), 6)
     .option('--memory <MB>', 'memory of the guest', integerArgument(128, 16_384), GUEST_MEMORY_MB)
     .option('--memory-load <MB>', 'memory of the guest that is filled with random bytes', integerArgument(0, 16_384), 300)
     .addOption(

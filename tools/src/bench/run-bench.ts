@@ -21,6 +21,8 @@ export interface BenchOptions {
   readonly modes: readonly BenchMode[];
   /** Moves by each mode in each case. */
   readonly rounds: number;
+  /** Moves over XIA before the first that is measured: daemons have been running for long wherever a VM is moved. */
+  readonly warmUps: number;
   /** MiB. */
   readonly memoryMb: number;
   readonly workloadBytes: number;
@@ -88,12 +90,23 @@ async function measureAll(options: BenchOptions, onDaemon: (name: string, pid: n
     }
     await lab.remove(vm);
   }
-  const { rounds, memoryMb, workloadBytes, dirtyMbPerSecond, downtimeLimitMs, links } = options;
+  const { rounds, warmUps, memoryMb, workloadBytes, dirtyMbPerSecond, downtimeLimitMs, links } = options;
   return {
     cases: cases.map((which) => caseResult(which, series.runs)),
     notMeasured: Object.fromEntries(rivals.missing),
     failures: series.failures,
-    settings: { guest: options.guest, rounds, memoryMb, workloadBytes, dirtyMbPerSecond, memoryCases, downtimeLimitMs, links, modes },
+    settings: {
+      guest: options.guest,
+      rounds,
+      warmUps,
+      memoryMb,
+      workloadBytes,
+      dirtyMbPerSecond,
+      memoryCases,
+      downtimeLimitMs,
+      links,
+      modes,
+    },
     versions: {
       node: process.version,
       qemu: series.qemuVersion,
@@ -131,9 +144,11 @@ class Series {
   readonly #standbys: Standbys | undefined;
   readonly #modes: readonly BenchMode[];
   #number = 0;
+  #warmUpsLeft: number;
 
   constructor(options: SeriesOptions, lab: Lab, rivals: Rivals, standbys: Standbys | undefined, modes: readonly BenchMode[]) {
     this.#options = options;
+    this.#warmUpsLeft = options.warmUps;
     this.#lab = lab;
     this.#rivals = rivals;
     this.#standbys = standbys;
@@ -145,6 +160,11 @@ class Series {
     let vm = first;
     const { major, minor, micro } = vm.qemu.qmp.version;
     this.qemuVersion = `${major}.${minor}.${micro}`;
+    const warming = this.#modes.find((mode) => mode === 'xia' || mode === 'xiaCold');
+    while (warming !== undefined && this.#warmUpsLeft > 0) {
+      this.#warmUpsLeft--;
+      vm = await this.#move(which, warming, 0, vm, false);
+    }
     // The memory has to be moved once before it can be moved again; that is not measured.
     if (this.#modes.includes('xiaAgain')) vm = await this.#move(which, 'xiaAgain', 0, vm, false);
     for (let round = 0; round < this.#options.rounds; round++) {
@@ -167,7 +187,9 @@ class Series {
         await appendFile(join(this.#options.runDir, 'runs.jsonl'), `${JSON.stringify(run)}\n`);
       }
       const xping = run.xpingDowntimeMs === undefined ? '' : `, by xping ${run.xpingDowntimeMs} ms`;
-      onNote(`  ${modeTitles[mode]}: ${run.totalTimeMs.toFixed(0)} ms, downtime ${run.qemuDowntimeMs.toFixed(0)} ms${xping}`);
+      onNote(
+        `  ${modeTitles[mode]}${isMeasured ? '' : ' (not measured)'}: ${run.totalTimeMs.toFixed(0)} ms, downtime ${run.qemuDowntimeMs.toFixed(0)} ms${xping}`,
+      );
     } catch (error) {
       signal.throwIfAborted();
       // A guest that is nowhere, or somewhere in between, ends the benchmark; one that has stayed can be moved by the next mode.

@@ -48,6 +48,7 @@ export class UnixFace implements Face {
   /** Set while the face listens. */
   #listening: { readonly fd: number; readonly watch: UnixWatch } | undefined;
   #immediate: NodeJS.Immediate | undefined;
+  #somebodyComes = false;
 
   /** @throws XiaError `bad-config` */
   constructor(options: UnixFaceOptions) {
@@ -156,6 +157,7 @@ export class UnixFace implements Face {
     }
     if (fd < 0) throw listenRefused(path, -fd);
     const watch = calls.watch(fd, () => {
+      this.#somebodyComes = true;
       this.#immediate ??= setImmediate(this.#attend);
     });
     this.#listening = { fd, watch };
@@ -167,7 +169,8 @@ export class UnixFace implements Face {
    */
   readonly #attend = (): void => {
     this.#immediate = undefined;
-    if (this.#listening !== undefined) this.#neighbours.accept(this.#listening.fd);
+    if (this.#somebodyComes && this.#listening !== undefined) this.#neighbours.accept(this.#listening.fd);
+    this.#somebodyComes = false;
     this.#neighbours.attend(this.#memory, MOST_AT_ONCE, this.#take);
   };
 
