@@ -30,7 +30,7 @@ export class CiphertextMemory implements ChunkMemory {
   readonly #lender: MemoryLender;
   readonly #lent = new WeakSet<Uint8Array>();
   readonly #published = new Map<string, Uint8Array>();
-  #late: Uint8Array[] = [];
+  readonly #late: Uint8Array[] = [];
 
   constructor(lender: MemoryLender) {
     this.#lender = lender;
