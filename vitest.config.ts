@@ -1,23 +1,22 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { BUILT, builtPackages } from './test/built-packages.js';
 import { CountingReporter } from './test/counting-reporter.js';
 import { LongestFirst } from './test/longest-first.js';
 
-const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const root = fileURLToPath(new URL('.', import.meta.url));
 
 const END_TO_END = 'test/**/*.e2e.test.ts';
 /** What they measure, or the machine that they move, needs both cores. */
 const ALONE = ['test/e2e/demo', 'test/tools/bench/*', 'test/tools/bench-handover/bench'].map((path) => `${path}.e2e.test.ts`);
 
 export default defineConfig({
-  resolve: {
-    // Unit tests run on the sources, so that a failing line is a line of the repository.
-    alias: {
-      'xia-core': source('./xia-core/src/index.ts'),
-      xmigrate: source('./migrate/src/index.ts'),
-    },
-  },
+  plugins: [builtPackages(root)],
   test: {
+    globalSetup: './test/build-first.mjs',
+    server: { deps: { external: [BUILT] } },
+    // A failing line is a line of the repository, not of what was made of it.
+    execArgv: ['--enable-source-maps'],
     // `npm test` starts vitest with a channel for the counts of its closing line.
     reporters: process.send === undefined ? ['default'] : ['default', new CountingReporter()],
     sequence: { sequencer: LongestFirst },

@@ -3,38 +3,20 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { run, until } from './programs.js';
-import { useTestbed } from './testbed.js';
-
-interface Node {
-  readonly name: string;
-  readonly kind: string;
-  readonly ad: string;
-  readonly hid: string;
-  readonly control: string;
-}
+import { testbedState, useTestbed } from './testbed.js';
 
 const LOSS = 0.01;
 
 describe('a network with an emulated link between its routers', () => {
   const testbed = useTestbed('inter-ad', '--link', `wan loss=${LOSS * 100}%`);
 
-  async function nodeOf(name: string): Promise<Node> {
-    const { stdout } = await testbed.xtestbed('status', '--json');
-    const nodes = stdout
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Node);
-    return nodes.find((node) => node.name === name)!;
-  }
-
-  async function dagOf(name: string): Promise<string> {
-    const { ads } = JSON.parse(await readFile(join(testbed.path, 'testbed.json'), 'utf8')) as { ads: Record<string, string> };
-    const { ad, hid } = await nodeOf(name);
-    return `RE ${ads[ad]} ${hid}`;
+  function dagOf(name: string): string {
+    const { ad, hid } = testbed.node(name);
+    return `RE ${testbedState(testbed.path).ads[ad]} ${hid}`;
   }
 
   it('has its round trip', async () => {
-    const pinged = await testbed.on('HOST_A', 'xping', '--json', '-c', '20', '--interval-ms', '50', await dagOf('HOST_B'));
+    const pinged = await testbed.on('HOST_A', 'xping', '--json', '-c', '20', '--interval-ms', '50', dagOf('HOST_B'));
     const { rttMs } = JSON.parse(pinged.stdout.trim().split('\n').at(-1)!) as { rttMs: { min: number } };
     expect(rttMs.min).toBeGreaterThan(26);
     expect(rttMs.min).toBeLessThan(60);
@@ -50,7 +32,7 @@ describe('a network with an emulated link between its routers', () => {
     expect(got.code, got.stderr).toBe(0);
     expect(Buffer.compare(await readFile(`${file}.copy`), content)).toBe(0);
 
-    const { kind, control } = await nodeOf('R1~R2');
+    const { kind, control } = testbed.node('R1~R2');
     expect(kind).toBe('link');
     const shown = JSON.parse((await run('xlink', ['show', '--json', '--control', control])).stdout) as {
       link: { aToB: string };
@@ -64,8 +46,8 @@ describe('a network with an emulated link between its routers', () => {
   });
 
   it('is cut and mended by its control socket', async () => {
-    const { control } = await nodeOf('R1~R2');
-    const reach = async () => testbed.on('HOST_A', 'xping', '-t', '1', '-c', '3', '--interval-ms', '100', await dagOf('HOST_B'));
+    const { control } = testbed.node('R1~R2');
+    const reach = async () => testbed.on('HOST_A', 'xping', '-t', '1', '-c', '3', '--interval-ms', '100', dagOf('HOST_B'));
     expect((await run('xlink', ['down', '--control', control])).code).toBe(0);
     expect((await reach()).code).not.toBe(0);
     expect((await run('xlink', ['up', '--control', control])).code).toBe(0);

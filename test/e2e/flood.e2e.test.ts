@@ -15,14 +15,11 @@ const PINGS = 200;
 const MOST_GROWTH_BYTES = 150 * 1024 * 1024;
 
 describe('a router that is flooded', () => {
-  const { config, on, xtestbed } = useTestbed('inter-ad');
+  const { config, node, on } = useTestbed('inter-ad');
   const ofRouter = (...args: string[]) => run('xrouter', [...args, '-c', config('R1')]);
   const rssBytes = async () => (JSON.parse((await ofRouter('info')).stdout) as { rssBytes: number }).rssBytes;
 
   it('goes on carrying the echoes of others, keeps its bounds, and counts every packet once', async () => {
-    const rows = (await xtestbed('status', '--json')).stdout.trim().split('\n');
-    const status = rows.map((row) => JSON.parse(row) as { name: string; ad: string; hid: string; access: string });
-    const named = (name: string) => status.find((row) => row.name === name)!;
     const router = JSON.parse((await ofRouter('info')).stdout) as { ad: string; hid: string };
     const target = JSON.parse((await run('xrouter', ['info', '-c', config('HOST_B')])).stdout) as {
       ad: string;
@@ -36,11 +33,11 @@ describe('a router that is flooded', () => {
       rng,
       ad,
       router: hid,
-      service: { ad: Xid.parse(target.ad), hid: Xid.parse(named('HOST_B').hid), sid: new Xid(PrincipalType.SID, rng.bytes(20)) },
+      service: { ad: Xid.parse(target.ad), hid: Xid.parse(node('HOST_B').hid), sid: new Xid(PrincipalType.SID, rng.bytes(20)) },
       beacon: () => beacon as never,
     };
     const kinds = Object.values(floods);
-    const [host = '', port = ''] = named('R1').access.split(':');
+    const [host = '', port = ''] = node('R1').access!.split(':');
     const before = await rssBytes();
     // Each socket is another neighbour of the router.
     const sockets = Array.from({ length: SOCKETS }, () => createSocket('udp4').bind(0, '127.0.0.1'));

@@ -139,9 +139,7 @@ describe('processes that are killed', () => {
     const fetch = await launch('HOST_C', 'xchunk', ['get', ...patient, '-o', 'fetched', manifest]);
     await until(() => server.events('connected').length > 0, 15_000, 'the transfer has begun');
     await pause(between(0, 200));
-    const nodes = (await testbed.xtestbed('status', '--json')).stdout.trim().split('\n');
-    const router = nodes.map((line) => JSON.parse(line) as { name: string; pid: number }).find(({ name }) => name === 'R1')!;
-    process.kill(router.pid, 'SIGKILL');
+    process.kill(testbed.node('R1').process.pid, 'SIGKILL');
     const restarted = start(process.execPath, [binary('xrouter'), 'run', '--config', testbed.config('R1')]);
     try {
       const codes = await Promise.all([client.ended, server.ended, fetch.ended]);

@@ -10,16 +10,6 @@ import { useTestbed } from './testbed.js';
 const network = useTestbed('intra-ad');
 const TIMEOUT_MS = 120_000;
 
-/** Where a program attaches at a host, and its control socket. */
-async function hostsOf(): Promise<Map<string, { access: string; control: string }>> {
-  const { stdout } = await network.xtestbed('status', '--json');
-  const nodes = stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { name: string; access: string; control: string });
-  return new Map(nodes.map((node) => [node.name, node]));
-}
-
 async function isPrefaulted(path: string): Promise<boolean> {
   await using qmp = await QmpClient.connect({ path });
   return prefaultAdvice(await queryMemdevs(qmp)).isPrefaulted;
@@ -33,8 +23,7 @@ it('a plan is refused as a whole, tried, and moves two VMs', async () => {
     machines.start('b1', '-incoming', 'defer'),
     machines.start('b2', '-incoming', 'defer'),
   ]);
-  const hosts = await hostsOf();
-  const [from, to] = [hosts.get('HOST_A')!, hosts.get('HOST_B')!];
+  const [from, to] = [network.node('HOST_A'), network.node('HOST_B')];
   const plan = (second: string) => {
     const file = join(machines.folder, 'vms.yaml');
     writeFileSync(

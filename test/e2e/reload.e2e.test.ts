@@ -108,13 +108,11 @@ describe('routers that read their configuration again', () => {
   });
 
   it('have a name server that does so too, and lets go of a log that was renamed', async () => {
-    const status = (await testbed.xtestbed('status', '--json')).stdout.trim().split('\n');
-    const server = status.map((line) => JSON.parse(line) as { name: string; pid: number }).find(({ name }) => name === 'NS')!;
     const configured = await readFile(configFile('NS'), 'utf8');
     const log = join(testbed.path, 'logs', 'NS.log');
     await rename(log, `${log}.1`);
     await writeFile(configFile('NS'), `${configured}limits: { records: 7, requestsPerSecond: 50 }\n`);
-    process.kill(server.pid, 'SIGHUP');
+    process.kill(testbed.node('NS').process.pid, 'SIGHUP');
     await until(async () => (await logged('NS', 'reloaded')).length === 1, 10_000, 'the name server has reloaded');
     expect((await logged('NS', 'reloaded'))[0]).toMatchObject({
       changes: ['limits.records: 100000 -> 7', 'limits.requestsPerSecond: 100 -> 50'],

@@ -1,8 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { run, until } from './programs.js';
-import { useTestbed } from './testbed.js';
+import { testbedState, useTestbed } from './testbed.js';
 
 /** The goal is a second; machines that run tests beside much else stall for longer than that. */
 const LONGEST_GAP_MS = 3000;
@@ -14,25 +12,21 @@ interface Reply {
 
 describe('a ring of real routers', () => {
   const testbed = useTestbed('ring');
-  const { config, xtestbed } = testbed;
+  const { config } = testbed;
   const show = async (node: string, what: string): Promise<Record<string, unknown>[]> => {
     const shown = await run('xrouter', ['show', what, '--json', '--config', config(node)]);
     expect(shown.code, shown.stderr).toBe(0);
     return JSON.parse(shown.stdout);
   };
-  const adOf = async (name: string): Promise<string> => JSON.parse(await readFile(join(testbed.path, 'testbed.json'), 'utf8')).ads[name];
-  const nodeOf = async (name: string): Promise<{ pid: number; hid: string; ad: string }> => {
-    const nodes = (await xtestbed('status', '--json')).stdout.trim().split('\n');
-    return nodes.map((line) => JSON.parse(line)).find((node) => node.name === name);
-  };
+  const adOf = (name: string) => testbedState(testbed.path).ads[name];
 
   it('has found every way when it is up, and shows what it knows', async () => {
     for (const router of ['R1A', 'R1B', 'R2', 'R3']) {
       const known = new Set((await show(router, 'routes')).map(({ xid }) => xid));
-      for (const ad of ['AD1', 'AD2', 'AD3']) expect(known, `${router} to ${ad}`).toContain(await adOf(ad));
+      for (const ad of ['AD1', 'AD2', 'AD3']) expect(known, `${router} to ${ad}`).toContain(adOf(ad));
     }
     const ways = await show('R1A', 'routes');
-    const ad3 = await adOf('AD3');
+    const ad3 = adOf('AD3');
     expect(ways.find(({ xid }) => xid === ad3)).toMatchObject({ next: 'R2/1', source: 'link-state', cost: 20 });
     expect(await show('R1A', 'neighbours')).toEqual([
       expect.objectContaining({ state: 'up', cost: 10 }),
@@ -48,8 +42,8 @@ describe('a ring of real routers', () => {
   });
 
   it('goes on after the death of a router on the way', async () => {
-    const [target, onTheWay] = [await nodeOf('HOST_D'), await nodeOf('R2')];
-    const address = `RE ${await adOf('AD3')} ${target.hid}`;
+    const [target, onTheWay] = [testbed.node('HOST_D'), testbed.node('R2')];
+    const address = `RE ${adOf('AD3')} ${target.hid}`;
     const ping = testbed.begin('HOST_A', 'xping', '--json', '--interval-ms', '20', address);
     const replies = (): Reply[] =>
       ping
@@ -58,7 +52,7 @@ describe('a ring of real routers', () => {
         .flatMap((line) => (line.startsWith('{') && line.endsWith('}') ? [JSON.parse(line) as Reply] : []))
         .filter(({ type }) => type === 'reply');
     await until(() => replies().length >= 50, 20_000, 'echoes come back');
-    process.kill(onTheWay.pid, 'SIGKILL');
+    process.kill(onTheWay.process.pid, 'SIGKILL');
     const killedAt = replies().at(-1)!.sequence;
     const later = () => replies().filter(({ sequence }) => sequence > killedAt + 50);
     await until(() => later().length >= 50, 20_000, 'echoes come back again');
@@ -70,7 +64,7 @@ describe('a ring of real routers', () => {
     process.stdout.write(`echoes stopped for ${longestMs} ms when the router died\n`);
     expect(longestMs).toBeGreaterThan(100);
     expect(longestMs).toBeLessThan(LONGEST_GAP_MS);
-    const ad3 = await adOf('AD3');
+    const ad3 = adOf('AD3');
     expect((await show('R1A', 'routes')).find(({ xid }) => xid === ad3)).toMatchObject({ next: 'R1B/1', source: 'link-state', cost: 30 });
   });
 });

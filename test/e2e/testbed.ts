@@ -1,6 +1,32 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { binary, processesNaming, run, start, temporaryFolder, type Ended } from './programs.js';
+
+/** What is known of a process of a testbed from its start on. */
+export interface TestbedNode {
+  readonly name: string;
+  readonly kind: string;
+  readonly ad: string;
+  readonly hid: string;
+  readonly control: string;
+  /** Where programs attach; links and the name server have no such place. */
+  readonly access?: string;
+  readonly process: { readonly pid: number };
+}
+
+/** What `xtestbed up` has left in its folder. To ask `xtestbed status` costs a process. */
+export function testbedState(folder: string): { readonly ads: Readonly<Record<string, string>>; readonly nodes: readonly TestbedNode[] } {
+  return JSON.parse(readFileSync(join(folder, 'testbed.json'), 'utf8'));
+}
+
+/** In which a program attaches to a host, as `xtestbed exec` starts it, without another process that only waits for it. */
+export function environmentOf(folder: string, host: string): Record<string, string> {
+  const { ads, nodes } = testbedState(folder);
+  const access = nodes.find(({ name }) => name === host)?.access;
+  expect(access, `${host} has a place for programs`).toBeDefined();
+  return { XIA_HOST: access!, XIA_TRUST: Object.values(ads).join(','), XMIGRATE_STATE: join(folder, 'state', host), XTESTBED_DIR: folder };
+}
 
 /** A network of real processes that is up while the tests of a `describe` run. */
 export interface Testbed {
@@ -9,6 +35,8 @@ export interface Testbed {
   readonly folder: string;
   /** The configuration file of a node. */
   readonly config: (node: string) => string;
+  /** A process of it. */
+  readonly node: (name: string) => TestbedNode;
   /** Runs `xtestbed` on it. */
   readonly xtestbed: (command: string, ...args: string[]) => Promise<Ended>;
   /** Runs a program on a host to its end. */
@@ -26,7 +54,6 @@ export function useTestbed(topology: string | ((folder: string) => Promise<strin
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   const begun: ReturnType<typeof start>[] = [];
   const path = () => join(folder.path, 't');
-  const onHost = (host: string, program: string, args: readonly string[]) => [host, '--', process.execPath, binary(program), ...args];
   const xtestbed = (command: string, ...args: string[]) => run('xtestbed', [command, '--dir', path(), ...args]);
 
   beforeAll(async () => {
@@ -35,7 +62,7 @@ export function useTestbed(topology: string | ((folder: string) => Promise<strin
     expect(up.code, up.stderr).toBe(0);
   });
   afterAll(async () => {
-    // Of a test that failed; `exec` passes the signal on.
+    // Of a test that failed.
     for (const { child } of begun) if (child.exitCode === null) child.kill('SIGTERM');
     await Promise.all(begun.map(({ ended }) => ended));
     const down = await xtestbed('down');
@@ -52,10 +79,11 @@ export function useTestbed(topology: string | ((folder: string) => Promise<strin
       return folder.path;
     },
     config: (node) => join(path(), 'config', `${node}.yaml`),
+    node: (name) => testbedState(path()).nodes.find((node) => node.name === name)!,
     xtestbed,
-    on: (host, program, ...args) => xtestbed('exec', ...onHost(host, program, args)),
+    on: (host, program, ...args) => run(program, args, { env: environmentOf(path(), host) }),
     begin: (host, program, ...args) => {
-      const started = start(process.execPath, [binary('xtestbed'), 'exec', '--dir', path(), ...onHost(host, program, args)]);
+      const started = start(process.execPath, [binary(program), ...args], environmentOf(path(), host));
       begun.push(started);
       return started;
     },

@@ -26,26 +26,15 @@ export interface StartOptions {
 /** Starts programs on the hosts of a testbed as children of the test, so that a signal reaches them and nobody else. */
 export function useDirectPrograms(testbed: Testbed) {
   const running = new Set<ChildProcess>();
-  const attachAt = new Map<string, string>();
   afterEach(async () => {
     for (const child of running) child.kill('SIGKILL');
     await until(() => running.size === 0, 5000, 'the programs of the test have ended');
   });
 
-  async function hostAddress(host: string): Promise<string> {
-    if (attachAt.size === 0) {
-      for (const line of (await testbed.xtestbed('status', '--json')).stdout.trim().split('\n')) {
-        const { name, access } = JSON.parse(line) as { name: string; access?: string };
-        if (access !== undefined) attachAt.set(name, access);
-      }
-    }
-    return attachAt.get(host)!;
-  }
-
   /** Starts a program of this project, attached to a host. */
   async function launch(host: string, program: string, args: readonly string[], options: StartOptions = {}): Promise<Running> {
     const { input, openInput = false, holdOutput = false, cwd = testbed.folder } = options;
-    const env = { ...process.env, XIA_HOST: await hostAddress(host) };
+    const env = { ...process.env, XIA_HOST: testbed.node(host).access };
     const child = spawn(process.execPath, [binary(program), ...args], { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
     running.add(child);
     const pieces: Buffer[] = [];

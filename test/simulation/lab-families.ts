@@ -17,7 +17,7 @@ export const labFamilies = {
 export type LabFamily = keyof typeof labFamilies;
 
 /** In `npm test`; `npm run simulate -- --size small` plays as many as one likes. */
-const SEEDS_PER_FAMILY = 1000;
+const SEEDS_PER_FAMILY = 500;
 const SEEDS_PER_TEST = 250;
 /** More failures than this are only counted. */
 const MAX_REPORTED = 5;

@@ -3,7 +3,7 @@ import { planMoves, moveStyles } from './moves-plan.js';
 import { replayLine, runMoves } from './moves-run.js';
 
 /** In `npm test`; `npm run simulate:moves` plays as many as one likes. */
-const RUNS = 500;
+const RUNS = 300;
 /** What is planned for so many is looked at: enough of everything. */
 const PLANS = 1000;
 const RUNS_A_TEST = 50;

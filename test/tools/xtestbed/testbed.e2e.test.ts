@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { run } from '../../e2e/programs.js';
+import { environmentOf, testbedState } from '../../e2e/testbed.js';
 
 // Real processes of the built programs, driven as a user does it by hand.
 const bin = (name: string) => fileURLToPath(new URL(`../../../tools/bin/${name}.js`, import.meta.url));
@@ -26,7 +28,10 @@ function start(args: readonly string[]): { child: ReturnType<typeof spawn>; done
 }
 
 const testbed = async (...args: string[]) => start(args).done;
-const on = async (host: string, ...command: string[]) => testbed('exec', host, '--', ...command);
+const exec = async (host: string, ...command: string[]) => testbed('exec', host, '--', ...command);
+/** What `exec` does, without a second process: for tests of what the program does. */
+const on = async (host: string, program: string, ...args: string[]) =>
+  run(program, args, { env: environmentOf(join(folder, 'run'), host) });
 const json = (text: string) =>
   text
     .trim()
@@ -54,10 +59,10 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function dagOf(name: string): Promise<string> {
-  const node = json((await testbed('status', '--json')).stdout).find((line) => line['name'] === name) ?? {};
-  const { ads } = JSON.parse(await readFile(join(folder, 'run', 'testbed.json'), 'utf8')) as { ads: Record<string, string> };
-  return `RE ${ads[String(node['ad'])]} ${String(node['hid'])}`;
+function dagOf(name: string): string {
+  const { ads, nodes } = testbedState(join(folder, 'run'));
+  const { ad, hid } = nodes.find((node) => node.name === name)!;
+  return `RE ${ads[ad]} ${hid}`;
 }
 
 describe('a testbed of real processes', () => {
@@ -71,8 +76,8 @@ describe('a testbed of real processes', () => {
   });
 
   it('answers xping across ADs, in text and as JSON', async () => {
-    const target = await dagOf('HOST_B');
-    const text = await on('HOST_C', 'xping', '-c', '3', '--interval-ms', '20', target);
+    const target = dagOf('HOST_B');
+    const text = await exec('HOST_C', 'xping', '-c', '3', '--interval-ms', '20', target);
     expect(text.code).toBe(0);
     expect(text.stdout).toMatch(/^PING RE AD:\w+ HID:\w+: 56 data bytes\n64 bytes from RE .*: icmp_seq=0 time=[\d.]+ ms\n/);
     expect(text.stdout).toMatch(/3 packets transmitted, 3 packets received, 0% packet loss\nround-trip \(ms\)  min\/avg\/max = /);
@@ -83,13 +88,13 @@ describe('a testbed of real processes', () => {
   });
 
   it('shows the way with a round trip for each hop', async () => {
-    const trace = await on('HOST_C', 'xtraceroute', await dagOf('HOST_B'));
+    const trace = await on('HOST_C', 'xtraceroute', dagOf('HOST_B'));
     expect(trace.code).toBe(0);
     expect(trace.stdout.trim().split('\n').slice(1)).toEqual([
       expect.stringMatching(/^ 1  RE \S.*(?: {2}[\d.]+ ms){3}$/),
-      expect.stringContaining(await dagOf('R1')),
-      expect.stringContaining(await dagOf('R2')),
-      expect.stringContaining(await dagOf('HOST_B')),
+      expect.stringContaining(dagOf('R1')),
+      expect.stringContaining(dagOf('R2')),
+      expect.stringContaining(dagOf('HOST_B')),
       'hops = 4',
     ]);
   });
@@ -166,11 +171,11 @@ describe('a testbed of real processes', () => {
   it('leaves with the exit code of the table', async () => {
     const nobody = `RE AD:${'1'.repeat(40)} HID:${'2'.repeat(40)}`;
     const codes = await Promise.all([
-      on('HOST_C', 'xping', '-t', '0.3', nobody),
-      on('HOST_C', 'xping', 'no.such.name'),
-      on('HOST_C', 'xping', 'RE AD:12'),
-      on('HOST_C', 'xping', '-i', 'never', nobody),
-      on('HOST_C', 'xchunk', 'get', join(folder, 'nothing.json'), '-o', join(folder, 'x')),
+      exec('HOST_C', 'xping', '-t', '0.3', nobody),
+      exec('HOST_C', 'xping', 'no.such.name'),
+      exec('HOST_C', 'xping', 'RE AD:12'),
+      exec('HOST_C', 'xping', '-i', 'never', nobody),
+      exec('HOST_C', 'xchunk', 'get', join(folder, 'nothing.json'), '-o', join(folder, 'x')),
       testbed('logs', 'HOST_Z'),
       testbed('up', join(folder, 'no.yaml')),
     ]);
