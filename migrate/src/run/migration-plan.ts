@@ -45,7 +45,7 @@ export interface RunMigrationOptions {
   readonly secretFile?: string;
   /** Where the event files of the two ends are kept; default: nowhere once it is over. */
   readonly eventsDirectory?: string;
-  /** How long the destination may take to listen, default 30 s. */
+  /** How long the programs may take for each step until they are ready for the VM; default 45 s, with `exec` 30 s until the destination listens. */
   readonly listenTimeoutMs?: number;
   /** How long after both ends are done the guest may take to run, default 30 s. */
   readonly settleTimeoutMs?: number;

@@ -14,6 +14,8 @@ import { errorCodeOf, type EventListener, type Program } from './program-log.js'
 import type { PairListeners, ProgramPair } from './program-pair.js';
 import { StandbyProgram } from './standby-program.js';
 
+/** The source dials for 20 s, and the destination may first wait 12 s for a stream that was given up. */
+const LISTEN_TIMEOUT_MS = 45_000;
 /** For an end without a word, which no event tells. */
 const LOOK_AGAIN_MS = 100;
 
@@ -93,7 +95,7 @@ export class UnixPair implements ProgramPair {
 
   /** Waits until a program has said something. */
   async #until(what: string): Promise<Readonly<Record<string, unknown>>> {
-    const { signal, listenTimeoutMs = 30_000 } = this.#options;
+    const { signal, listenTimeoutMs = LISTEN_TIMEOUT_MS } = this.#options;
     const deadline = performance.now() + listenTimeoutMs;
     for (;;) {
       const said = this.#said.get(what);
@@ -109,9 +111,13 @@ export class UnixPair implements ProgramPair {
   }
 
   #late(what: string, timeoutMs: number): XiaError {
-    const missing = this.sender.missingThere ?? this.receiver.missingThere;
+    const missing = this.#missing;
     if (missing !== undefined) return new XiaError('unreachable', missing);
     return new XiaError('timeout', `no "${what}" within ${timeoutMs} ms`);
+  }
+
+  get #missing(): string | undefined {
+    return this.sender.missingThere ?? this.receiver.missingThere;
   }
 
   /** Before the programs, which end with it. */
@@ -123,7 +129,10 @@ export class UnixPair implements ProgramPair {
     if (!program.isOver) return;
     const { summary } = program;
     if (summary === undefined) throw new XiaError('program-failed', `xmigrate at the ${end} ${program.fate}`);
-    throw new XiaError(errorCodeOf(summary), `xmigrate at the ${end} ended: ${summary.reason}`);
+    const code = errorCodeOf(summary);
+    // An end that has lost the network itself knows more than one that hears nothing of it.
+    const nearer = code === 'unreachable' ? this.#missing : undefined;
+    throw new XiaError(code, nearer ?? `xmigrate at the ${end} ended: ${summary.reason}`);
   }
 
   /** The next event of either program, or a little later. */
