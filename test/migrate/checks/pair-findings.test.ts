@@ -3,7 +3,7 @@ import { findingText, pairFindings, type MachineFacts } from '../../../migrate/s
 
 const source: MachineFacts = {
   machine: 'pc-q35-7.2-machine',
-  memoryBytes: 2 ** 30,
+  memoryBytes: 2 ** 30 + 65_536,
   processors: 2,
   cpuModel: 'max-x86_64-cpu',
   accelerator: 'tcg',
@@ -24,7 +24,7 @@ describe('the check of a pair', () => {
   });
 
   it.each<[string, Partial<MachineFacts>, Partial<MachineFacts>, RegExp]>([
-    ['memory', {}, { memoryBytes: 2 ** 29 }, /memory differs.*"-m" \(1048576K\)/],
+    ['memory', {}, { memoryBytes: 2 ** 29 }, /memory differs.*"-m" \(1048640K\)/],
     ['machine', {}, { machine: 'pc-i440fx-7.2-machine' }, /machines differ: pc-q35-7.2 and pc-i440fx-7.2; .*"-machine pc-q35-7.2"/],
     ['processors', {}, { processors: 1 }, /processors differ: 2 and 1/],
     ['processor models', {}, { cpuModel: 'qemu64-x86_64-cpu' }, /"-cpu max"/],
@@ -41,6 +41,17 @@ describe('the check of a pair', () => {
     expect(found).toHaveLength(1);
     expect(found[0]!.level).toBe('fault');
     expect(findingText(found[0]!)).toMatch(words);
+  });
+
+  it('warns of a size with which QEMU 7.2 loses writes without KVM', () => {
+    const even = { memoryBytes: 2 ** 30 };
+    const found = pairFindings({ ...source, ...even }, { ...destination, ...even });
+    expect(found.map(({ level }) => level)).toEqual(['warning']);
+    expect(findingText(found[0]!)).toContain('"-m 1048640K"');
+    const newer = { ...even, version: { major: 8, minor: 0, micro: 0 } };
+    expect(pairFindings({ ...source, ...newer }, { ...destination, ...newer })).toEqual([]);
+    const kvm = { ...even, accelerator: 'kvm' } as const;
+    expect(pairFindings({ ...source, ...kvm }, { ...destination, ...kvm })).toEqual([]);
   });
 
   it('says everything at once, and why a name without a release is not enough', () => {
