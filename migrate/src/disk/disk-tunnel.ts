@@ -26,6 +26,8 @@ export class DiskTunnel {
   readonly #near: TunnelProcess;
   #closing: Promise<void> | undefined;
   #fault: string | undefined;
+  /** Why the first of the two ended. */
+  #endedBy: string | undefined;
 
   private constructor(folder: string, { xmigrate, sourceHost, destinationHost, trust }: DiskTunnelOptions) {
     this.#folder = folder;
@@ -89,13 +91,17 @@ export class DiskTunnel {
       await tunnel.#introduce(signal);
       return tunnel;
     } catch (error) {
+      const first = tunnel.#endedBy;
       await tunnel.close();
-      throw error;
+      // The end that failed first takes the other one with it, which has nothing to say.
+      const isEnd = error instanceof XiaError && error.code === 'disk-failed' && first !== undefined;
+      throw isEnd ? new XiaError('disk-failed', `the disk tunnel did not open: ${first}`, {}, { cause: error }) : error;
     }
   }
 
   async #follow(end: TunnelProcess, where: 'source' | 'destination', other: TunnelProcess): Promise<void> {
     const reason = await end.ended;
+    this.#endedBy ??= reason;
     this.#fault ??= `the disk tunnel broke at the ${where}: ${reason}`;
     // It would wait a minute for one that has gone, and with it a QEMU that waits for an answer and lets its guest stand still.
     if (end.hasFailed) await other.stop();

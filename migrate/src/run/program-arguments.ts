@@ -4,7 +4,8 @@ import { ownXmigrate, type MigrationSide, type RunMigrationOptions } from './mig
 
 /** Paths are made absolute: QEMU, whose child reads them, may have been started in another folder. */
 function commonArguments(options: RunMigrationOptions, side: MigrationSide, eventsFile: string | undefined): string[] {
-  const words = ['--vm', options.vm, '--host', attachAddress(side.host), '--state', resolve(side.stateDirectory)];
+  const host = side.host.startsWith('unix:') ? attachAddress(side.host) : side.host;
+  const words = ['--vm', options.vm, '--host', host, '--state', resolve(side.stateDirectory)];
   if (eventsFile !== undefined) words.push('--events', resolve(eventsFile));
   if (side.keyFile !== undefined) words.push('--key', resolve(side.keyFile));
   if (side.control !== undefined && options.guest !== undefined) {
