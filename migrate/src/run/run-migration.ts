@@ -61,7 +61,7 @@ class MigrationRun {
   constructor(options: RunMigrationOptions, onProgress: (progress: RunProgress) => void) {
     this.#o = options;
     this.#onProgress = onProgress;
-    this.#stop = new ShortStop(options.downtimeLimitMs ?? DEFAULT_DOWNTIME_LIMIT_MS);
+    this.#stop = new ShortStop(options.downtimeLimitMs ?? DEFAULT_DOWNTIME_LIMIT_MS, options.maxBandwidthBytesPerSecond);
   }
 
   async run(sourceQmp: QmpClient, destinationQmp: QmpClient): Promise<RunResult> {

@@ -18,4 +18,11 @@ describe('how long a guest may stand still', () => {
       expect(stop.handle({ status: 'active', pass: 9 })).toBeUndefined();
     }
   });
+
+  it('is all that is allowed at once where little may be carried in a short stop', () => {
+    const slow = new ShortStop(300, 10e6);
+    expect(slow.firstLimitMs).toBe(300);
+    expect(slow.handle({ status: 'active', pass: 9 })).toBeUndefined();
+    expect(new ShortStop(300, 100e6).firstLimitMs).toBe(30);
+  });
 });
