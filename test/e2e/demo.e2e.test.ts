@@ -16,12 +16,19 @@ describe('the demo on real QEMU', () => {
   // The first half of ping-pong is the scenario inter-ad.
   it.for([
     ['intra-ad', 60],
-    ['ping-pong', 300],
+    ['ping-pong', 200],
   ] as const)(
     'moves the VM, scenario %s, with %i MB to carry',
     { timeout: DEMO_TIMEOUT_MS },
     async ([scenario, megabytes], { expect, onTestFinished }) => {
-      const { output, ended, path, remove } = await demo('--scenario', scenario, '--memory-load', `${megabytes}`);
+      const { output, ended, path, remove } = await demo(
+        '--scenario',
+        scenario,
+        '--memory-load',
+        `${megabytes}`,
+        '--old-address-after',
+        '2000',
+      );
       onTestFinished(remove);
       const code = await ended;
       expect(code, output()).toBe(0);

@@ -14,6 +14,7 @@ interface Options {
   readonly memoryLoad: number;
   readonly dirtyRate: number;
   readonly downtimeLimit: number;
+  readonly oldAddressAfter: number;
   readonly prealloc: boolean;
   readonly quiet?: true;
 }
@@ -27,6 +28,7 @@ export function program(signal: AbortSignal): Command {
     .option('--memory-load <MB>', 'memory of the guest that is filled with incompressible data', integerArgument(0, 450), 300)
     .option('--dirty-rate <MB/s>', 'how fast the guest rewrites it', numberArgument(0, 1000), 4)
     .option('--downtime-limit <ms>', "QEMU's downtime-limit", integerArgument(1, 10_000), 100)
+    .option('--old-address-after <ms>', "when the VM's old address is tried, after the move", integerArgument(0, 600_000), 10_000)
     .option('--no-prealloc', "let the destination's memory be touched during the migration instead of before")
     .option('-q, --quiet', 'only the result')
     .addHelpText('after', '\nExample:\n  npm run demo -- --scenario ping-pong')
@@ -41,6 +43,7 @@ export function program(signal: AbortSignal): Command {
         workloadBytes: options.memoryLoad * 1e6,
         dirtyBytesPerSecond: options.dirtyRate * 1e6,
         downtimeLimitMs: options.downtimeLimit,
+        oldAddressAfterMs: options.oldAddressAfter,
         preallocate: options.prealloc,
         quiet: options.quiet === true,
         signal,

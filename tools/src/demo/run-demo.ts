@@ -19,6 +19,8 @@ export interface DemoOptions {
   readonly workloadBytes: number;
   readonly dirtyBytesPerSecond: number;
   readonly downtimeLimitMs: number;
+  /** How long after the move the address that the VM had before is tried. */
+  readonly oldAddressAfterMs: number;
   readonly preallocate: boolean;
   readonly quiet: boolean;
   readonly signal: AbortSignal;
@@ -35,7 +37,6 @@ const SETTLED_ECHOES = 100;
 const SETTLED_RTT_MS = 100;
 const SETTLE_TIMEOUT_MS = 15_000;
 const MOVED_TIMEOUT_MS = 10_000;
-const OLD_ADDRESS_AFTER_MS = 10_000;
 const OLD_ADDRESS_ECHOES = 20;
 const COUNTER_TIMEOUT_MS = 10_000;
 
@@ -136,7 +137,7 @@ export async function runDemo(options: DemoOptions): Promise<Report> {
 
   const last = moves.at(-1);
   const oldAddress = lab.vmDag(lab.adOf(last?.from ?? home));
-  await delay(Math.max(0, OLD_ADDRESS_AFTER_MS - (performance.now() - arrivedAtMs)), undefined, { signal });
+  await delay(Math.max(0, options.oldAddressAfterMs - (performance.now() - arrivedAtMs)), undefined, { signal });
   const oldPing = stack.use(
     await Client.start(lab.testbed, OBSERVER, 'xping-old', 'xping', ['-c', String(OLD_ADDRESS_ECHOES), '--interval-ms', '50', oldAddress]),
   );
