@@ -2,23 +2,28 @@ import type { ChunkMemory } from './chunk-crypto.js';
 import type { MemoryLender } from './transfer-ports.js';
 
 /** Memory of opened chunks, out of the same store as that of chunks on their way: each is only ever one of both for long. */
-export class PlaintextMemory implements ChunkMemory {
-  readonly #lender: MemoryLender;
+export class LentMemory implements ChunkMemory {
+  protected readonly lender: MemoryLender;
   readonly #lent = new WeakSet<Uint8Array>();
 
   constructor(lender: MemoryLender) {
-    this.#lender = lender;
+    this.lender = lender;
   }
 
   take(length: number): Uint8Array {
-    const bytes = this.#lender.lend(length);
+    const bytes = this.lender.lend(length);
     this.#lent.add(bytes);
     return bytes;
   }
 
   /** Takes back what `take` gave, and leaves alone what came from elsewhere. Nobody reads it any more. */
   give(bytes: Uint8Array): void {
-    if (this.#lent.delete(bytes)) this.#lender.recycle(bytes);
+    if (this.keep(bytes)) this.lender.recycle(bytes);
+  }
+
+  /** Whether `take` gave this; from now on it is the caller's, and `give` leaves it alone. */
+  protected keep(bytes: Uint8Array): boolean {
+    return this.#lent.delete(bytes);
   }
 }
 
@@ -26,30 +31,13 @@ export class PlaintextMemory implements ChunkMemory {
 const LATE_CHUNKS = 8;
 
 /** Memory of sealed chunks, for as long as they are published. */
-export class CiphertextMemory implements ChunkMemory {
-  readonly #lender: MemoryLender;
-  readonly #lent = new WeakSet<Uint8Array>();
+export class CiphertextMemory extends LentMemory {
   readonly #published = new Map<string, Uint8Array>();
   readonly #late: Uint8Array[] = [];
 
-  constructor(lender: MemoryLender) {
-    this.#lender = lender;
-  }
-
-  take(length: number): Uint8Array {
-    const bytes = this.#lender.lend(length);
-    this.#lent.add(bytes);
-    return bytes;
-  }
-
-  /** What was taken could not be used. */
-  give(bytes: Uint8Array): void {
-    if (this.#lent.delete(bytes)) this.#lender.recycle(bytes);
-  }
-
   /** Notes which chunk is published out of what `take` gave; other memory is nobody's concern. */
   published(cid: Uint8Array, bytes: Uint8Array): void {
-    if (this.#lent.delete(bytes)) this.#published.set(keyOf(cid), bytes);
+    if (this.keep(bytes)) this.#published.set(keyOf(cid), bytes);
   }
 
   /** Nobody is to have the chunk any more. */
@@ -59,7 +47,7 @@ export class CiphertextMemory implements ChunkMemory {
     if (bytes === undefined) return;
     this.#published.delete(key);
     this.#late.push(bytes);
-    if (this.#late.length > LATE_CHUNKS) this.#lender.recycle(this.#late.shift()!);
+    if (this.#late.length > LATE_CHUNKS) this.lender.recycle(this.#late.shift()!);
   }
 }
 

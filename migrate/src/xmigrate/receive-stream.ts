@@ -16,7 +16,7 @@ import { chunkCipher, runningSha256 } from './chunk-crypto.js';
 import { endStream } from './end-stream.js';
 import { MachineClock, monotonicMs } from './machine-clock.js';
 import { OpeningCipher } from './opening-cipher.js';
-import { PlaintextMemory } from './chunk-memory.js';
+import { LentMemory } from './chunk-memory.js';
 import { stopReason } from './stop-reason.js';
 import type { ChunkFetcher, ControlStream, LoadingMachine } from './transfer-ports.js';
 
@@ -95,7 +95,7 @@ class IncomingTransfer {
   readonly #o: ReceiveStreamOptions;
   readonly #receiver: Receiver;
   readonly #cipher: OpeningCipher;
-  readonly #plaintexts: PlaintextMemory;
+  readonly #plaintexts: LentMemory;
   readonly #clock: MachineClock;
   readonly #fetches = new AbortController();
   readonly #begun: Promise<boolean>;
@@ -113,7 +113,7 @@ class IncomingTransfer {
     setMaxListeners(0, this.#fetches.signal);
     this.outcome = new Promise((resolve) => (this.#tellOutcome = resolve));
     this.#begun = new Promise((resolve) => (this.#tellBegun = resolve));
-    this.#plaintexts = new PlaintextMemory(options.fetcher);
+    this.#plaintexts = new LentMemory(options.fetcher);
     this.#cipher = new OpeningCipher(chunkCipher(stream.exportKey(CHUNK_KEY_LABEL, CHUNK_KEY_BYTES), this.#plaintexts));
     this.#receiver = new Receiver({
       ...options,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { loadDirectCipher } from 'xia-core';
 import { chunkCipher } from '../../../migrate/src/xmigrate/chunk-crypto.js';
-import { CiphertextMemory, PlaintextMemory } from '../../../migrate/src/xmigrate/chunk-memory.js';
+import { CiphertextMemory, LentMemory } from '../../../migrate/src/xmigrate/chunk-memory.js';
 
 /** A store of memory that counts what is out, and spoils what comes back. */
 function store() {
@@ -27,7 +27,7 @@ describe('chunks opened into memory that is used again', () => {
   it('are what was sealed, each in memory of its own until that is given back', async () => {
     await loadDirectCipher();
     const fetcher = store();
-    const memory = new PlaintextMemory(fetcher);
+    const memory = new LentMemory(fetcher);
     const cipher = chunkCipher(key, memory);
     const plain = [0, 1, 2].map((sequence) => randomBytes(5000 + sequence));
     const opened = plain.map((bytes, sequence) => cipher.open(sequence, chunkCipher(key).seal(sequence, bytes))!);
@@ -40,7 +40,7 @@ describe('chunks opened into memory that is used again', () => {
   it('keep no memory when they are not what was sealed', async () => {
     await loadDirectCipher();
     const fetcher = store();
-    const cipher = chunkCipher(key, new PlaintextMemory(fetcher));
+    const cipher = chunkCipher(key, new LentMemory(fetcher));
     const sealed = chunkCipher(key).seal(7, randomBytes(100));
     expect(cipher.open(8, sealed)).toBeUndefined();
     expect(cipher.open(7, { ...sealed, ciphertext: sealed.ciphertext.slice(1) })).toBeUndefined();
@@ -49,7 +49,7 @@ describe('chunks opened into memory that is used again', () => {
 
   it('leave memory alone that came from elsewhere, and what was given back already', () => {
     const fetcher = store();
-    const memory = new PlaintextMemory(fetcher);
+    const memory = new LentMemory(fetcher);
     memory.give(new Uint8Array(5));
     const bytes = memory.take(9);
     memory.give(bytes);
